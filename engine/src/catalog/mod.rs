@@ -1,0 +1,22 @@
+//! The catalog: products with their variants, what describes them, and how they are found.
+
+mod collection;
+mod media;
+mod product;
+mod review;
+mod sellable;
+mod text;
+
+pub use collection::Collection;
+pub use media::{Media, MediaKind};
+pub use product::{
+    AttributeKind, AttributeValue, Oversell, Product, ProductOption, ProductStatus,
+    SelectedOption, Seo, StockPolicy, Translation, Variant,
+};
+pub use review::{Rating, RatingSummary, Review, ReviewStatus};
+pub use sellable::{Availability, AvailabilityStatus, Sellable};
+pub use text::{ChannelId, CountryCode, InvalidText, Locale, Sku, Slug};
+
+/// The most products one batch of the product store holds: large enough that a group commit
+/// pays, small enough that a batch of the largest products stays in a few megabytes.
+pub const BATCH_MAX: usize = 500;

@@ -1,0 +1,108 @@
+//! The rows of entities: where a cart lies while nobody holds it in memory.
+//!
+//! Every write is conditional on the version *and* the id of the write that made it (rule R1),
+//! so that a stale owner can never overwrite, not even after a delete or a failover brought a
+//! version number back.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::entity::{EntityKey, Shard};
+use crate::time::Timestamp;
+
+/// Names one write. Unique to one blob; only the repeats of the same write share it (R2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct WriteId(pub u128);
+
+/// An entity as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Counts the writes to the row, from 1.
+    pub version: u64,
+    pub write_id: WriteId,
+    /// When the entity wants to be woken; indexed. `None` for never.
+    pub due: Option<Timestamp>,
+    pub blob: Bytes,
+}
+
+/// What a write demands of the row it replaces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    Absent,
+    Present { version: u64, write_id: WriteId },
+}
+
+/// What became of a write whose outcome is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CasOutcome {
+    /// The row is durable, at the level that [`EntityStore::durability`] names.
+    Written,
+    /// The condition did not hold; this is the row that was found, read with the refusal.
+    Conflict(Option<Row>),
+}
+
+/// An entity that wants to be woken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DueEntity {
+    pub key: EntityKey,
+    pub due: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Nothing was written, for certain; it may be tried again.
+    #[error("the entity store is not available: {0}")]
+    Unavailable(String),
+    /// The store refuses for load; nothing was written.
+    #[error("the entity store is overloaded")]
+    Throttled,
+    /// The write may or may not have been, or may yet be, applied. Only repeating the same
+    /// write, with the same id, tells (R2).
+    #[error("the outcome of the write is unknown: {0}")]
+    OutcomeUnknown(String),
+    /// The row cannot be read: damaged, or of an unknown form.
+    #[error("the row is damaged: {0}")]
+    Damaged(String),
+    /// The row is larger than the store takes; nothing was written.
+    #[error("a row of {bytes} bytes is larger than the store's limit of {limit}")]
+    TooLarge { bytes: usize, limit: usize },
+}
+
+impl StoreError {
+    pub fn is_retryable(&self) -> bool {
+        !matches!(self, StoreError::Damaged(_) | StoreError::TooLarge { .. })
+    }
+}
+
+/// Durable rows with compare-and-set. Loads are strongly consistent: they see every write that
+/// was acknowledged before they began.
+#[async_trait]
+pub trait EntityStore: Send + Sync + 'static {
+    /// The row, or `None` if there never was one or it was removed.
+    async fn load(&self, key: EntityKey) -> Result<Option<Row>, StoreError>;
+
+    /// Writes `row` if the stored one is as expected. `row.version` is the expected one plus
+    /// one (1 where none is expected).
+    ///
+    /// Repeating a write that already took effect answers `Conflict` with a row that carries
+    /// its write id (or `Written`): callers compare the id. A future that is dropped leaves
+    /// the outcome open.
+    async fn cas(
+        &self,
+        key: EntityKey,
+        expected: Expected,
+        row: Row,
+    ) -> Result<CasOutcome, StoreError>;
+
+    /// The entities of a shard whose `due` is at or before `before`, earliest first, at most
+    /// `limit` of them.
+    async fn due(
+        &self,
+        shard: Shard,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<DueEntity>, StoreError>;
+
+    /// What an acknowledged write survives, in a sentence for operators.
+    fn durability(&self) -> &'static str;
+}

@@ -1,0 +1,22 @@
+//! What the business needs from the world, each as a trait and one contract suite that every
+//! adapter has to pass. A port is specified like a protocol: what is ordered, what may be
+//! repeated, what "missing" means, and which failures leave the outcome open.
+
+mod cache;
+mod clock;
+mod entity_store;
+mod entropy;
+mod inventory;
+mod media;
+mod product_store;
+
+#[cfg(feature = "contract")]
+pub mod contract;
+
+pub use cache::{Cache, CacheError};
+pub use clock::Clock;
+pub use entity_store::{CasOutcome, DueEntity, EntityStore, Expected, Row, StoreError, WriteId};
+pub use entropy::Entropy;
+pub use inventory::{Inventory, InventoryError};
+pub use media::{MediaError, MediaInfo, MediaStore};
+pub use product_store::{ProductStore, ProductStoreError};

@@ -1,0 +1,12 @@
+//! What something costs: prices by channel, currency, customer group and quantity; taxes by
+//! zone; shipping; and the quote that puts them together.
+
+mod channel;
+mod price_book;
+mod shipping;
+mod tax;
+
+pub use channel::{Channel, Shop};
+pub use price_book::{Price, PriceBook, PriceQuery};
+pub use shipping::{ShippingMethod, ShippingRate};
+pub use tax::{TaxRate, TaxTable, TaxZone};
