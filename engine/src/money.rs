@@ -101,3 +101,11 @@ impl fmt::Debug for Money {
         write!(f, "{} {}", self.amount, self.currency)
     }
 }
+
+/// Divides and rounds to the nearest whole, halves away from zero. The divisor is positive.
+pub(crate) fn divide_half_up(dividend: i128, divisor: i128) -> i128 {
+    debug_assert!(divisor > 0);
+    let (quotient, rest) = (dividend / divisor, dividend % divisor);
+    // Compared by the missing part, so that nothing is doubled and nothing overflows.
+    if rest.abs() >= divisor - rest.abs() { quotient + dividend.signum() } else { quotient }
+}

@@ -10,11 +10,11 @@ mod text;
 pub use collection::Collection;
 pub use media::{Media, MediaKind};
 pub use product::{
-    AttributeKind, AttributeValue, Oversell, Product, ProductOption, ProductStatus,
-    SelectedOption, Seo, StockPolicy, Translation, Variant,
+    AttributeKind, AttributeValue, Oversell, Product, ProductOption, ProductStatus, SelectedOption,
+    Seo, StockPolicy, Translation, Variant,
 };
 pub use review::{Rating, RatingSummary, Review, ReviewStatus};
-pub use sellable::{Availability, AvailabilityStatus, Sellable};
+pub use sellable::{Availability, AvailabilityStatus, LOW_STOCK_MAX, Sellable};
 pub use text::{ChannelId, CountryCode, InvalidText, Locale, Sku, Slug};
 
 /// The most products one batch of the product store holds: large enough that a group commit

@@ -3,10 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{ChannelId, Locale, ProductStatus, SelectedOption, Sku, Slug, StockPolicy};
+use super::{
+    ChannelId, Locale, MediaKind, Oversell, Product, ProductStatus, SelectedOption, Sku, Slug,
+    StockPolicy, Variant,
+};
 use crate::ids::{ProductId, VariantId};
 use crate::pricing::PriceBook;
 use crate::time::Timestamp;
+
+/// The most units on hand that count as low stock. Shoppers are told the number from here on:
+/// at five or fewer it can change their mind, and it tells a competitor little.
+pub const LOW_STOCK_MAX: u32 = 5;
 
 /// The snapshot of one SKU. A newer one replaces it; it never changes itself.
 #[derive(Debug, Clone)]
@@ -31,13 +38,17 @@ pub struct Sellable {
     pub on_hand: Option<u32>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AvailabilityStatus {
     InStock,
     LowStock,
+    /// Sold out for now, sold on regardless; delivered when new stock comes.
     Backorder,
+    /// Not yet out, sold already.
     Preorder,
     OutOfStock,
+    /// Not sold: a draft, archived, not yet published, or not in this channel.
     Unavailable,
 }
 
@@ -49,4 +60,156 @@ pub struct Availability {
     /// Only at low stock.
     pub quantity: Option<u32>,
     pub expected_at: Option<Timestamp>,
+}
+
+impl Availability {
+    /// What is not sold at all.
+    pub const UNAVAILABLE: Availability = Availability {
+        status: AvailabilityStatus::Unavailable,
+        purchasable: false,
+        quantity: None,
+        expected_at: None,
+    };
+
+    /// The availability of a product: that of its best variant, of two alike the one with more
+    /// units, then the one expected earlier. Without variants it is unavailable.
+    pub fn best(variants: impl IntoIterator<Item = Availability>) -> Availability {
+        let rank = |one: &Availability| {
+            let expected_at = one.expected_at.unwrap_or(Timestamp::MAX);
+            (one.status, std::cmp::Reverse(one.quantity), expected_at)
+        };
+        variants.into_iter().min_by_key(rank).unwrap_or(Availability::UNAVAILABLE)
+    }
+}
+
+impl StockPolicy {
+    /// How many units can be sold of `on_hand`; `None` for without end.
+    pub fn available(&self, on_hand: Option<u32>) -> Option<u64> {
+        if !self.track {
+            return None;
+        }
+        let on_hand = u64::from(on_hand.unwrap_or(0));
+        match (self.oversell, self.oversell_limit) {
+            (Oversell::Deny, _) => Some(on_hand),
+            (Oversell::Backorder | Oversell::Preorder, None) => None,
+            (Oversell::Backorder | Oversell::Preorder, Some(limit)) => {
+                Some(on_hand + u64::from(limit))
+            }
+        }
+    }
+
+    /// What a shopper is told where the product is sold.
+    pub fn availability(&self, on_hand: Option<u32>) -> Availability {
+        let status = self.status(on_hand.unwrap_or(0));
+        let waits = matches!(status, AvailabilityStatus::Backorder | AvailabilityStatus::Preorder);
+        Availability {
+            status,
+            purchasable: status != AvailabilityStatus::OutOfStock,
+            quantity: on_hand.filter(|_| status == AvailabilityStatus::LowStock),
+            expected_at: self.expected_at.filter(|_| waits),
+        }
+    }
+
+    fn status(&self, on_hand: u32) -> AvailabilityStatus {
+        if !self.track || on_hand > LOW_STOCK_MAX {
+            return AvailabilityStatus::InStock;
+        }
+        if on_hand > 0 {
+            return AvailabilityStatus::LowStock;
+        }
+        match self.oversell {
+            Oversell::Deny => AvailabilityStatus::OutOfStock,
+            _ if self.oversell_limit == Some(0) => AvailabilityStatus::OutOfStock,
+            Oversell::Backorder => AvailabilityStatus::Backorder,
+            Oversell::Preorder => AvailabilityStatus::Preorder,
+        }
+    }
+}
+
+impl Product {
+    /// Whether a channel sells it at `now`: active, published, in the channel's assortment.
+    pub fn is_sold_in(&self, channel: &ChannelId, now: Timestamp) -> bool {
+        is_sold_in(self.status, self.publish_at, &self.channels, channel, now)
+    }
+
+    /// The first picture of a variant, else of the product.
+    pub fn image_of(&self, variant: &Variant) -> Option<&super::Media> {
+        let images = || self.media.iter().filter(|media| media.kind == MediaKind::Image);
+        let own = variant.media.iter().find_map(|key| images().find(|media| media.key == *key));
+        own.or_else(|| images().next())
+    }
+}
+
+fn is_sold_in(
+    status: ProductStatus,
+    publish_at: Option<Timestamp>,
+    channels: &[ChannelId],
+    channel: &ChannelId,
+    now: Timestamp,
+) -> bool {
+    status == ProductStatus::Active
+        && publish_at.is_none_or(|at| at <= now)
+        && (channels.is_empty() || channels.contains(channel))
+}
+
+impl Sellable {
+    /// The snapshot of one variant with the units on hand now.
+    ///
+    /// # Panics
+    /// If the product has no variant of that index.
+    pub fn from_product(product: &Product, variant_index: usize, on_hand: Option<u32>) -> Sellable {
+        let variant = &product.variants[variant_index];
+        let titles = product.translations.iter().filter_map(|(locale, translation)| {
+            Some((locale.clone(), translation.title.as_deref()?.into()))
+        });
+        Sellable {
+            sku: variant.sku.clone(),
+            product_id: product.id,
+            variant_id: variant.id,
+            slug: product.slug.clone(),
+            title: product.title.as_str().into(),
+            titles: titles.collect(),
+            options: variant.options.clone(),
+            image: product.image_of(variant).map(|media| media.key.as_str().into()),
+            status: product.status,
+            publish_at: product.publish_at,
+            channels: product.channels.clone(),
+            prices: PriceBook { prices: variant.prices.clone() },
+            tax_category: variant.tax_category.as_str().into(),
+            stock: variant.stock.clone(),
+            on_hand,
+        }
+    }
+
+    /// The title in a locale: that of the locale, else of its language, else the product's own.
+    pub fn title(&self, locale: &Locale) -> &Arc<str> {
+        let language = locale.as_str().split('-').next().unwrap_or_default();
+        self.titles.get(locale).or_else(|| self.titles.get(language)).unwrap_or(&self.title)
+    }
+
+    /// How many units can be sold; `None` for without end.
+    pub fn available(&self) -> Option<u64> {
+        self.stock.available(self.on_hand)
+    }
+
+    /// What a shopper is told of its stock; says nothing of where and when it is sold, see
+    /// [`Sellable::is_purchasable_in`].
+    pub fn availability(&self) -> Availability {
+        match self.status {
+            ProductStatus::Active => self.stock.availability(self.on_hand),
+            ProductStatus::Draft | ProductStatus::Archived => Availability::UNAVAILABLE,
+        }
+    }
+
+    /// Whether a channel sells it at `now`. Stock has no part in it: too little never keeps a
+    /// line out of a cart.
+    pub fn is_purchasable_in(&self, channel: &ChannelId, now: Timestamp) -> bool {
+        is_sold_in(self.status, self.publish_at, &self.channels, channel, now)
+    }
+
+    /// The next instant after `now` at which a price or the sale itself starts or ends.
+    pub fn next_boundary(&self, now: Timestamp) -> Option<Timestamp> {
+        let published = self.publish_at.filter(|at| *at > now);
+        published.into_iter().chain(self.prices.next_boundary(now)).min()
+    }
 }

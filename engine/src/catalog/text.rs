@@ -85,9 +85,7 @@ fn is_slug(text: &str) -> bool {
 
 fn is_sku(text: &str) -> bool {
     // Real catalogs carry spaces and slashes in SKUs; control characters never.
-    (1..=64).contains(&text.len())
-        && text.trim() == text
-        && text.chars().all(|c| !c.is_control())
+    (1..=64).contains(&text.len()) && text.trim() == text && text.chars().all(|c| !c.is_control())
 }
 
 fn is_channel(text: &str) -> bool {

@@ -9,4 +9,6 @@ mod tax;
 pub use channel::{Channel, Shop};
 pub use price_book::{Price, PriceBook, PriceQuery};
 pub use shipping::{ShippingMethod, ShippingRate};
-pub use tax::{TaxRate, TaxTable, TaxZone};
+pub use tax::{
+    TAX_RATE_BP_MAX, TAX_SHIPPING, TAX_STANDARD, TaxRate, TaxTable, TaxZone, tax_amount,
+};

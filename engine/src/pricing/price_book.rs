@@ -65,6 +65,15 @@ impl PriceBook {
     }
 }
 
+impl PriceBook {
+    /// The next instant after `now` at which some price starts or ends to hold: until then the
+    /// answers of [`PriceBook::price`] do not change.
+    pub fn next_boundary(&self, now: Timestamp) -> Option<Timestamp> {
+        let ends = self.prices.iter().flat_map(|price| [price.valid_from, price.valid_until]);
+        ends.flatten().filter(|instant| *instant > now).min()
+    }
+}
+
 impl Price {
     fn holds(&self, query: &PriceQuery<'_>) -> bool {
         self.amount.currency == query.currency
