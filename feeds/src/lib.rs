@@ -1,1 +1,3 @@
-//! (to be written)
+//! The files a catalog arrives in and leaves by: import, export, the sample catalog.
+
+pub mod record;
