@@ -1,0 +1,153 @@
+//! What the catalog holds, answered from memory wherever it can be: the product page, the lists
+//! with their facets, collections and reviews, and the snapshots that carts price by.
+//!
+//! Everything it keeps is bounded and can be dropped at any time; the stores are the truth. A
+//! change is announced with [`Catalog::changed`] once it is durable, and from then on nobody is
+//! answered with what was before. Time is handed in or asked of the clock's port; what starts
+//! or ends at an instant (a publication, a price) is right on the product page at that instant,
+//! and in the order and the filters of lists after the next [`Catalog::refresh`].
+
+mod offers;
+mod snapshots;
+
+use std::sync::Arc;
+
+use barrow_engine::catalog::{Product, Slug};
+use barrow_engine::ids::ProductId;
+use barrow_engine::ports::{Clock, Inventory, InventoryError, ProductStore, ProductStoreError};
+use barrow_engine::pricing::Shop;
+
+pub use offers::Offer;
+
+use offers::Offers;
+use snapshots::Snapshots;
+
+/// How much the catalog keeps in memory.
+#[derive(Debug, Clone, Copy)]
+pub struct CatalogLimits {
+    /// Bytes of products with their stock.
+    pub offer_bytes_max: u64,
+    /// Bytes of the snapshots that carts share.
+    pub snapshot_bytes_max: u64,
+    /// Slugs and SKUs whose owner is remembered, those that nobody has among them: a stream of
+    /// made-up ones must neither grow without end nor reach the store each time.
+    pub names_max: u64,
+}
+
+impl Default for CatalogLimits {
+    /// Room for some 20,000 products and 100,000 snapshots: a large shop's daily traffic, on a
+    /// machine of 1 GB.
+    fn default() -> CatalogLimits {
+        CatalogLimits {
+            offer_bytes_max: 128 << 20,
+            snapshot_bytes_max: 96 << 20,
+            names_max: 200_000,
+        }
+    }
+}
+
+/// Why the catalog has no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CatalogError {
+    /// A store did not answer; it may be asked again.
+    #[error("the catalog is not available: {0}")]
+    Unavailable(String),
+    /// Something stored cannot be read; asking again does not help.
+    #[error("the catalog is damaged: {0}")]
+    Damaged(String),
+}
+
+impl From<ProductStoreError> for CatalogError {
+    fn from(error: ProductStoreError) -> CatalogError {
+        match error {
+            ProductStoreError::Damaged(what) => CatalogError::Damaged(what),
+            other => CatalogError::Unavailable(other.to_string()),
+        }
+    }
+}
+
+impl From<InventoryError> for CatalogError {
+    fn from(error: InventoryError) -> CatalogError {
+        CatalogError::Unavailable(error.to_string())
+    }
+}
+
+/// What the catalog is made of.
+#[derive(Clone)]
+pub struct CatalogPorts {
+    pub products: Arc<dyn ProductStore>,
+    pub inventory: Arc<dyn Inventory>,
+    pub clock: Arc<dyn Clock>,
+    pub shop: Arc<Shop>,
+}
+
+/// The catalog of a running shop. Cheap to clone.
+#[derive(Clone)]
+pub struct Catalog {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    shop: Arc<Shop>,
+    clock: Arc<dyn Clock>,
+    offers: Offers,
+    snapshots: Snapshots,
+}
+
+/// What an address names.
+#[derive(Debug, Clone)]
+pub enum Found {
+    Product(Arc<Offer>),
+    /// The product is at another slug now.
+    MovedTo(Slug),
+    Nothing,
+}
+
+impl Catalog {
+    pub fn new(ports: CatalogPorts, limits: CatalogLimits) -> Catalog {
+        let CatalogPorts { products, inventory, clock, shop } = ports;
+        let offers = Offers::new(products, inventory, &limits);
+        let snapshots = Snapshots::new(&limits);
+        Catalog { inner: Arc::new(Inner { shop, clock, offers, snapshots }) }
+    }
+
+    pub fn shop(&self) -> &Arc<Shop> {
+        &self.inner.shop
+    }
+
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.inner.clock
+    }
+
+    /// A product in whatever state it is; who may see it is for the caller to decide.
+    pub async fn product(&self, id: ProductId) -> Result<Option<Arc<Offer>>, CatalogError> {
+        let loading = self.inner.offers.loading().await;
+        self.inner.offers.get(id, &loading).await
+    }
+
+    /// A product by its slug, one of a translation, or one it had before.
+    pub async fn product_at(&self, slug: &Slug) -> Result<Found, CatalogError> {
+        let loading = self.inner.offers.loading().await;
+        let Some(owner) = self.inner.offers.owner_of_slug(slug, &loading).await? else {
+            return Ok(Found::Nothing);
+        };
+        let Some(offer) = self.inner.offers.get(owner, &loading).await? else {
+            return Ok(Found::Nothing);
+        };
+        let product = &offer.product;
+        let translated = || product.translations.values().filter_map(|t| t.slug.as_ref());
+        if product.slug == *slug || translated().any(|one| one == slug) {
+            Ok(Found::Product(offer))
+        } else if product.former_slugs.contains(slug) {
+            Ok(Found::MovedTo(product.slug.clone()))
+        } else {
+            Ok(Found::Nothing)
+        }
+    }
+
+    /// Announces that products were written, or their stock was. They are durable by then.
+    pub async fn changed(&self, products: &[Product]) -> Result<(), CatalogError> {
+        self.inner.offers.forget(products, || self.inner.snapshots.forget(products)).await;
+        Ok(())
+    }
+}
