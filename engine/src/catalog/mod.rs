@@ -1,6 +1,7 @@
 //! The catalog: products with their variants, what describes them, and how they are found.
 
 mod collection;
+mod country;
 mod media;
 mod product;
 mod review;

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::country::is_country;
+
 /// A text that does not have the form its type demands.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{text}' is not a {what}: {rule}")]
@@ -104,10 +106,6 @@ fn is_locale(text: &str) -> bool {
         && parts.all(|p| (2..=8).contains(&p.len()) && p.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 
-fn is_country(text: &str) -> bool {
-    text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase())
-}
-
 text_type!(
     /// The readable name of a product or collection in an address: `[a-z0-9-]+`.
     Slug, "slug", "1 to 120 of a-z, 0-9 and -", is_slug);
@@ -122,4 +120,4 @@ text_type!(
     Locale, "locale", "a language of two or three letters, then -REGION", is_locale);
 text_type!(
     /// A country of ISO 3166-1 alpha-2.
-    CountryCode, "country", "two capital letters of ISO 3166-1", is_country);
+    CountryCode, "country", "two capital letters of ISO 3166-1 alpha-2", is_country);

@@ -34,4 +34,16 @@ impl Shop {
     pub fn channel(&self, id: &ChannelId) -> Option<&Channel> {
         self.channels.iter().find(|channel| channel.id == *id)
     }
+
+    /// The ways to ship from a channel to a country, in the shop's order; none where the
+    /// channel does not ship there.
+    pub fn methods_to(
+        &self,
+        channel: &ChannelId,
+        country: &CountryCode,
+    ) -> impl Iterator<Item = &ShippingMethod> {
+        let ships = self.channel(channel).is_some_and(|own| own.countries.contains(country));
+        let methods = self.shipping_methods.iter().filter(move |_| ships);
+        methods.filter(move |method| method.serves(channel, country))
+    }
 }

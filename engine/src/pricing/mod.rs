@@ -3,8 +3,10 @@
 
 mod channel;
 mod price_book;
+mod sample;
 mod shipping;
 mod tax;
+mod validate;
 
 pub use channel::{Channel, Shop};
 pub use price_book::{Price, PriceBook, PriceQuery};
@@ -12,3 +14,4 @@ pub use shipping::{ShippingMethod, ShippingRate};
 pub use tax::{
     TAX_RATE_BP_MAX, TAX_SHIPPING, TAX_STANDARD, TaxRate, TaxTable, TaxZone, tax_amount,
 };
+pub use validate::{CHANNELS_MAX, SHIPPING_METHODS_MAX, SHOP_TEXT_MAX, ShopError, TAX_ZONES_MAX};
