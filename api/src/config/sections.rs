@@ -1,0 +1,175 @@
+//! The sections of the configuration, one struct each. The doc comments are the manual.
+
+use barrow_engine::pricing::Shop;
+use serde::{Deserialize, Serialize};
+
+use super::section::section;
+use super::units::{Address, Network, Secret, Size, Span};
+
+section! {
+    /// Everything that can be set: in a file, in the environment, by flags.
+    pub struct Config {
+        /// Sets the stores together: `embedded` (one process, no server beside it) or `aws`.
+        /// Keys that are given explicitly beat it.
+        pub profile: Profile = Profile::Embedded,
+        /// The directory that holds everything the embedded stores keep. Made if it is missing.
+        pub data: String = "./data".to_owned(),
+        /// How requests come in.
+        pub server: Server = Server::default(),
+        /// How much one request or one cart may ask for.
+        pub limits: Limits = Limits::default(),
+        /// Who is who.
+        pub auth: Auth = Auth::default(),
+        /// Which adapter stands behind which port.
+        pub stores: Stores = Stores::default(),
+        /// Pictures, manuals and videos.
+        pub media: Media = Media::default(),
+        /// Entities in memory: one actor for each cart in use.
+        pub actors: Actors = Actors::default(),
+        /// Nodes that work together.
+        pub cluster: Cluster = Cluster::default(),
+        /// What operators look at.
+        pub ops: Ops = Ops::default(),
+        /// What the process tells of itself, on standard error.
+        pub log: Log = Log::default(),
+        /// What is sold by: channels, currencies, taxes, shipping.
+        pub shop: Shop = Shop::sample(),
+    }
+}
+
+/// Settings that belong together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    Embedded,
+    Aws,
+}
+
+section! {
+    /// How requests come in.
+    pub struct Server {
+        /// HOST:PORT of the shop's API. Port 0 takes any free one.
+        pub listen: Address = Address::new("127.0.0.1", 8080),
+        /// The frontends that a browser may call from: `https://shop.example`, or `*` for any.
+        /// Empty: pages of other origins are not let in.
+        pub cors_origins: Vec<String> = Vec::new(),
+        /// The balancers whose `X-Forwarded-For` is believed: `10.0.0.0/8`, `10.0.0.7`.
+        pub trusted_proxies: Vec<Network> = Vec::new(),
+        /// Connections held at once; more wait in the system's queue.
+        pub max_connections: usize = 10_000,
+        /// How long a client may take to send the head of a request.
+        pub header_timeout: Span = Span::seconds(10),
+        /// How long a client may take to send a body.
+        pub body_timeout: Span = Span::seconds(30),
+        /// How long requests in flight may take once the process was told to stop; at most 20 s,
+        /// so that it is gone within 25.
+        pub shutdown_timeout: Span = Span::seconds(15),
+    }
+}
+
+section! {
+    /// How much one request or one cart may ask for.
+    pub struct Limits {
+        /// The largest body of a request.
+        pub body: Size = Size::mib(1),
+    }
+}
+
+section! {
+    /// Who is who.
+    pub struct Auth {
+        /// Signs the shop's tokens: at least 32 characters that nobody can guess. Unset: a key
+        /// is made at the first start and kept in the entity store.
+        pub signing_key: Option<Secret> = None,
+        /// How long a shop's token is good.
+        pub token_ttl: Span = Span::days(30),
+    }
+}
+
+section! {
+    /// Which adapter stands behind which port.
+    pub struct Stores {
+        /// Carts and sessions: `embedded`, `dynamodb`, `postgres` or `redis`.
+        pub entities: EntityBackend = EntityBackend::Embedded,
+        /// The catalog: `embedded`, `dynamodb` or `postgres`.
+        pub products: ProductBackend = ProductBackend::Embedded,
+    }
+}
+
+/// Where the rows of entities lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EntityBackend {
+    Embedded,
+    Dynamodb,
+    Postgres,
+    Redis,
+}
+
+/// Where products lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProductBackend {
+    Embedded,
+    Dynamodb,
+    Postgres,
+}
+
+section! {
+    /// Pictures, manuals and videos.
+    pub struct Media {
+        /// `file:///a/directory` or `s3://bucket`. Unset: `media` in the data directory.
+        pub url: Option<String> = None,
+    }
+}
+
+section! {
+    /// Entities in memory: one actor for each cart in use.
+    pub struct Actors {
+        /// Entities held in memory at once; beyond it the idle longest are put away.
+        pub max_hot: usize = 100_000,
+    }
+}
+
+section! {
+    /// Nodes that work together.
+    pub struct Cluster {
+        /// The table that nodes agree in: `none` (a single node), `dynamodb` or `postgres`.
+        pub control: Control = Control::None,
+    }
+}
+
+/// Where nodes agree on who owns what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Control {
+    None,
+    Dynamodb,
+    Postgres,
+}
+
+section! {
+    /// What operators look at.
+    pub struct Ops {
+        /// HOST:PORT that `/metrics` moves to. Unset: it is served beside the shop's API.
+        pub listen: Option<Address> = None,
+    }
+}
+
+section! {
+    /// What the process tells of itself, on standard error.
+    pub struct Log {
+        /// `error`, `warn`, `info`, `debug` or `trace`; or for each part: `info,barrow=debug`.
+        pub level: String = "info".to_owned(),
+        /// `text` for people, `json` for machines: one object a line.
+        pub format: LogFormat = LogFormat::Text,
+    }
+}
+
+/// The form of a line of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Text,
+    Json,
+}

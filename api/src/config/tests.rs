@@ -1,0 +1,186 @@
+//! Which source wins, what is refused, and how it is told.
+
+use super::*;
+
+fn sources(
+    file: &str,
+    environment: &[(&str, &str)],
+    flags: &[(&str, &str)],
+) -> (Sources, tempfile::TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("barrow.toml");
+    std::fs::write(&path, file).unwrap();
+    let sources = Sources {
+        file: (!file.is_empty()).then_some(path),
+        environment: environment.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect(),
+        flags: flags
+            .iter()
+            .map(|(key, text)| FlagValue {
+                flag: format!("--set {key}"),
+                key: key.to_string(),
+                text: text.to_string(),
+            })
+            .collect(),
+    };
+    (sources, dir)
+}
+
+fn check(file: &str, environment: &[(&str, &str)], flags: &[(&str, &str)]) -> Config {
+    let (sources, _dir) = sources(file, environment, flags);
+    load(&sources).unwrap().config
+}
+
+fn refused(file: &str, environment: &[(&str, &str)], flags: &[(&str, &str)]) -> String {
+    let (sources, _dir) = sources(file, environment, flags);
+    load(&sources).unwrap_err().to_string()
+}
+
+const LISTEN: &str = "[server]\nlisten = '127.0.0.1:1'\n";
+const LISTEN_VARIABLE: (&str, &str) = ("BARROW_SERVER__LISTEN", "127.0.0.1:2");
+
+#[test]
+fn a_flag_beats_the_environment_and_that_the_file() {
+    assert_eq!(check("", &[], &[]).server.listen.port(), 8080);
+    assert_eq!(check(LISTEN, &[], &[]).server.listen.port(), 1);
+    assert_eq!(check(LISTEN, &[LISTEN_VARIABLE], &[]).server.listen.port(), 2);
+    let flag = ("server.listen", "127.0.0.1:3");
+    assert_eq!(check(LISTEN, &[LISTEN_VARIABLE], &[flag]).server.listen.port(), 3);
+}
+
+#[test]
+fn a_file_changes_only_the_keys_it_names() {
+    let config = check("[server]\nmax_connections = 5\n", &[], &[]);
+    assert_eq!(config.server, Server { max_connections: 5, ..Server::default() });
+    let config = check("[shop]\nname = 'Ours'\n", &[], &[]);
+    assert_eq!(config.shop.name, "Ours");
+    assert_eq!(config.shop.channels, Config::default().shop.channels);
+}
+
+#[test]
+fn every_key_can_be_set_by_a_variable() {
+    // Masked and unset keys apart, the printed defaults are what each variable may say.
+    let defaults = serde_json::to_value(Config::default()).unwrap();
+    let mut count = 0;
+    for (section, values) in defaults.as_object().unwrap() {
+        let Some(values) = values.as_object().filter(|_| section != "shop") else { continue };
+        for (key, value) in values {
+            let name = format!("BARROW_{}__{}", section.to_uppercase(), key.to_uppercase());
+            let text = match value {
+                serde_json::Value::String(text) => text.clone(),
+                serde_json::Value::Null => continue,
+                other => other.to_string(),
+            };
+            assert_eq!(check("", &[(&name, &text)], &[]), Config::default(), "{name}={text}");
+            count += 1;
+        }
+    }
+    assert!(count > 10, "only {count} keys were tried");
+}
+
+#[test]
+fn lists_in_a_variable_are_separated_by_commas() {
+    let name = "BARROW_SERVER__CORS_ORIGINS";
+    let config = check("", &[(name, "https://a.example, https://b.example")], &[]);
+    assert_eq!(config.server.cors_origins, ["https://a.example", "https://b.example"]);
+}
+
+#[test]
+fn an_unknown_key_is_named_with_the_one_that_was_meant() {
+    let error = refused("[server]\nlisen = '1'\n", &[], &[]);
+    assert!(error.contains("server.lisen") && error.contains("did you mean server.listen?"));
+    let error = refused("", &[("BARROW_SERVER__LISEN", "1")], &[]);
+    assert!(error.contains("BARROW_SERVER__LISEN") && error.contains("server.listen?"), "{error}");
+    let error = refused("", &[("BARROW_NONSENSE", "1")], &[]);
+    assert!(error.contains("BARROW_NONSENSE") && error.contains("no such key"), "{error}");
+    let error = refused("[shop]\nnmae = 'x'\n", &[], &[]);
+    assert!(error.contains("shop.nmae") && error.contains("shop.name?"), "{error}");
+}
+
+#[test]
+fn addresses_that_kubernetes_hands_out_are_no_keys() {
+    let variables = [
+        ("BARROW_SERVICE_HOST", "10.0.0.1"),
+        ("BARROW_PORT", "tcp://10.0.0.1:8080"),
+        ("BARROW_PORT_8080_TCP_ADDR", "10.0.0.1"),
+        ("BARROW_CONFIG", "barrow.toml"),
+        ("PATH", "/bin"),
+    ];
+    assert_eq!(check("", &variables, &[]), Config::default());
+}
+
+#[test]
+fn a_wrong_value_is_told_with_its_key_and_origin() {
+    let error = refused("[server]\nheader_timeout = 30\n", &[], &[]);
+    assert!(error.contains("server.header_timeout") && error.contains("30s"), "{error}");
+    assert!(error.contains("barrow.toml"), "{error}");
+    let error = refused("", &[("BARROW_SERVER__MAX_CONNECTIONS", "many")], &[]);
+    assert!(error.contains("server.max_connections") && error.contains("'many'"), "{error}");
+    let error = refused("", &[], &[("server.shutdown_timeout", "40s")]);
+    assert!(error.contains("server.shutdown_timeout") && error.contains("40s"), "{error}");
+    let error = refused("", &[], &[("log.format", "xml")]);
+    assert!(error.contains("log.format") && error.contains("xml"), "{error}");
+    let error = refused("", &[], &[("shop.default_channel", "nowhere")]);
+    assert!(error.contains("shop.default_channel") && error.contains("nowhere"), "{error}");
+}
+
+#[test]
+fn all_problems_are_told_at_once() {
+    let error = refused("a = 1\nb = 2\n", &[], &[("server.max_connections", "x")]);
+    assert_eq!(error.lines().count(), 4, "{error}");
+}
+
+#[test]
+fn the_profile_aws_names_the_feature_that_this_build_lacks() {
+    let error = refused("", &[], &[("profile", "aws")]);
+    assert!(error.contains("stores.entities (from the profile aws)"), "{error}");
+    assert!(error.contains("cargo feature `aws`"), "{error}");
+    let error = refused("profile = 'aws'\n", &[], &[]);
+    assert!(error.contains("the profile aws"), "{error}");
+}
+
+#[test]
+fn explicit_keys_beat_the_profile() {
+    let file = "profile = 'aws'\n[stores]\nentities = 'embedded'\nproducts = 'embedded'\n";
+    let config = check(file, &[("BARROW_CLUSTER__CONTROL", "none")], &[]);
+    assert_eq!(config.stores, Stores::default());
+    // A profile on the command line is heavier than the file's profile, but not than its keys.
+    let config = check(file, &[], &[("profile", "embedded")]);
+    assert_eq!(config.profile, Profile::Embedded);
+}
+
+#[test]
+fn what_is_not_built_in_is_said_to_be_missing() {
+    for (key, value, word) in [
+        ("stores.entities", "postgres", "postgres is not built"),
+        ("stores.entities", "redis", "redis is not built"),
+        ("stores.products", "dynamodb", "`aws`"),
+        ("media.url", "s3://bucket", "`aws`"),
+        ("cluster.control", "postgres", "postgres is not built"),
+        ("cache.url", "redis://localhost", "Redis is not built"),
+        ("commerce.url", "postgres://localhost", "Postgres is not built"),
+    ] {
+        let error = refused("", &[], &[(key, value)]);
+        assert!(error.contains(key) && error.contains(word), "{key}: {error}");
+    }
+    let error = refused("[commerce]\nurl = 'postgres://x'\n", &[], &[]);
+    assert!(error.contains("not built in"), "{error}");
+}
+
+#[test]
+fn a_secret_is_printed_by_nobody() {
+    let key = "0123456789abcdef0123456789abcdef-secret";
+    let config = check("", &[("BARROW_AUTH__SIGNING_KEY", key)], &[]);
+    assert_eq!(config.auth.signing_key.as_ref().unwrap().expose(), key);
+    for text in [to_toml(&config), format!("{config:?}"), serde_json::to_string(&config).unwrap()] {
+        assert!(text.contains(MASK) && !text.contains(key), "{text}");
+    }
+    let error = refused("", &[("BARROW_AUTH__SIGNING_KEY", "short-secret")], &[]);
+    assert!(error.contains("auth.signing_key") && !error.contains("short-secret"), "{error}");
+}
+
+#[test]
+fn what_is_printed_can_be_read_again() {
+    let printed = to_toml(&Config::default());
+    assert_eq!(check(&printed, &[], &[]), Config::default());
+    assert_eq!(check(&manual(), &[], &[]), Config::default());
+}

@@ -1,0 +1,107 @@
+//! Whether the values make sense, alone and together. Each problem names its key and its value.
+
+use std::time::Duration;
+
+use super::error::Problem;
+use super::layers::Origins;
+use super::sections::{Config, Server};
+
+/// The longest drain of requests. What remains of the 25 seconds in which a told process must be
+/// gone belongs to the actors and the stores.
+const SHUTDOWN_TIMEOUT_MAX: Duration = Duration::from_secs(20);
+
+/// A shorter signing key can be guessed.
+const SIGNING_KEY_MIN: usize = 32;
+
+/// Collects what is wrong.
+struct Findings<'a> {
+    origins: &'a Origins,
+    problems: Vec<Problem>,
+}
+
+impl Findings<'_> {
+    fn check(&mut self, holds: bool, key: &str, what: impl FnOnce() -> String) {
+        if !holds {
+            let origin = self.origins.of(key);
+            let what = what();
+            self.problems.push(Problem { key: key.to_owned(), origin, what, hint: None });
+        }
+    }
+}
+
+/// Everything that is wrong with the values.
+pub fn validate(config: &Config, origins: &Origins) -> Vec<Problem> {
+    let mut findings = Findings { origins, problems: Vec::new() };
+    validate_server(&config.server, &mut findings);
+    findings.check(!config.data.trim().is_empty(), "data", || {
+        "the data directory is empty; name one".to_owned()
+    });
+    findings.check(config.limits.body.get() >= 1024, "limits.body", || {
+        format!("{} is too little for a request; at least 1KiB", config.limits.body)
+    });
+    validate_auth(config, &mut findings);
+    validate_media(config, &mut findings);
+    let level = &config.log.level;
+    let filter = tracing_subscriber::EnvFilter::builder().parse(level);
+    findings.check(filter.is_ok(), "log.level", || {
+        format!("'{level}' is not a level (error, warn, info, debug, trace) or PART=LEVEL list")
+    });
+    validate_shop(config, &mut findings);
+    findings.problems
+}
+
+fn validate_server(server: &Server, findings: &mut Findings<'_>) {
+    findings.check(server.max_connections > 0, "server.max_connections", || {
+        "0 would let nobody in".to_owned()
+    });
+    for (key, span) in [
+        ("server.header_timeout", server.header_timeout),
+        ("server.body_timeout", server.body_timeout),
+    ] {
+        findings.check(!span.get().is_zero(), key, || format!("{span} would let nobody in"));
+    }
+    findings.check(
+        server.shutdown_timeout.get() <= SHUTDOWN_TIMEOUT_MAX,
+        "server.shutdown_timeout",
+        || format!("{} is more than 20s; the process must be gone in 25s", server.shutdown_timeout),
+    );
+    for origin in &server.cors_origins {
+        let good = origin == "*"
+            || ["http://", "https://"].iter().any(|scheme| {
+                origin
+                    .strip_prefix(scheme)
+                    .is_some_and(|host| !host.is_empty() && !host.contains(['/', ' ', '*']))
+            });
+        findings.check(good, "server.cors_origins", || {
+            format!("'{origin}' is not an origin such as https://shop.example, without a path")
+        });
+    }
+}
+
+fn validate_auth(config: &Config, findings: &mut Findings<'_>) {
+    if let Some(key) = &config.auth.signing_key {
+        let length = key.expose().len();
+        findings.check(length >= SIGNING_KEY_MIN, "auth.signing_key", || {
+            format!("it has {length} characters; at least {SIGNING_KEY_MIN} that nobody can guess")
+        });
+    }
+    let ttl = config.auth.token_ttl;
+    findings.check(ttl.get() >= Duration::from_secs(60), "auth.token_ttl", || {
+        format!("{ttl} is too short; at least 1m")
+    });
+}
+
+fn validate_media(config: &Config, findings: &mut Findings<'_>) {
+    if let Some(url) = config.media.url.as_deref().filter(|url| !url.starts_with("s3://")) {
+        let good = url.strip_prefix("file://").is_some_and(|path| path.starts_with('/'));
+        findings.check(good, "media.url", || {
+            format!("'{url}' is neither file:///a/directory nor s3://bucket")
+        });
+    }
+}
+
+fn validate_shop(config: &Config, findings: &mut Findings<'_>) {
+    if let Err(error) = config.shop.validate() {
+        findings.check(false, &format!("shop.{}", error.path), || error.problem);
+    }
+}
