@@ -5,12 +5,14 @@ mod channel;
 mod price_book;
 mod sample;
 mod shipping;
+mod shown;
 mod tax;
 mod validate;
 
 pub use channel::{Channel, Shop};
 pub use price_book::{Price, PriceBook, PriceQuery};
 pub use shipping::{ShippingMethod, ShippingRate};
+pub use shown::{PriceRange, PriceTier, ShownPrice};
 pub use tax::{
     TAX_RATE_BP_MAX, TAX_SHIPPING, TAX_STANDARD, TaxRate, TaxTable, TaxZone, tax_amount,
 };
