@@ -95,7 +95,8 @@ pub trait EntityStore: Send + Sync + 'static {
     ) -> Result<CasOutcome, StoreError>;
 
     /// The entities of a shard whose `due` is at or before `before`, earliest first, at most
-    /// `limit` of them.
+    /// `limit` of them. A store may show a write here some seconds late; who acts on an answer
+    /// loads the row first.
     async fn due(
         &self,
         shard: Shard,

@@ -18,5 +18,5 @@ pub use clock::Clock;
 pub use entity_store::{CasOutcome, DueEntity, EntityStore, Expected, Row, StoreError, WriteId};
 pub use entropy::Entropy;
 pub use inventory::{Inventory, InventoryError};
-pub use media::{MediaError, MediaInfo, MediaStore};
+pub use media::{MEDIA_KEY_BYTES_MAX, MediaError, MediaInfo, MediaStore, is_media_key};
 pub use product_store::{ProductStore, ProductStoreError};
