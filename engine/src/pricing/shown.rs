@@ -5,8 +5,9 @@
 
 use std::time::Duration;
 
+use super::price_book::winning_price;
 use super::{PriceBook, PriceQuery};
-use crate::catalog::ChannelId;
+use crate::catalog::{ChannelId, Product};
 use crate::money::{Currency, Money};
 use crate::time::Timestamp;
 
@@ -103,6 +104,24 @@ impl PriceRange {
                 range.compare_at
             },
         }))
+    }
+}
+
+impl Product {
+    /// What one unit of its cheapest variant costs, by which lists sort and filter; `None`
+    /// where no variant has a price. The query's quantity says nothing.
+    pub fn lowest_price(&self, query: PriceQuery<'_>) -> Option<Money> {
+        let query = PriceQuery { quantity: 1, ..query };
+        let prices = self.variants.iter().filter_map(|v| winning_price(&v.prices, query));
+        prices.map(|price| price.amount).min_by_key(|money| money.amount)
+    }
+
+    /// The next instant after `now` at which it is published or one of its prices starts or
+    /// ends: until then its page and its place in lists do not change by themselves.
+    pub fn next_boundary(&self, now: Timestamp) -> Option<Timestamp> {
+        let prices = self.variants.iter().flat_map(|variant| &variant.prices);
+        let ends = prices.flat_map(|price| [price.valid_from, price.valid_until]);
+        ends.chain([self.publish_at]).flatten().filter(|instant| *instant > now).min()
     }
 }
 
