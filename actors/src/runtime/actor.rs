@@ -1,0 +1,325 @@
+//! The actor around one entity: the only place where its state changes. It never waits for the
+//! store: loads, writes and deliveries run beside it and report back as messages.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use barrow_cluster::Grant;
+use barrow_engine::entity::EntityKey;
+use barrow_engine::ports::StoreError;
+use barrow_engine::time::Timestamp;
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tokio::sync::{Mutex, oneshot};
+
+use super::directory::Shared;
+use super::gate::{Answer, Held, SubscriptionAnswer, Ticket};
+use super::host::Host;
+use super::machine::{Machine, Order};
+use super::observe::count;
+use super::outbox::{DeliveryError, SequencedEffect};
+use super::spawn::spawn;
+use super::write::WriteEnd;
+use super::{CommandError, write};
+
+/// Why an actor that did not come up ended: its supervisor lets the entity rest for a while.
+pub(super) const FAILED: &str = "failed";
+
+pub(super) enum Message<H: Host> {
+    Loaded(Result<Box<Machine<H>>, LoadError>),
+    Command { order: Order<H>, to: oneshot::Sender<Answer<H>>, ticket: Ticket },
+    Read { ask: H::Ask, to: oneshot::Sender<Answer<H>>, ticket: Ticket },
+    Subscribe { ask: H::Ask, to: oneshot::Sender<SubscriptionAnswer<H>>, ticket: Ticket },
+    Receive {
+        source: EntityKey,
+        effect: SequencedEffect,
+        to: oneshot::Sender<Result<(), DeliveryError>>,
+        ticket: Ticket,
+    },
+    Forget { source: EntityKey, sequence: u64, ticket: Ticket },
+    Wake { ticket: Ticket },
+    Written(WriteEnd),
+    Delivered { sequence: u64, outcome: Result<(), DeliveryError> },
+    Confirmed { target: EntityKey, sequence: u64 },
+    /// No message comes after it: end once nothing is in flight.
+    Retire,
+}
+
+/// Why an entity does not come up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum LoadError {
+    /// Damaged, or of a newer build. The row stays as it is.
+    Unreadable(String),
+    Unavailable(String),
+}
+
+/// Held by whoever loads or writes the entity's row: the next activation waits for it, so that
+/// it starts only after the former's write has ended (R2).
+pub(super) type Lane = Arc<Mutex<()>>;
+
+pub(super) struct Arguments<H: Host> {
+    pub shared: Arc<Shared<H>>,
+    pub key: EntityKey,
+    pub grant: Grant,
+    pub lane: Lane,
+}
+
+pub(super) struct EntityActor<H>(pub std::marker::PhantomData<fn() -> H>);
+
+pub(super) struct Live<H: Host> {
+    shared: Arc<Shared<H>>,
+    key: EntityKey,
+    grant: Grant,
+    lane: Lane,
+    phase: Phase<H>,
+    delivering: bool,
+    retiring: bool,
+}
+
+enum Phase<H: Host> {
+    /// The row is being loaded; what comes meanwhile waits. Tickets bound how much that can be.
+    Loading(VecDeque<Message<H>>),
+    Up(Box<Machine<H>>),
+    /// Ended for a reason that its callers were told; nothing more is decided.
+    Down(CommandError<super::host::Rejection<H>>),
+}
+
+impl<H: Host> Actor for EntityActor<H> {
+    type Msg = Message<H>;
+    type State = Live<H>;
+    type Arguments = Arguments<H>;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Message<H>>,
+        arguments: Arguments<H>,
+    ) -> Result<Live<H>, ActorProcessingErr> {
+        let Arguments { shared, key, grant, lane } = arguments;
+        count(&shared.stats.activations);
+        let (task_shared, task_lane, epoch) = (shared.clone(), lane.clone(), grant.epoch);
+        spawn(async move {
+            let _lane = task_lane.lock().await;
+            let loaded = task_shared.load(key, epoch).await.map(Box::new);
+            drop(myself.cast(Message::Loaded(loaded)));
+        });
+        let phase = Phase::Loading(VecDeque::new());
+        Ok(Live { shared, key, grant, lane, phase, delivering: false, retiring: false })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<Message<H>>,
+        message: Message<H>,
+        live: &mut Live<H>,
+    ) -> Result<(), ActorProcessingErr> {
+        match (message, &mut live.phase) {
+            (Message::Loaded(Ok(machine)), Phase::Loading(waiting)) => {
+                let waiting = std::mem::take(waiting);
+                live.send_confirmations(&myself, machine.unconfirmed());
+                live.phase = Phase::Up(machine);
+                for message in waiting {
+                    live.take(message, &myself).await;
+                }
+            }
+            (Message::Loaded(Err(error)), Phase::Loading(waiting)) => {
+                let waiting = std::mem::take(waiting);
+                live.not_loaded(error, waiting);
+                myself.stop(Some(FAILED.to_owned()));
+                return Ok(());
+            }
+            (message, Phase::Loading(waiting)) => {
+                waiting.push_back(message);
+                return Ok(());
+            }
+            (message, _) => live.take(message, &myself).await,
+        }
+        live.go_on(&myself);
+        Ok(())
+    }
+}
+
+impl<H: Host> Live<H> {
+    async fn take(&mut self, message: Message<H>, myself: &ActorRef<Message<H>>) {
+        let Phase::Up(machine) = &mut self.phase else {
+            if let Phase::Down(error) = &self.phase {
+                refuse(message, error);
+            }
+            return;
+        };
+        let now = self.shared.clock.now();
+        let lease_is_valid = self.grant.lease.is_valid(self.shared.clock.uptime());
+        if let Message::Command { .. } | Message::Read { .. } | Message::Subscribe { .. } = message
+        {
+            if !lease_is_valid {
+                return refuse(message, &self.shared.unavailable());
+            }
+            if !self.shared.host.is_fresh(&machine.state, now)
+                && let Err(error) = self.shared.host.refresh(&mut machine.state, now).await
+            {
+                tracing::warn!(entity = %self.key, %error, "goes on with what it had");
+            }
+        }
+        let settings = &self.shared.settings;
+        match message {
+            Message::Command { order, to, ticket } => {
+                let answer = machine.command(order, now, settings);
+                self.shared.count_answer(&answer);
+                machine.hold_command(to, answer, ticket, lease_is_valid);
+            }
+            Message::Read { ask, to, ticket } => {
+                count(&self.shared.stats.reads);
+                let answer = machine.view(ask);
+                machine.hold_command(to, answer, ticket, lease_is_valid);
+            }
+            Message::Subscribe { ask, to, ticket } => {
+                let answer = match machine.gate.subscribers() < settings.feeds_max {
+                    true => machine.view(ask),
+                    false => Err(self.shared.overloaded()),
+                };
+                let held = Held::Subscribe { to, answer, _ticket: ticket };
+                machine.gate.hold(held, lease_is_valid);
+            }
+            Message::Receive { source, effect, to, ticket } => {
+                match machine.receive(source, &effect, now, settings) {
+                    Ok(()) => {
+                        machine.gate.hold(Held::Receipt { to, _ticket: ticket }, lease_is_valid);
+                    }
+                    Err(error) => drop(to.send(Err(error))),
+                }
+            }
+            Message::Forget { source, sequence, ticket: _ticket } => {
+                machine.forget(source, sequence);
+            }
+            Message::Wake { ticket: _ticket } => machine.wake(now, settings),
+            Message::Written(end) => self.written(end, myself),
+            Message::Delivered { sequence, outcome } => {
+                self.delivering = false;
+                if outcome.is_ok() {
+                    count(&self.shared.stats.effects);
+                    machine.delivered(sequence);
+                }
+            }
+            Message::Confirmed { target, sequence } => machine.confirmed(target, sequence),
+            Message::Retire => self.retiring = true,
+            Message::Loaded(_) => {}
+        }
+    }
+
+    fn written(&mut self, end: WriteEnd, myself: &ActorRef<Message<H>>) {
+        let Phase::Up(machine) = &mut self.phase else { return };
+        let error = match end {
+            WriteEnd::Written => {
+                let lease_is_valid = self.grant.lease.is_valid(self.shared.clock.uptime());
+                let confirmations = machine.written(lease_is_valid);
+                self.send_confirmations(myself, confirmations);
+                return;
+            }
+            WriteEnd::Overtaken => {
+                count(&self.shared.stats.overtaken);
+                CommandError::OutcomeUnknown
+            }
+            WriteEnd::Unknown => {
+                count(&self.shared.stats.unknown);
+                CommandError::OutcomeUnknown
+            }
+            WriteEnd::NotWritten(StoreError::Throttled) => self.shared.overloaded(),
+            WriteEnd::NotWritten(_) => self.shared.unavailable(),
+        };
+        // What is in memory is ahead of the row and must not be seen: the actor is dropped.
+        machine.gate.abandon(&error);
+        self.phase = Phase::Down(error);
+    }
+
+    /// Starts what has become possible: a write, a delivery, the end.
+    fn go_on(&mut self, myself: &ActorRef<Message<H>>) {
+        let now = self.shared.clock.now();
+        let machine = match &mut self.phase {
+            Phase::Loading(_) => return,
+            Phase::Down(_) => return self.shared.retire_and_stop(self.key, myself),
+            Phase::Up(machine) => machine,
+        };
+        if machine.gate.wants_write() {
+            let write = machine.begin_write(self.shared.next_write_id(), now);
+            self.shared.count_write(write.row.blob.len());
+            let (shared, lane) = (self.shared.clone(), self.lane.clone());
+            let (myself, key) = (myself.clone(), self.key);
+            spawn(async move {
+                let _lane = lane.lock().await;
+                let end = write::resolve_for(&shared, key, write).await;
+                drop(myself.cast(Message::Written(end)));
+            });
+        }
+        if !self.delivering
+            && let Some(effect) = machine.next_effect()
+        {
+            self.delivering = true;
+            let (shared, myself, source) = (self.shared.clone(), myself.clone(), self.key);
+            spawn(async move {
+                let sequence = effect.sequence;
+                let outcome = match shared.effects.receiver(effect.effect.target.kind) {
+                    Ok(receiver) => receiver.receive(source, effect).await,
+                    Err(error) => Err(error),
+                };
+                drop(myself.cast(Message::Delivered { sequence, outcome }));
+            });
+        }
+        if self.retiring && machine.gate.is_settled() && !self.delivering {
+            self.passivate(now, myself);
+        } else if machine.is_blank() {
+            self.shared.retire_if_unused(self.key);
+        }
+    }
+
+    fn passivate(&mut self, now: Timestamp, myself: &ActorRef<Message<H>>) {
+        let Phase::Up(machine) = &self.phase else { return };
+        count(&self.shared.stats.passivations);
+        if let Some(row) = machine.settled_row(now) {
+            self.shared.warm.put(self.key.id, self.grant.epoch, row);
+        }
+        myself.stop(None);
+    }
+
+    fn send_confirmations(
+        &self,
+        myself: &ActorRef<Message<H>>,
+        confirmations: Vec<(EntityKey, u64)>,
+    ) {
+        for (target, sequence) in confirmations {
+            let Ok(receiver) = self.shared.effects.receiver(target.kind) else { continue };
+            let (myself, source) = (myself.clone(), self.key);
+            spawn(async move {
+                if receiver.confirm(source, target, sequence).await.is_ok() {
+                    drop(myself.cast(Message::Confirmed { target, sequence }));
+                }
+            });
+        }
+    }
+
+    fn not_loaded(&mut self, error: LoadError, waiting: VecDeque<Message<H>>) {
+        let error = match error {
+            LoadError::Unreadable(why) => {
+                tracing::error!(entity = %self.key, why, "a stored row cannot be read");
+                CommandError::Unreadable
+            }
+            LoadError::Unavailable(why) => {
+                tracing::warn!(entity = %self.key, why, "an entity did not come up");
+                self.shared.unavailable()
+            }
+        };
+        for message in waiting {
+            refuse(message, &error);
+        }
+        self.phase = Phase::Down(error);
+    }
+}
+
+/// Answers a message that will not be decided.
+fn refuse<H: Host>(message: Message<H>, error: &CommandError<super::host::Rejection<H>>) {
+    match message {
+        Message::Command { to, .. } | Message::Read { to, .. } => {
+            drop(to.send(Err(error.clone())));
+        }
+        Message::Subscribe { to, .. } => drop(to.send(Err(error.clone()))),
+        Message::Receive { to, .. } => drop(to.send(Err(DeliveryError))),
+        _ => {}
+    }
+}

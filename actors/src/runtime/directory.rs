@@ -1,0 +1,351 @@
+//! Where each live entity's actor is, and the only way to it.
+//!
+//! A message is sent while the entity's slot is locked, so nothing is ever sent to an actor
+//! that was told to retire: what comes later waits until that one is gone, and activates anew.
+
+use std::collections::HashMap;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use barrow_cluster::{Grant, Ownership};
+use barrow_engine::entity::{Entity, EntityKey};
+use barrow_engine::ports::{Clock, EntityStore, Row, WriteId};
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
+use parking_lot::Mutex;
+use ractor::{ActorCell, ActorId, ActorRef, ActorRuntime};
+use tokio::sync::Semaphore;
+
+use super::CommandError;
+use super::actor::{Arguments, EntityActor, Lane, LoadError, Message};
+use super::gate::{Answer, Ticket};
+use super::host::{Host, Rejection};
+use super::machine::Machine;
+use super::observe::{RuntimeStats, count};
+use super::router::EffectRouter;
+use super::settings::RuntimeSettings;
+use super::supervisor::ShardSupervisor;
+use super::warm::Warm;
+
+/// Everything that the actors of one runtime share.
+pub(super) struct Shared<H: Host> {
+    pub host: Arc<H>,
+    pub store: Arc<dyn EntityStore>,
+    pub clock: Arc<dyn Clock>,
+    pub ownership: Arc<dyn Ownership>,
+    pub effects: Arc<EffectRouter>,
+    pub settings: RuntimeSettings,
+    pub stats: RuntimeStats,
+    pub warm: Warm,
+    pub permits: Arc<Semaphore>,
+    pub draining: AtomicBool,
+    /// Tells this runtime's writes from those of every other, now and ever.
+    pub incarnation: u64,
+    pub writes: AtomicU64,
+    pub slots: DashMap<u128, Slot<H>, ahash::RandomState>,
+    pub ids: DashMap<ActorId, u128, ahash::RandomState>,
+    pub supervisors: Mutex<HashMap<u16, ActorCell, ahash::RandomState>>,
+}
+
+pub(super) struct Slot<H: Host> {
+    phase: Phase<H>,
+    lane: Lane,
+    queued: Arc<AtomicUsize>,
+    /// In milliseconds of uptime.
+    last_used: u64,
+    pub feeds: Arc<AtomicUsize>,
+    failures: u32,
+}
+
+enum Phase<H: Host> {
+    Live(ActorRef<Message<H>>),
+    /// Told to end; the semaphore closes when it has.
+    Retiring(ActorId, Arc<Semaphore>),
+    /// Failed; not activated before this uptime.
+    Resting(Duration),
+}
+
+impl<H: Host> Shared<H> {
+    /// Sends a message to the entity, activating it where needed. What `message` makes is sent
+    /// exactly once, or not at all.
+    pub async fn dispatch(
+        self: &Arc<Self>,
+        key: EntityKey,
+        message: impl FnOnce(Ticket) -> Message<H>,
+    ) -> Result<Arc<AtomicUsize>, CommandError<Rejection<H>>> {
+        let permit = self.permits.clone().try_acquire_owned().map_err(|_| {
+            count(&self.stats.refused);
+            self.overloaded()
+        })?;
+        let mut waited = false;
+        loop {
+            if self.draining.load(Ordering::Acquire) {
+                return Err(self.unavailable());
+            }
+            let grant =
+                self.ownership.grant(key.shard().index()).ok_or_else(|| self.unavailable())?;
+            let gone = match self.slots.entry(key.id) {
+                Entry::Vacant(vacant) => {
+                    let slot = self.activate(key, grant, Lane::default(), 0)?;
+                    let mut slot = vacant.insert(slot);
+                    return self.send(&mut slot, permit, message);
+                }
+                Entry::Occupied(mut occupied) => match self.find(key, grant, occupied.get_mut())? {
+                    None => return self.send(occupied.get_mut(), permit, message),
+                    Some(gone) => gone,
+                },
+            };
+            // It ends when its last write has: the caller's own deadline bounds the wait.
+            if waited && self.permits.available_permits() == 0 {
+                return Err(self.overloaded());
+            }
+            waited = true;
+            drop(gone.acquire().await);
+        }
+    }
+
+    /// Makes the slot live, or says what to wait for.
+    fn find(
+        self: &Arc<Self>,
+        key: EntityKey,
+        grant: Grant,
+        slot: &mut Slot<H>,
+    ) -> Result<Option<Arc<Semaphore>>, CommandError<Rejection<H>>> {
+        match &slot.phase {
+            Phase::Live(_) => Ok(None),
+            Phase::Retiring(_, gone) => Ok(Some(gone.clone())),
+            Phase::Resting(until) => {
+                let now = self.clock.uptime();
+                if now < *until {
+                    return Err(CommandError::Unavailable { retry_after: *until - now });
+                }
+                *slot = self.activate(key, grant, slot.lane.clone(), slot.failures)?;
+                Ok(None)
+            }
+        }
+    }
+
+    fn send(
+        &self,
+        slot: &mut Slot<H>,
+        permit: tokio::sync::OwnedSemaphorePermit,
+        message: impl FnOnce(Ticket) -> Message<H>,
+    ) -> Result<Arc<AtomicUsize>, CommandError<Rejection<H>>> {
+        let Phase::Live(actor) = &slot.phase else { return Err(self.unavailable()) };
+        if slot.queued.load(Ordering::Acquire) >= self.settings.queue_max {
+            count(&self.stats.refused);
+            return Err(self.overloaded());
+        }
+        slot.queued.fetch_add(1, Ordering::AcqRel);
+        slot.last_used = self.uptime_ms();
+        let ticket = Ticket { queued: slot.queued.clone(), _permit: permit };
+        match actor.cast(message(ticket)) {
+            Ok(()) => Ok(slot.feeds.clone()),
+            // It ended just now, and its supervisor is about to say so.
+            Err(_) => Err(self.unavailable()),
+        }
+    }
+
+    fn activate(
+        self: &Arc<Self>,
+        key: EntityKey,
+        grant: Grant,
+        lane: Lane,
+        failures: u32,
+    ) -> Result<Slot<H>, CommandError<Rejection<H>>> {
+        let supervisor = self.supervisor(key.shard().index())?;
+        let arguments = Arguments { shared: self.clone(), key, grant, lane: lane.clone() };
+        let handler = EntityActor::<H>(PhantomData);
+        let spawned = ActorRuntime::spawn_linked_instant(None, handler, arguments, supervisor);
+        let (actor, _) = spawned.map_err(|error| {
+            tracing::error!(entity = %key, %error, "an actor could not be started");
+            self.unavailable()
+        })?;
+        self.ids.insert(actor.get_id(), key.id);
+        Ok(Slot {
+            phase: Phase::Live(actor),
+            lane,
+            queued: Arc::default(),
+            last_used: self.uptime_ms(),
+            feeds: Arc::default(),
+            failures,
+        })
+    }
+
+    fn supervisor(
+        self: &Arc<Self>,
+        shard: u16,
+    ) -> Result<ActorCell, CommandError<Rejection<H>>> {
+        let mut supervisors = self.supervisors.lock();
+        if let Some(supervisor) = supervisors.get(&shard) {
+            return Ok(supervisor.clone());
+        }
+        let handler = ShardSupervisor::<H>(Arc::downgrade(self));
+        let (supervisor, _) =
+            ActorRuntime::spawn_instant(None, handler, ()).map_err(|_| self.unavailable())?;
+        supervisors.insert(shard, supervisor.get_cell());
+        Ok(supervisor.get_cell())
+    }
+
+    /// An actor has ended; told by its supervisor.
+    pub fn ended(&self, actor: ActorId, failed: bool) {
+        let Some((_, id)) = self.ids.remove(&actor) else { return };
+        let Entry::Occupied(mut occupied) = self.slots.entry(id) else { return };
+        let slot = occupied.get_mut();
+        match &slot.phase {
+            Phase::Live(live) if live.get_id() == actor => {}
+            Phase::Retiring(retiring, gone) if *retiring == actor => gone.close(),
+            _ => return,
+        }
+        let rest = match failed {
+            false => Duration::ZERO,
+            true => {
+                count(&self.stats.failures);
+                slot.failures += 1;
+                let doubled = self.settings.failure_backoff * (1 << (slot.failures - 1).min(16));
+                doubled.min(self.settings.failure_backoff_max)
+            }
+        };
+        // A slot whose lane is taken stays: a write is still under way, and the next
+        // activation must wait for it.
+        if !failed && slot.lane.try_lock().is_ok() {
+            occupied.remove();
+        } else {
+            slot.phase = Phase::Resting(self.clock.uptime() + rest);
+            slot.last_used = self.uptime_ms();
+        }
+    }
+
+    /// Tells the actor to end if nobody waits for it. Idle or blank entities, and memory.
+    pub fn retire_if_unused(&self, key: EntityKey) {
+        if let Entry::Occupied(mut occupied) = self.slots.entry(key.id) {
+            let slot = occupied.get_mut();
+            if slot.queued.load(Ordering::Acquire) == 0 && slot.feeds.load(Ordering::Acquire) == 0 {
+                retire(slot);
+            }
+        }
+    }
+
+    /// From the actor itself, when what it holds must not be seen any more.
+    pub fn retire_and_stop(&self, key: EntityKey, myself: &ActorRef<Message<H>>) {
+        if let Entry::Occupied(mut occupied) = self.slots.entry(key.id)
+            && matches!(&occupied.get().phase, Phase::Live(a) if a.get_id() == myself.get_id())
+        {
+            // From here on callers wait. What is in the mailbox already is refused until the
+            // `Retire` behind it is reached.
+            retire(occupied.get_mut());
+            return;
+        }
+        myself.stop(None);
+    }
+
+    /// Retires what was not used for a while, and the least recently used beyond the limit.
+    pub fn sweep(&self) {
+        let now = self.uptime_ms();
+        let idle = self.settings.idle_timeout.as_millis() as u64;
+        let mut live: Vec<(u64, u128)> = Vec::new();
+        let mut rested: Vec<u128> = Vec::new();
+        for slot in &self.slots {
+            match &slot.phase {
+                Phase::Live(_) => live.push((slot.last_used, *slot.key())),
+                Phase::Resting(_) if slot.last_used + idle < now => rested.push(*slot.key()),
+                _ => {}
+            }
+        }
+        for id in rested {
+            self.slots.remove_if(&id, |_, slot| {
+                matches!(slot.phase, Phase::Resting(_)) && slot.lane.try_lock().is_ok()
+            });
+        }
+        let excess = live.len().saturating_sub(self.settings.hot_max);
+        if excess > 0 {
+            live.select_nth_unstable(excess - 1);
+        }
+        for (index, (last_used, id)) in live.into_iter().enumerate() {
+            if index < excess || last_used + idle < now {
+                self.retire_if_unused(EntityKey::new(H::Entity::KIND, id));
+            }
+        }
+    }
+
+    /// Tells every actor to end, whoever waits: they finish what they have first.
+    pub fn retire_all(&self) {
+        for mut slot in self.slots.iter_mut() {
+            retire(&mut slot);
+        }
+    }
+
+    pub async fn load(&self, key: EntityKey, epoch: u64) -> Result<Machine<H>, LoadError> {
+        let row = match self.warm.take(key.id, epoch) {
+            Some(row) => {
+                count(&self.stats.warm_activations);
+                Some(row)
+            }
+            None => self.load_row(key).await?,
+        };
+        let mut machine = Machine::load(key, self.host.clone(), row)
+            .map_err(|error| LoadError::Unreadable(error.to_string()))?;
+        let refreshed = self.host.refresh(&mut machine.state, self.clock.now()).await;
+        refreshed.map_err(|error| LoadError::Unavailable(error.to_string()))?;
+        Ok(machine)
+    }
+
+    async fn load_row(&self, key: EntityKey) -> Result<Option<Row>, LoadError> {
+        let give_up_at = self.clock.uptime() + self.settings.write_deadline;
+        let mut backoff = self.settings.write_backoff;
+        loop {
+            let error = match self.store.load(key).await {
+                Ok(row) => return Ok(row),
+                Err(error) if !error.is_retryable() => {
+                    return Err(LoadError::Unreadable(error.to_string()));
+                }
+                Err(error) => error,
+            };
+            if self.clock.uptime() + backoff >= give_up_at {
+                return Err(LoadError::Unavailable(error.to_string()));
+            }
+            tokio::time::sleep(backoff).await;
+            backoff = (backoff * 2).min(Duration::from_secs(1));
+        }
+    }
+
+    pub fn next_write_id(&self) -> WriteId {
+        let count = self.writes.fetch_add(1, Ordering::Relaxed);
+        WriteId(u128::from(self.incarnation) << 64 | u128::from(count))
+    }
+
+    pub fn count_answer(&self, answer: &Answer<H>) {
+        count(match answer {
+            Ok(reply) if reply.replayed.is_some() => &self.stats.replays,
+            Ok(_) => &self.stats.commands,
+            Err(_) => &self.stats.rejections,
+        });
+    }
+
+    pub fn count_write(&self, bytes: usize) {
+        count(&self.stats.writes);
+        self.stats.bytes_written.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub fn unavailable(&self) -> CommandError<Rejection<H>> {
+        CommandError::Unavailable { retry_after: self.settings.retry_after }
+    }
+
+    pub fn overloaded(&self) -> CommandError<Rejection<H>> {
+        CommandError::Overloaded { retry_after: self.settings.retry_after }
+    }
+
+    fn uptime_ms(&self) -> u64 {
+        self.clock.uptime().as_millis() as u64
+    }
+}
+
+fn retire<H: Host>(slot: &mut Slot<H>) {
+    let Phase::Live(actor) = &slot.phase else { return };
+    let actor = actor.clone();
+    slot.phase = Phase::Retiring(actor.get_id(), Arc::new(Semaphore::new(0)));
+    // It refuses messages only if it has ended, and then its supervisor says so.
+    drop(actor.cast(Message::Retire));
+}

@@ -1,0 +1,163 @@
+//! The output gate (rule R3): holds every reply until the state it was decided on is durable,
+//! with one write in flight per entity. Commands that come meanwhile ride in the next write.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use barrow_engine::ports::{Expected, WriteId};
+use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
+
+use super::host::{Host, Rejection};
+use super::outbox::DeliveryError;
+use super::{CommandError, Reply};
+
+pub(super) type Answer<H> = Result<Reply<<H as Host>::View>, CommandError<Rejection<H>>>;
+
+/// What an admitted message holds until its reply has left: a permit of the runtime's, and a
+/// place in the entity's queue.
+#[derive(Debug)]
+pub(super) struct Ticket {
+    pub queued: Arc<AtomicUsize>,
+    pub _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.queued.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// The newest durable view, as a subscriber follows it.
+pub(super) struct Subscription<H: Host> {
+    pub first: Reply<H::View>,
+    pub newest: watch::Receiver<Option<Reply<H::View>>>,
+}
+
+pub(super) type SubscriptionAnswer<H> = Result<Subscription<H>, CommandError<Rejection<H>>>;
+
+/// A reply that is decided and waits for its cause to be durable.
+pub(super) enum Held<H: Host> {
+    Command { to: oneshot::Sender<Answer<H>>, answer: Answer<H>, _ticket: Ticket },
+    Subscribe { to: oneshot::Sender<SubscriptionAnswer<H>>, answer: Answer<H>, _ticket: Ticket },
+    /// To the source of an effect: it is applied, and will be remembered.
+    Receipt { to: oneshot::Sender<Result<(), DeliveryError>>, _ticket: Ticket },
+}
+
+impl<H: Host> Held<H> {
+    /// Lets the reply go. A caller that went away is no concern.
+    fn release(self, publisher: &watch::Sender<Option<Reply<H::View>>>) {
+        match self {
+            Held::Command { to, answer, .. } => drop(to.send(answer)),
+            Held::Subscribe { to, answer, .. } => {
+                let newest = publisher.subscribe();
+                drop(to.send(answer.map(|first| Subscription { first, newest })));
+            }
+            Held::Receipt { to, .. } => drop(to.send(Ok(()))),
+        }
+    }
+
+    /// Answers with an error instead: what was decided will not be heard of.
+    pub fn refuse(self, error: CommandError<Rejection<H>>) {
+        match self {
+            Held::Command { to, .. } => drop(to.send(Err(error))),
+            Held::Subscribe { to, .. } => drop(to.send(Err(error))),
+            Held::Receipt { to, .. } => drop(to.send(Err(DeliveryError))),
+        }
+    }
+}
+
+pub(super) struct Gate<H: Host> {
+    /// What the next write demands of the stored row.
+    durable: Expected,
+    writing: Option<WriteId>,
+    /// Whether the state holds something that neither the row nor the write in flight has.
+    dirty: bool,
+    /// Replies that wait for the write in flight.
+    in_flight: Vec<Held<H>>,
+    /// Replies that wait for the next write.
+    waiting: Vec<Held<H>>,
+    publisher: watch::Sender<Option<Reply<H::View>>>,
+}
+
+impl<H: Host> Gate<H> {
+    pub fn new(durable: Expected) -> Gate<H> {
+        Gate {
+            durable,
+            writing: None,
+            dirty: false,
+            in_flight: Vec::new(),
+            waiting: Vec::new(),
+            publisher: watch::Sender::new(None),
+        }
+    }
+
+    pub fn durable(&self) -> Expected {
+        self.durable
+    }
+
+    pub fn mark_dirty(&mut self) {
+        self.dirty = true;
+    }
+
+    pub fn wants_write(&self) -> bool {
+        self.dirty && self.writing.is_none()
+    }
+
+    /// Nothing is in flight and nothing waits: the state is what the row says.
+    pub fn is_settled(&self) -> bool {
+        !self.dirty && self.writing.is_none()
+    }
+
+    pub fn subscribers(&self) -> usize {
+        self.publisher.receiver_count()
+    }
+
+    /// Holds a reply decided on the state as it is now, or lets it go if that is durable.
+    pub fn hold(&mut self, held: Held<H>, lease_is_valid: bool) {
+        if self.dirty {
+            self.waiting.push(held);
+        } else if self.writing.is_some() {
+            self.in_flight.push(held);
+        } else if lease_is_valid {
+            held.release(&self.publisher);
+        } else {
+            held.refuse(CommandError::OutcomeUnknown);
+        }
+    }
+
+    /// The state goes out under this id; what waits rides with it.
+    pub fn begin_write(&mut self, id: WriteId) {
+        debug_assert!(self.writing.is_none(), "one write in flight per entity");
+        self.writing = Some(id);
+        self.dirty = false;
+        self.in_flight.append(&mut self.waiting);
+    }
+
+    /// The write in flight is durable, at this version of the row.
+    pub fn written(
+        &mut self,
+        row_version: u64,
+        publication: Option<Reply<H::View>>,
+        lease_is_valid: bool,
+    ) {
+        let Some(write_id) = self.writing.take() else { return };
+        self.durable = Expected::Present { version: row_version, write_id };
+        if publication.is_some() && lease_is_valid {
+            self.publisher.send_replace(publication);
+        }
+        for held in self.in_flight.drain(..) {
+            if lease_is_valid {
+                held.release(&self.publisher);
+            } else {
+                held.refuse(CommandError::OutcomeUnknown);
+            }
+        }
+    }
+
+    /// The actor is dropped: nobody gets an answer that was decided here.
+    pub fn abandon(&mut self, error: &CommandError<Rejection<H>>) {
+        for held in self.in_flight.drain(..).chain(self.waiting.drain(..)) {
+            held.refuse(error.clone());
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! The typed handle: how the rest of the program reaches the entities of one kind.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use barrow_cluster::Ownership;
+use barrow_engine::entity::{Entity, EntityKey};
+use barrow_engine::ports::{Clock, EntityStore, Entropy};
+use tokio::sync::{Semaphore, oneshot, watch};
+
+use super::actor::Message;
+use super::directory::Shared;
+use super::gate::Subscription;
+use super::host::{Command, Host, Rejection};
+use super::machine::Order;
+use super::memory::IdempotencyKey;
+use super::observe::RuntimeObservation;
+use super::outbox::{DeliveryError, SequencedEffect};
+use super::router::{EffectRouter, Receiver};
+use super::scanner::Wakeable;
+use super::settings::RuntimeSettings;
+use super::spawn::spawn;
+use super::warm::Warm;
+use super::{CommandError, Reply};
+
+/// How often a drain looks whether every actor has ended.
+const DRAIN_POLL: Duration = Duration::from_millis(5);
+
+/// What a runtime is made of.
+pub struct RuntimeParts<H: Host> {
+    pub host: H,
+    pub store: Arc<dyn EntityStore>,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub ownership: Arc<dyn Ownership>,
+    pub effects: Arc<EffectRouter>,
+    pub settings: RuntimeSettings,
+}
+
+/// The entities of one kind. Clones are handles to the same runtime.
+pub struct Runtime<H: Host> {
+    shared: Arc<Shared<H>>,
+}
+
+impl<H: Host> Clone for Runtime<H> {
+    fn clone(&self) -> Self {
+        Runtime { shared: self.shared.clone() }
+    }
+}
+
+type Failure<H> = CommandError<Rejection<H>>;
+
+impl<H: Host> Runtime<H> {
+    /// Starts the runtime on the current tokio runtime, and registers it for effects.
+    pub fn start(parts: RuntimeParts<H>) -> Runtime<H> {
+        // Seeded, so that a simulation visits its entities in the same order each time.
+        let seed = |n: u64| parts.entropy.next_u64() ^ n;
+        let hasher = ahash::RandomState::with_seeds(seed(1), seed(2), seed(3), seed(4));
+        let shared = Arc::new(Shared {
+            host: Arc::new(parts.host),
+            incarnation: parts.entropy.next_u64(),
+            store: parts.store,
+            clock: parts.clock,
+            ownership: parts.ownership,
+            effects: parts.effects,
+            stats: Default::default(),
+            warm: Warm::new(parts.settings.warm_bytes_max, hasher.clone()),
+            permits: Arc::new(Semaphore::new(parts.settings.in_flight_max)),
+            draining: AtomicBool::new(false),
+            writes: AtomicU64::new(0),
+            slots: dashmap::DashMap::with_hasher(hasher.clone()),
+            ids: dashmap::DashMap::with_hasher(hasher.clone()),
+            supervisors: parking_lot::Mutex::new(std::collections::HashMap::with_hasher(hasher)),
+            settings: parts.settings,
+        });
+        let receiver: Weak<Shared<H>> = Arc::downgrade(&shared);
+        shared.effects.register(H::Entity::KIND, receiver);
+        start_sweeper(Arc::downgrade(&shared), shared.settings.sweep_interval);
+        Runtime { shared }
+    }
+
+    /// Sends a command; the reply comes once what it was decided on is durable.
+    pub async fn execute(
+        &self,
+        id: u128,
+        command: Command<H>,
+        ask: H::Ask,
+        key: Option<IdempotencyKey>,
+        expected_version: Option<u64>,
+    ) -> Result<Reply<H::View>, Failure<H>> {
+        let order = Order { command, ask, key, expected_version };
+        let (to, reply) = oneshot::channel();
+        let message = |ticket| Message::Command { order, to, ticket };
+        self.shared.dispatch(key_of::<H>(id), message).await?;
+        // The actor ended without a word: it may have written before.
+        reply.await.unwrap_or(Err(CommandError::OutcomeUnknown))
+    }
+
+    /// Reads the durable state.
+    pub async fn read(&self, id: u128, ask: H::Ask) -> Result<Reply<H::View>, Failure<H>> {
+        let (to, reply) = oneshot::channel();
+        let message = |ticket| Message::Read { ask, to, ticket };
+        self.shared.dispatch(key_of::<H>(id), message).await?;
+        reply.await.unwrap_or_else(|_| Err(self.shared.unavailable()))
+    }
+
+    /// Follows the durable state from now on.
+    pub async fn subscribe(&self, id: u128, ask: H::Ask) -> Result<Feed<H>, Failure<H>> {
+        let (to, reply) = oneshot::channel();
+        let message = |ticket| Message::Subscribe { ask, to, ticket };
+        let feeds = self.shared.dispatch(key_of::<H>(id), message).await?;
+        let guard = FeedGuard::new(feeds);
+        let subscribed = reply.await.unwrap_or_else(|_| Err(self.shared.unavailable()))?;
+        let Subscription { first, newest } = subscribed;
+        Ok(Feed { first: Some(first), newest, _guard: guard })
+    }
+
+    /// Refuses what comes from now on, and returns once every actor has finished what it had
+    /// and ended, or `false` after `deadline`.
+    pub async fn drain(&self, deadline: Duration) -> bool {
+        self.shared.draining.store(true, Ordering::Release);
+        self.shared.retire_all();
+        let give_up_at = self.shared.clock.uptime() + deadline;
+        while !self.shared.ids.is_empty() {
+            if self.shared.clock.uptime() >= give_up_at {
+                return false;
+            }
+            tokio::time::sleep(DRAIN_POLL).await;
+        }
+        true
+    }
+
+    pub fn observe(&self) -> RuntimeObservation {
+        let shared = &self.shared;
+        let in_flight = shared.settings.in_flight_max - shared.permits.available_permits();
+        shared.stats.observe(shared.ids.len() as u64, shared.warm.len(), in_flight as u64)
+    }
+
+    /// For the scanner of due entities.
+    pub fn wakeable(&self) -> Weak<dyn Wakeable> {
+        let shared: Weak<Shared<H>> = Arc::downgrade(&self.shared);
+        shared
+    }
+}
+
+fn key_of<H: Host>(id: u128) -> EntityKey {
+    EntityKey::new(H::Entity::KIND, id)
+}
+
+/// Ends when the runtime is gone.
+fn start_sweeper<H: Host>(shared: Weak<Shared<H>>, interval: Duration) {
+    spawn(async move {
+        let mut interval = tokio::time::interval(interval);
+        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            interval.tick().await;
+            let Some(shared) = shared.upgrade() else { return };
+            shared.sweep();
+        }
+    });
+}
+
+impl<H: Host> Wakeable for Shared<H> {
+    fn wake(self: Arc<Self>, key: EntityKey) {
+        spawn(async move {
+            // Refused for load: the next scan finds it again.
+            drop(self.dispatch(key, |ticket| Message::Wake { ticket }).await);
+        });
+    }
+}
+
+#[async_trait]
+impl<H: Host> Receiver for Shared<H> {
+    async fn receive(
+        self: Arc<Self>,
+        source: EntityKey,
+        effect: SequencedEffect,
+    ) -> Result<(), DeliveryError> {
+        let (to, receipt) = oneshot::channel();
+        let target = effect.effect.target;
+        let message = |ticket| Message::Receive { source, effect, to, ticket };
+        self.dispatch(target, message).await.map_err(|_| DeliveryError)?;
+        receipt.await.unwrap_or(Err(DeliveryError))
+    }
+
+    async fn confirm(
+        self: Arc<Self>,
+        source: EntityKey,
+        target: EntityKey,
+        sequence: u64,
+    ) -> Result<(), DeliveryError> {
+        let message = |ticket| Message::Forget { source, sequence, ticket };
+        self.dispatch(target, message).await.map(drop).map_err(|_| DeliveryError)
+    }
+}
+
+/// Follows one entity: the newest durable view after each change, skipping what came between.
+pub struct Feed<H: Host> {
+    first: Option<Reply<H::View>>,
+    newest: watch::Receiver<Option<Reply<H::View>>>,
+    _guard: FeedGuard,
+}
+
+impl<H: Host> Feed<H> {
+    /// The next view, the first one at once; `None` when the actor ended and the caller has
+    /// to subscribe anew.
+    pub async fn next(&mut self) -> Option<Reply<H::View>> {
+        if let Some(first) = self.first.take() {
+            return Some(first);
+        }
+        loop {
+            self.newest.changed().await.ok()?;
+            if let Some(reply) = self.newest.borrow_and_update().clone() {
+                return Some(reply);
+            }
+        }
+    }
+}
+
+/// Keeps an entity that somebody follows from being passivated for idleness.
+struct FeedGuard(Arc<AtomicUsize>);
+
+impl FeedGuard {
+    fn new(feeds: Arc<AtomicUsize>) -> FeedGuard {
+        feeds.fetch_add(1, Ordering::AcqRel);
+        FeedGuard(feeds)
+    }
+}
+
+impl Drop for FeedGuard {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}

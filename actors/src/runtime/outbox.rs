@@ -1,0 +1,215 @@
+//! Effects under way: what an entity still has to tell others, and what it heard from them.
+//!
+//! An effect is part of the row until its target has it. It goes out at least once and takes
+//! effect once: the target remembers the last sequence number per source until the source
+//! confirms that it will not send that one again.
+
+use std::collections::BTreeMap;
+
+use barrow_engine::entity::{Effect, EntityKey};
+
+use super::envelope::{Reader, put_unsigned};
+
+/// More effects of one entity are never pending; a command that would make more is refused.
+pub(super) const PENDING_MAX: usize = 16;
+/// The largest body of an effect: it is part of every write until it is delivered.
+const BODY_BYTES_MAX: usize = 1_024;
+/// More sources are never remembered; a further one is asked to try again.
+const SOURCES_MAX: usize = 256;
+
+/// An effect with its place in its source's order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SequencedEffect {
+    /// From 1, without gaps, per source.
+    pub sequence: u64,
+    pub effect: Effect,
+}
+
+/// The target could not take an effect now; it is sent again later.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the effect could not be delivered now")]
+pub struct DeliveryError;
+
+/// What an entity has yet to tell, in order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Outbox {
+    last_sequence: u64,
+    pending: Vec<SequencedEffect>,
+    /// Delivered and not in the row's pending list any more, but not yet confirmed to the
+    /// target: its key and the sequence. Rides in the next write, and costs none of its own.
+    unconfirmed: Vec<(EntityKey, u64)>,
+}
+
+impl Outbox {
+    pub fn has_room(&self, more: usize) -> bool {
+        self.pending.len() + more <= PENDING_MAX
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    pub fn push(&mut self, effect: Effect) {
+        debug_assert!(effect.body.len() <= BODY_BYTES_MAX, "an effect's body is bounded");
+        self.last_sequence += 1;
+        self.pending.push(SequencedEffect { sequence: self.last_sequence, effect });
+    }
+
+    pub fn last_sequence(&self) -> u64 {
+        self.last_sequence
+    }
+
+    pub fn first(&self) -> Option<&SequencedEffect> {
+        self.pending.first()
+    }
+
+    /// The target has it.
+    pub fn delivered(&mut self, sequence: u64) {
+        let Some(at) = self.pending.iter().position(|e| e.sequence == sequence) else { return };
+        let done = self.pending.remove(at);
+        self.unconfirmed.retain(|(target, _)| *target != done.effect.target);
+        if self.unconfirmed.len() == PENDING_MAX {
+            self.unconfirmed.remove(0);
+        }
+        self.unconfirmed.push((done.effect.target, sequence));
+    }
+
+    pub fn unconfirmed(&self) -> Vec<(EntityKey, u64)> {
+        self.unconfirmed.clone()
+    }
+
+    /// The target has forgotten it.
+    pub fn confirmed(&mut self, target: EntityKey, sequence: u64) {
+        self.unconfirmed.retain(|entry| *entry != (target, sequence));
+    }
+
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        put_unsigned(out, self.last_sequence);
+        put_unsigned(out, self.pending.len() as u64);
+        for pending in &self.pending {
+            put_unsigned(out, pending.sequence);
+            out.extend_from_slice(&pending.effect.target.to_bytes());
+            put_unsigned(out, pending.effect.body.len() as u64);
+            out.extend_from_slice(&pending.effect.body);
+        }
+        put_unsigned(out, self.unconfirmed.len() as u64);
+        for (target, sequence) in &self.unconfirmed {
+            out.extend_from_slice(&target.to_bytes());
+            put_unsigned(out, *sequence);
+        }
+    }
+
+    pub fn decode(reader: &mut Reader<'_>) -> Option<Outbox> {
+        let last_sequence = reader.unsigned()?;
+        let mut pending = Vec::new();
+        for _ in 0..bounded(reader.unsigned()?, PENDING_MAX)? {
+            let sequence = reader.unsigned()?;
+            let target = EntityKey::from_bytes(reader.take(EntityKey::LEN)?)?;
+            let length = bounded(reader.unsigned()?, BODY_BYTES_MAX)?;
+            let body = reader.take(length)?.to_vec();
+            pending.push(SequencedEffect { sequence, effect: Effect { target, body } });
+        }
+        let mut unconfirmed = Vec::new();
+        for _ in 0..bounded(reader.unsigned()?, PENDING_MAX)? {
+            let target = EntityKey::from_bytes(reader.take(EntityKey::LEN)?)?;
+            unconfirmed.push((target, reader.unsigned()?));
+        }
+        Some(Outbox { last_sequence, pending, unconfirmed })
+    }
+}
+
+/// What an entity heard from others: the last sequence number of each source.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Inbox {
+    last: BTreeMap<EntityKey, u64>,
+}
+
+/// What the inbox says of an effect that arrives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Arrival {
+    New,
+    Seen,
+    Full,
+}
+
+impl Inbox {
+    pub fn arrival(&self, source: EntityKey, sequence: u64) -> Arrival {
+        match self.last.get(&source) {
+            Some(last) if sequence <= *last => Arrival::Seen,
+            None if self.last.len() >= SOURCES_MAX => Arrival::Full,
+            _ => Arrival::New,
+        }
+    }
+
+    pub fn remember(&mut self, source: EntityKey, sequence: u64) {
+        self.last.insert(source, sequence);
+    }
+
+    /// The source will not send this one, or one before it, again.
+    pub fn forget(&mut self, source: EntityKey, sequence: u64) {
+        if self.last.get(&source).is_some_and(|last| *last <= sequence) {
+            self.last.remove(&source);
+        }
+    }
+
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        put_unsigned(out, self.last.len() as u64);
+        for (source, sequence) in &self.last {
+            out.extend_from_slice(&source.to_bytes());
+            put_unsigned(out, *sequence);
+        }
+    }
+
+    pub fn decode(reader: &mut Reader<'_>) -> Option<Inbox> {
+        let mut last = BTreeMap::new();
+        for _ in 0..bounded(reader.unsigned()?, SOURCES_MAX)? {
+            let source = EntityKey::from_bytes(reader.take(EntityKey::LEN)?)?;
+            last.insert(source, reader.unsigned()?);
+        }
+        Some(Inbox { last })
+    }
+}
+
+fn bounded(value: u64, max: usize) -> Option<usize> {
+    usize::try_from(value).ok().filter(|value| *value <= max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use barrow_engine::entity::EntityKind;
+
+    fn key(id: u128) -> EntityKey {
+        EntityKey::new(EntityKind::Probe, id)
+    }
+
+    #[test]
+    fn an_effect_is_new_once_and_seen_until_its_source_confirms() {
+        let mut inbox = Inbox::default();
+        assert_eq!(inbox.arrival(key(1), 1), Arrival::New);
+        inbox.remember(key(1), 1);
+        assert_eq!(inbox.arrival(key(1), 1), Arrival::Seen);
+        assert_eq!(inbox.arrival(key(1), 2), Arrival::New);
+        inbox.remember(key(1), 2);
+        inbox.forget(key(1), 1);
+        assert_eq!(inbox.arrival(key(1), 2), Arrival::Seen, "a late confirmation forgets no more");
+        inbox.forget(key(1), 2);
+        assert_eq!(inbox, Inbox::default());
+    }
+
+    #[test]
+    fn effects_leave_in_order_and_the_stored_form_keeps_them() {
+        let mut outbox = Outbox::default();
+        for n in 1..=3 {
+            outbox.push(Effect { target: key(n), body: vec![n as u8; 3] });
+        }
+        outbox.delivered(1);
+        assert_eq!(outbox.first().map(|e| e.sequence), Some(2));
+        assert_eq!(outbox.unconfirmed(), vec![(key(1), 1)]);
+        let mut out = Vec::new();
+        outbox.encode(&mut out);
+        assert_eq!(Outbox::decode(&mut Reader::new(&out)), Some(outbox.clone()));
+        outbox.confirmed(key(1), 1);
+        assert!(outbox.unconfirmed().is_empty());
+    }
+}

@@ -1,0 +1,13 @@
+//! The only place that starts tasks, so that a simulation of a node sees all of them.
+
+use std::future::Future;
+
+use tokio::task::JoinHandle;
+
+pub(super) fn spawn<F>(task: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    tokio::spawn(task)
+}
