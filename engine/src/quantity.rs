@@ -24,3 +24,21 @@ impl Quantity {
         Quantity::new(self.0 + other.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_holds_from_one_unit_to_the_most() {
+        let units = |units| Quantity::new(units).map(Quantity::get);
+        assert_eq!(units(0), None);
+        assert_eq!(units(1), Some(1));
+        assert_eq!(units(QUANTITY_MAX), Some(QUANTITY_MAX));
+        assert_eq!(units(QUANTITY_MAX + 1), None);
+        assert_eq!(units(u32::MAX), None);
+        let most = Quantity::new(QUANTITY_MAX).unwrap();
+        assert_eq!(most.checked_add(Quantity::ONE), None);
+        assert_eq!(Quantity::ONE.checked_add(Quantity::ONE), Quantity::new(2));
+    }
+}

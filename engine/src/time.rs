@@ -78,3 +78,41 @@ impl<'de> Deserialize<'de> for Timestamp {
         text.parse().map_err(serde::de::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn times_are_rfc_3339_in_utc_with_milliseconds() {
+        let check = |text: &str, millis, written: &str| {
+            let time: Timestamp = text.parse().expect(text);
+            assert_eq!(time, Timestamp(millis), "{text}");
+            assert_eq!(time.to_string(), written);
+        };
+        check("1970-01-01T00:00:00Z", 0, "1970-01-01T00:00:00.000Z");
+        check("2026-11-22T10:00:00.5+02:00", 1_795_334_400_500, "2026-11-22T08:00:00.500Z");
+        check("1969-12-31T23:59:59.999Z", -1, "1969-12-31T23:59:59.999Z");
+        for text in ["", "now", "2026-11-22", "2026-13-01T00:00:00Z", "2026-11-22T10:00:00"] {
+            assert_eq!(text.parse::<Timestamp>(), Err(InvalidTimestamp(text.into())), "{text}");
+        }
+    }
+
+    #[test]
+    fn reckoning_stops_at_the_ends_of_time() {
+        assert_eq!(Timestamp::MAX.plus(Duration::MAX), Timestamp::MAX);
+        assert_eq!(Timestamp::MIN.minus(Duration::MAX), Timestamp::MIN);
+        assert_eq!(Timestamp(5).since(Timestamp(9)), Duration::ZERO);
+        assert_eq!(Timestamp(9).since(Timestamp(5)), Duration::from_millis(4));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_reads_back(millis in -62_135_596_800_000..253_402_300_799_999i64) {
+            let time = Timestamp(millis);
+            prop_assert_eq!(time.to_string().parse(), Ok(time));
+        }
+    }
+}
