@@ -4,6 +4,7 @@
 //! knows a runtime: time, ids and the answers of the world come in as arguments, decisions go
 //! out as data. What the business needs from the world it names in [`ports`].
 
+pub mod codec;
 pub mod entity;
 pub mod ids;
 pub mod money;

@@ -1,7 +1,5 @@
 //! What the runtime asks of the world on behalf of one kind of entity.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use barrow_engine::entity::Entity;
 use barrow_engine::time::Timestamp;
@@ -44,5 +42,3 @@ pub trait Host: Send + Sync + 'static {
 pub(super) type State<H> = <<H as Host>::Entity as Entity>::State;
 pub(super) type Command<H> = <<H as Host>::Entity as Entity>::Command;
 pub(super) type Rejection<H> = <<H as Host>::Entity as Entity>::Rejection;
-
-pub(super) type SharedHost<H> = Arc<H>;

@@ -78,10 +78,6 @@ impl<H: Host> Machine<H> {
         self.gate.durable() == Expected::Absent && self.gate.is_settled()
     }
 
-    pub fn version(&self) -> u64 {
-        self.envelope.version
-    }
-
     pub fn view(&self, ask: H::Ask) -> Answer<H> {
         self.view_at(ask, None)
     }

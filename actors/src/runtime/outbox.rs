@@ -6,9 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use barrow_engine::entity::{Effect, EntityKey};
-
-use super::envelope::{Reader, put_unsigned};
+use barrow_engine::codec::{Reader, Writer};
+use barrow_engine::entity::{DecodeError, Effect, EntityKey};
 
 /// More effects of one entity are never pending; a command that would make more is refused.
 pub(super) const PENDING_MAX: usize = 16;
@@ -83,38 +82,38 @@ impl Outbox {
         self.unconfirmed.retain(|entry| *entry != (target, sequence));
     }
 
-    pub fn encode(&self, out: &mut Vec<u8>) {
-        put_unsigned(out, self.last_sequence);
-        put_unsigned(out, self.pending.len() as u64);
+    pub fn encode(&self, writer: &mut Writer<'_>) {
+        writer.varint(self.last_sequence);
+        writer.varint(self.pending.len() as u64);
         for pending in &self.pending {
-            put_unsigned(out, pending.sequence);
-            out.extend_from_slice(&pending.effect.target.to_bytes());
-            put_unsigned(out, pending.effect.body.len() as u64);
-            out.extend_from_slice(&pending.effect.body);
+            writer.varint(pending.sequence);
+            writer.raw(&pending.effect.target.to_bytes());
+            writer.varint(pending.effect.body.len() as u64);
+            writer.raw(&pending.effect.body);
         }
-        put_unsigned(out, self.unconfirmed.len() as u64);
+        writer.varint(self.unconfirmed.len() as u64);
         for (target, sequence) in &self.unconfirmed {
-            out.extend_from_slice(&target.to_bytes());
-            put_unsigned(out, *sequence);
+            writer.raw(&target.to_bytes());
+            writer.varint(*sequence);
         }
     }
 
-    pub fn decode(reader: &mut Reader<'_>) -> Option<Outbox> {
-        let last_sequence = reader.unsigned()?;
+    pub fn decode(reader: &mut Reader<'_>) -> Result<Outbox, DecodeError> {
+        let last_sequence = reader.varint()?;
         let mut pending = Vec::new();
-        for _ in 0..bounded(reader.unsigned()?, PENDING_MAX)? {
-            let sequence = reader.unsigned()?;
-            let target = EntityKey::from_bytes(reader.take(EntityKey::LEN)?)?;
-            let length = bounded(reader.unsigned()?, BODY_BYTES_MAX)?;
-            let body = reader.take(length)?.to_vec();
+        for _ in 0..reader.count(PENDING_MAX)? {
+            let sequence = reader.varint()?;
+            let target = read_key(reader)?;
+            let length = reader.count(BODY_BYTES_MAX)?;
+            let body = reader.raw(length)?.to_vec();
             pending.push(SequencedEffect { sequence, effect: Effect { target, body } });
         }
         let mut unconfirmed = Vec::new();
-        for _ in 0..bounded(reader.unsigned()?, PENDING_MAX)? {
-            let target = EntityKey::from_bytes(reader.take(EntityKey::LEN)?)?;
-            unconfirmed.push((target, reader.unsigned()?));
+        for _ in 0..reader.count(PENDING_MAX)? {
+            let target = read_key(reader)?;
+            unconfirmed.push((target, reader.varint()?));
         }
-        Some(Outbox { last_sequence, pending, unconfirmed })
+        Ok(Outbox { last_sequence, pending, unconfirmed })
     }
 }
 
@@ -152,26 +151,27 @@ impl Inbox {
         }
     }
 
-    pub fn encode(&self, out: &mut Vec<u8>) {
-        put_unsigned(out, self.last.len() as u64);
+    pub fn encode(&self, writer: &mut Writer<'_>) {
+        writer.varint(self.last.len() as u64);
         for (source, sequence) in &self.last {
-            out.extend_from_slice(&source.to_bytes());
-            put_unsigned(out, *sequence);
+            writer.raw(&source.to_bytes());
+            writer.varint(*sequence);
         }
     }
 
-    pub fn decode(reader: &mut Reader<'_>) -> Option<Inbox> {
+    pub fn decode(reader: &mut Reader<'_>) -> Result<Inbox, DecodeError> {
         let mut last = BTreeMap::new();
-        for _ in 0..bounded(reader.unsigned()?, SOURCES_MAX)? {
-            let source = EntityKey::from_bytes(reader.take(EntityKey::LEN)?)?;
-            last.insert(source, reader.unsigned()?);
+        for _ in 0..reader.count(SOURCES_MAX)? {
+            let source = read_key(reader)?;
+            last.insert(source, reader.varint()?);
         }
-        Some(Inbox { last })
+        Ok(Inbox { last })
     }
 }
 
-fn bounded(value: u64, max: usize) -> Option<usize> {
-    usize::try_from(value).ok().filter(|value| *value <= max)
+fn read_key(reader: &mut Reader<'_>) -> Result<EntityKey, DecodeError> {
+    EntityKey::from_bytes(reader.raw(EntityKey::LEN)?)
+        .ok_or(DecodeError::Damaged("it names an entity of an unknown kind"))
 }
 
 #[cfg(test)]
@@ -206,9 +206,10 @@ mod tests {
         outbox.delivered(1);
         assert_eq!(outbox.first().map(|e| e.sequence), Some(2));
         assert_eq!(outbox.unconfirmed(), vec![(key(1), 1)]);
-        let mut out = Vec::new();
-        outbox.encode(&mut out);
-        assert_eq!(Outbox::decode(&mut Reader::new(&out)), Some(outbox.clone()));
+        let mut blob = Vec::new();
+        outbox.encode(&mut Writer::new(&mut blob, 1));
+        let (_, mut reader) = Reader::open(&blob, 1).unwrap();
+        assert_eq!(Outbox::decode(&mut reader), Ok(outbox.clone()));
         outbox.confirmed(key(1), 1);
         assert!(outbox.unconfirmed().is_empty());
     }
