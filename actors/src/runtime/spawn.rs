@@ -4,6 +4,7 @@ use std::future::Future;
 
 use tokio::task::JoinHandle;
 
+#[expect(clippy::disallowed_methods, reason = "the one place that may")]
 pub(super) fn spawn<F>(task: F) -> JoinHandle<F::Output>
 where
     F: Future + Send + 'static,
