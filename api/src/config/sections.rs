@@ -1,5 +1,7 @@
 //! The sections of the configuration, one struct each. The doc comments are the manual.
 
+use std::path::{Path, PathBuf};
+
 use barrow_engine::pricing::Shop;
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +18,7 @@ section! {
         pub data: String = "./data".to_owned(),
         /// How requests come in.
         pub server: Server = Server::default(),
-        /// How much one request or one cart may ask for.
+        /// How much one request, one cart or all together may ask for.
         pub limits: Limits = Limits::default(),
         /// Who is who.
         pub auth: Auth = Auth::default(),
@@ -57,21 +59,27 @@ section! {
         pub trusted_proxies: Vec<Network> = Vec::new(),
         /// Connections held at once; more wait in the system's queue.
         pub max_connections: usize = 10_000,
-        /// How long a client may take to send the head of a request.
-        pub header_timeout: Span = Span::seconds(10),
+        /// How long a connection may be idle between requests, or take to send one's head.
+        pub header_timeout: Span = Span::seconds(30),
         /// How long a client may take to send a body.
         pub body_timeout: Span = Span::seconds(30),
         /// How long requests in flight may take once the process was told to stop; at most 20 s,
         /// so that it is gone within 25.
-        pub shutdown_timeout: Span = Span::seconds(15),
+        pub shutdown_timeout: Span = Span::seconds(10),
     }
 }
 
 section! {
-    /// How much one request or one cart may ask for.
+    /// How much one request, one cart or all together may ask for.
     pub struct Limits {
         /// The largest body of a request.
         pub body: Size = Size::mib(1),
+        /// Requests being answered at once; one more is refused with 429.
+        pub requests: usize = 2_048,
+        /// Event streams of one cart: a shopper's tabs and devices.
+        pub event_streams_per_cart: usize = 8,
+        /// Event streams of all carts together.
+        pub event_streams: usize = 5_000,
     }
 }
 
@@ -126,8 +134,17 @@ section! {
 section! {
     /// Entities in memory: one actor for each cart in use.
     pub struct Actors {
-        /// Entities held in memory at once; beyond it the idle longest are put away.
+        /// Commands and reads under way at once; one more is refused with 429.
+        pub max_in_flight: usize = 10_000,
+        /// Commands and reads that wait at one entity; one more is refused with 429.
+        pub max_queue: usize = 256,
+        /// Entities held in memory at once, about 10 KB each; beyond it those that nobody asked
+        /// for the longest are put away.
         pub max_hot: usize = 100_000,
+        /// An entity that nobody asked for so long is put away.
+        pub idle_timeout: Span = Span::seconds(300),
+        /// Memory for the stored form of entities that were put away; they come back faster.
+        pub warm_memory: Size = Size::mib(64),
     }
 }
 
@@ -172,4 +189,19 @@ section! {
 pub enum LogFormat {
     Text,
     Json,
+}
+
+impl Config {
+    /// The data directory.
+    pub fn data_dir(&self) -> &Path {
+        Path::new(&self.data)
+    }
+
+    /// Where media files lie, if they lie in a directory.
+    pub fn media_dir(&self) -> PathBuf {
+        match self.media.url.as_deref().and_then(|url| url.strip_prefix("file://")) {
+            Some(path) => PathBuf::from(path),
+            None => self.data_dir().join("media"),
+        }
+    }
 }

@@ -39,6 +39,21 @@ pub fn validate(config: &Config, origins: &Origins) -> Vec<Problem> {
     findings.check(config.limits.body.get() >= 1024, "limits.body", || {
         format!("{} is too little for a request; at least 1KiB", config.limits.body)
     });
+    for (key, count) in [
+        ("server.max_connections", config.server.max_connections),
+        ("limits.requests", config.limits.requests),
+        ("limits.event_streams_per_cart", config.limits.event_streams_per_cart),
+        ("limits.event_streams", config.limits.event_streams),
+        ("actors.max_in_flight", config.actors.max_in_flight),
+        ("actors.max_queue", config.actors.max_queue),
+        ("actors.max_hot", config.actors.max_hot),
+    ] {
+        findings.check(count > 0, key, || "0 would let nobody in".to_owned());
+    }
+    let idle = config.actors.idle_timeout;
+    findings.check(idle.get() >= Duration::from_secs(1), "actors.idle_timeout", || {
+        format!("{idle} is too short; at least 1s")
+    });
     validate_auth(config, &mut findings);
     validate_media(config, &mut findings);
     let level = &config.log.level;
@@ -51,9 +66,6 @@ pub fn validate(config: &Config, origins: &Origins) -> Vec<Problem> {
 }
 
 fn validate_server(server: &Server, findings: &mut Findings<'_>) {
-    findings.check(server.max_connections > 0, "server.max_connections", || {
-        "0 would let nobody in".to_owned()
-    });
     for (key, span) in [
         ("server.header_timeout", server.header_timeout),
         ("server.body_timeout", server.body_timeout),
