@@ -1,0 +1,63 @@
+//! Lists: a page of something, and how to get the next.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::Item;
+
+/// A page of a list.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct List<T> {
+    pub items: Vec<T>,
+    /// Given as `cursor`, it gets the next page; `null` on the last.
+    #[schema(required)]
+    pub next_cursor: Option<String>,
+}
+
+/// How many products match.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub struct Total {
+    pub count: u64,
+    /// `false` beyond 10,000: there are at least so many.
+    pub exact: bool,
+}
+
+/// A value of a facet.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct FacetValue {
+    #[schema(example = "oak")]
+    pub value: String,
+    #[schema(example = "Oak")]
+    pub label: String,
+    /// How many products the list would hold with this value chosen, all other filters kept.
+    pub count: u64,
+    /// Whether the question chose it.
+    pub selected: bool,
+}
+
+/// What a list can be narrowed by.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Facet {
+    /// The parameter is `facet.CODE`.
+    #[schema(example = "material")]
+    pub code: String,
+    #[schema(example = "Material")]
+    pub label: String,
+    pub values: Vec<FacetValue>,
+}
+
+/// A page of products.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ProductList {
+    pub items: Vec<Item>,
+    /// Given as `cursor` with the same filters and sort, it gets the next page; `null` on the
+    /// last.
+    #[schema(required)]
+    pub next_cursor: Option<String>,
+    /// Only on the first page.
+    #[schema(required)]
+    pub total: Option<Total>,
+    /// Only on the first page.
+    #[schema(required)]
+    pub facets: Option<Vec<Facet>>,
+}

@@ -1,0 +1,93 @@
+//! MEDIA: pictures, manuals and videos, and where they are fetched.
+
+use barrow_engine::catalog::{self, MediaKind};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// Where files of the media store are fetched.
+#[derive(Debug, Clone, Default)]
+pub struct MediaUrls {
+    base: String,
+}
+
+impl MediaUrls {
+    /// `base` is what addresses begin with (`https://media.example`); empty for this server.
+    pub fn new(base: &str) -> MediaUrls {
+        MediaUrls { base: base.trim_end_matches('/').to_owned() }
+    }
+
+    /// The address of a key; an address that was never fetched is one already.
+    pub fn url(&self, key: &str) -> String {
+        if key.starts_with("https://") || key.starts_with("http://") {
+            return key.to_owned();
+        }
+        format!("{}/media/{key}", self.base)
+    }
+}
+
+/// What a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    Image,
+    Manual,
+    Video,
+}
+
+/// A picture, manual or video.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Media {
+    #[schema(example = "media_01k9x0q6v3f8m2c7h5r4t1w9yb")]
+    pub id: String,
+    #[serde(rename = "type")]
+    #[schema(inline)]
+    pub kind: Kind,
+    /// Where it is fetched; a path is one of this server.
+    #[schema(example = "/media/sample/oak-chair-1.png")]
+    pub url: String,
+    /// What it shows, for those who cannot see it.
+    pub alt: String,
+    #[schema(example = "image/png")]
+    pub mime: String,
+    #[schema(required)]
+    pub width: Option<u32>,
+    #[schema(required)]
+    pub height: Option<u32>,
+    /// Zero where the file was never fetched.
+    pub bytes: u64,
+}
+
+impl Media {
+    pub fn new(media: &catalog::Media, urls: &MediaUrls) -> Media {
+        Media {
+            id: media.id.to_string(),
+            kind: match media.kind {
+                MediaKind::Image => Kind::Image,
+                MediaKind::Manual => Kind::Manual,
+                MediaKind::Video => Kind::Video,
+            },
+            url: urls.url(&media.key),
+            alt: media.alt.clone(),
+            mime: media.mime.clone(),
+            width: media.width,
+            height: media.height,
+            bytes: media.bytes,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_of_the_base_unless_they_are_foreign() {
+        for (base, key, url) in [
+            ("", "a/b.png", "/media/a/b.png"),
+            ("https://cdn.example/", "b.png", "https://cdn.example/media/b.png"),
+            ("https://cdn.example", "https://else.example/c.jpg", "https://else.example/c.jpg"),
+        ] {
+            assert_eq!(MediaUrls::new(base).url(key), url);
+        }
+    }
+}
