@@ -1,6 +1,7 @@
 //! The command `barrow`: what each subcommand does, how it reports, and how it ends.
 
 mod args;
+mod backup;
 mod control;
 mod data_dir;
 mod doctor;

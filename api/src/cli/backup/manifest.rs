@@ -1,0 +1,74 @@
+//! What a backup says of itself: every file with its size and checksum, every table with its
+//! rows. It is written last; a directory without it is no backup.
+
+use serde::{Deserialize, Serialize};
+
+/// Where it stands in the backup.
+pub const MANIFEST: &str = "manifest.json";
+
+/// The form of backups that this build writes, and the newest that it reads.
+pub const FORMAT: u32 = 1;
+
+/// The whole of a backup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    pub format: u32,
+    /// The version of Barrow that wrote it.
+    pub barrow: String,
+    /// RFC 3339.
+    pub made_at: String,
+    pub tables: Vec<TableEntry>,
+    pub files: Vec<FileEntry>,
+}
+
+/// A table of the stores.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableEntry {
+    pub name: String,
+    pub rows: u64,
+}
+
+/// A file of the backup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileEntry {
+    /// From the backup's top: `tables/NAME`, `media/KEY`.
+    pub path: String,
+    pub bytes: u64,
+    /// Lower-case hexadecimal, as `sha256sum` prints it.
+    pub sha256: String,
+}
+
+impl Manifest {
+    /// Reads a manifest, or says why it is not one that this build can restore.
+    pub fn read(text: &[u8]) -> Result<Manifest, String> {
+        #[derive(Deserialize)]
+        struct Versioned {
+            format: u32,
+        }
+        let wrong = |error| format!("{MANIFEST} is damaged: {error}");
+        let Versioned { format } = serde_json::from_slice(text).map_err(wrong)?;
+        if format > FORMAT {
+            return Err(format!(
+                "the backup has format {format}, this build reads up to {FORMAT}; use a newer one"
+            ));
+        }
+        serde_json::from_slice(text).map_err(wrong)
+    }
+
+    /// The entry of a file.
+    pub fn file(&self, path: &str) -> Option<&FileEntry> {
+        self.files.iter().find(|file| file.path == path)
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.bytes).sum()
+    }
+}
+
+/// The path of a table's file.
+pub fn table_path(name: &str) -> String {
+    format!("tables/{name}")
+}
+
+/// What the paths of media files begin with; the key follows.
+pub const MEDIA_PREFIX: &str = "media/";
