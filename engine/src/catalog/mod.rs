@@ -2,11 +2,16 @@
 
 mod collection;
 mod country;
+pub mod limits;
 mod media;
 mod product;
 mod review;
 mod sellable;
 mod text;
+mod validate;
+
+#[cfg(test)]
+mod testing;
 
 pub use collection::Collection;
 pub use media::{Media, MediaKind};
@@ -17,6 +22,7 @@ pub use product::{
 pub use review::{Rating, RatingSummary, Review, ReviewStatus};
 pub use sellable::{Availability, AvailabilityStatus, LOW_STOCK_MAX, Sellable};
 pub use text::{ChannelId, CountryCode, InvalidText, Locale, Sku, Slug};
+pub use validate::ProductProblem;
 
 /// The most products one batch of the product store holds: large enough that a group commit
 /// pays, small enough that a batch of the largest products stays in a few megabytes.

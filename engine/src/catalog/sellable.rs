@@ -213,3 +213,140 @@ impl Sellable {
         published.into_iter().chain(self.prices.next_boundary(now)).min()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::testing::product;
+
+    use AvailabilityStatus::{Backorder, InStock, LowStock, OutOfStock, Preorder};
+
+    const SOON: Option<Timestamp> = Some(Timestamp(99));
+
+    fn check(
+        policy: (Oversell, Option<u32>),
+        on_hand: Option<u32>,
+        status: AvailabilityStatus,
+        available: Option<u64>,
+    ) {
+        let (oversell, oversell_limit) = policy;
+        let stock =
+            StockPolicy { oversell, oversell_limit, expected_at: SOON, ..StockPolicy::default() };
+        let expected = Availability {
+            status,
+            purchasable: status != OutOfStock,
+            quantity: on_hand.filter(|_| status == LowStock),
+            expected_at: SOON.filter(|_| matches!(status, Backorder | Preorder)),
+        };
+        assert_eq!(stock.availability(on_hand), expected, "{policy:?} {on_hand:?}");
+        assert_eq!(stock.available(on_hand), available, "{policy:?} {on_hand:?}");
+        let is_purchasable = available.is_none_or(|units| units > 0);
+        assert_eq!(is_purchasable, expected.purchasable, "{policy:?} {on_hand:?}");
+    }
+
+    #[test]
+    fn what_is_available_follows_from_stock_and_policy() {
+        let deny = (Oversell::Deny, Some(7));
+        check(deny, None, OutOfStock, Some(0));
+        check(deny, Some(0), OutOfStock, Some(0));
+        check(deny, Some(1), LowStock, Some(1));
+        check(deny, Some(5), LowStock, Some(5));
+        check(deny, Some(6), InStock, Some(6));
+        check((Oversell::Backorder, None), Some(0), Backorder, None);
+        check((Oversell::Backorder, Some(7)), Some(0), Backorder, Some(7));
+        check((Oversell::Backorder, Some(7)), Some(3), LowStock, Some(10));
+        check((Oversell::Backorder, Some(0)), Some(0), OutOfStock, Some(0));
+        check((Oversell::Preorder, Some(7)), None, Preorder, Some(7));
+        check((Oversell::Preorder, Some(u32::MAX)), Some(u32::MAX), InStock, Some(8_589_934_590));
+    }
+
+    #[test]
+    fn what_is_not_tracked_is_always_there() {
+        let stock = StockPolicy { track: false, ..StockPolicy::default() };
+        assert_eq!(stock.available(Some(0)), None);
+        assert_eq!(stock.availability(None).status, InStock);
+    }
+
+    #[test]
+    fn a_product_is_as_available_as_its_best_variant() {
+        let stock = StockPolicy::default();
+        let best = |on_hand: &[u32]| {
+            Availability::best(on_hand.iter().map(|units| stock.availability(Some(*units))))
+        };
+        assert_eq!(best(&[]), Availability::UNAVAILABLE);
+        assert_eq!(best(&[0, 0]).status, OutOfStock);
+        assert_eq!(best(&[0, 2, 4, 1]).quantity, Some(4));
+        assert_eq!(best(&[3, 50]).status, InStock);
+    }
+
+    #[test]
+    fn a_snapshot_holds_what_a_cart_needs() {
+        let mut product = product();
+        let german = product.translations.values_mut().next().unwrap();
+        german.title = Some("Hemd".into());
+        let sellable = Sellable::from_product(&product, 1, Some(3));
+        assert_eq!(sellable.sku.as_str(), "SHIRT-M");
+        assert_eq!(sellable.image.as_deref(), Some("shirt/front.png"));
+        assert_eq!(sellable.available(), None);
+        assert_eq!(sellable.availability().quantity, Some(3));
+        let title = |locale: &str| sellable.title(&locale.parse().unwrap()).to_string();
+        assert_eq!(title("de"), "Hemd");
+        assert_eq!(title("de-AT"), "Hemd");
+        assert_eq!(title("fr"), "Shirt");
+    }
+
+    #[test]
+    fn a_picture_of_the_variant_goes_before_one_of_the_product() {
+        let mut product = product();
+        let mut manual = product.media[0].clone();
+        manual.kind = MediaKind::Manual;
+        manual.key = "shirt/care.pdf".into();
+        let mut back = product.media[0].clone();
+        back.key = "shirt/back.png".into();
+        product.media = vec![manual, product.media[0].clone(), back];
+        let image = |product: &Product, media: &[&str]| {
+            let mut variant = product.variants[0].clone();
+            variant.media = media.iter().map(|key| key.to_string()).collect();
+            product.image_of(&variant).map(|media| media.key.clone())
+        };
+        let check = |media: &[&str], expected: &str| {
+            assert_eq!(image(&product, media).as_deref(), Some(expected), "{media:?}");
+        };
+        check(&["shirt/care.pdf", "shirt/back.png"], "shirt/back.png");
+        check(&[], "shirt/front.png");
+        let none = Product { media: Vec::new(), ..product.clone() };
+        assert_eq!(image(&none, &[]), None);
+    }
+
+    #[test]
+    fn it_is_sold_where_and_when_its_product_says() {
+        let check = |spoil: fn(&mut Product), channel: &str, now, expected: bool| {
+            let mut product = product();
+            spoil(&mut product);
+            let channel = channel.parse().unwrap();
+            let sellable = Sellable::from_product(&product, 0, None);
+            assert_eq!(sellable.is_purchasable_in(&channel, Timestamp(now)), expected);
+            assert_eq!(product.is_sold_in(&channel, Timestamp(now)), expected);
+        };
+        check(|_| (), "web", 0, true);
+        check(|_| (), "us", 0, false);
+        check(|product| product.channels.clear(), "us", 0, true);
+        check(|product| product.status = ProductStatus::Draft, "web", 0, false);
+        check(|product| product.status = ProductStatus::Archived, "web", 0, false);
+        check(|product| product.publish_at = Some(Timestamp(10)), "web", 9, false);
+        check(|product| product.publish_at = Some(Timestamp(10)), "web", 10, true);
+    }
+
+    #[test]
+    fn the_next_boundary_is_that_of_the_sale_or_of_a_price() {
+        let mut product = product();
+        product.publish_at = Some(Timestamp(7));
+        let sellable = Sellable::from_product(&product, 0, None);
+        let boundaries = [(0, Some(5)), (5, Some(7)), (7, Some(9)), (9, None)];
+        for (now, expected) in boundaries {
+            let expected = expected.map(Timestamp);
+            assert_eq!(sellable.next_boundary(Timestamp(now)), expected, "{now}");
+            assert_eq!(product.next_boundary(Timestamp(now)), expected, "{now}");
+        }
+    }
+}
