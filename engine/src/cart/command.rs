@@ -47,6 +47,7 @@ pub enum CartAction {
 
 /// One change of an open cart.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "a change has at most a hundred steps")]
 pub enum CartStep {
     /// Adds units of a SKU; they sum with the line that already holds it.
     AddLine {

@@ -17,6 +17,7 @@ pub struct CartEvent {
 
 /// Unit prices are in minor units of the cart's currency.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "an event is applied at once, and lives no longer")]
 pub enum CartChange {
     Created {
         owner: Owner,
