@@ -1,0 +1,320 @@
+//! Media of imported products: files beside the import go into the media store under a key made
+//! from their content, addresses are stored as they are or fetched, and what lies in the store
+//! already is described.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use barrow_engine::catalog::{Media, MediaKind};
+use barrow_engine::ports::{MediaError, MediaStore};
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use super::fetch::PICTURE_BYTES_MAX;
+use super::{ImageFetcher, Importer};
+use crate::derive;
+use crate::record::{Field, MakeContent, MediaContent, MediaRecord, Problem};
+
+/// How much of a stored picture is read to learn its width and height.
+const HEADER_BYTES: u64 = 64 * 1024;
+
+/// A medium as it is kept, and what the file called it.
+#[derive(Debug)]
+pub struct Resolved {
+    pub said: String,
+    pub media: Media,
+    /// Why a picture was not fetched; its address is kept.
+    pub warning: Option<String>,
+}
+
+/// Why a medium cannot be kept.
+pub struct Refused {
+    code: &'static str,
+    detail: String,
+}
+
+impl Refused {
+    fn new(code: &'static str, detail: impl Into<String>) -> Refused {
+        Refused { code, detail: detail.into() }
+    }
+
+    pub fn under(self, pointer: &str) -> Problem {
+        Problem::new(pointer, self.code, self.detail)
+    }
+}
+
+/// What is needed to take media in; cheap to clone.
+#[derive(Clone)]
+pub struct MediaWork {
+    store: Arc<dyn MediaStore>,
+    fetcher: Option<Arc<dyn ImageFetcher>>,
+    dry_run: bool,
+}
+
+impl Importer<'_> {
+    pub(super) fn media_work(&self) -> MediaWork {
+        MediaWork {
+            store: Arc::clone(&self.stores.media),
+            fetcher: self.options.fetcher.clone(),
+            dry_run: self.options.dry_run,
+        }
+    }
+}
+
+impl MediaWork {
+    /// Takes one medium in; `known` are those the product has.
+    pub async fn resolve(
+        &self,
+        said: &MediaRecord,
+        known: &[Media],
+    ) -> Result<Result<Resolved, Refused>, MediaError> {
+        let found = match &said.content {
+            MediaContent::File(path) => self.from_file(path).await?,
+            MediaContent::Made(make) => self.from_maker(said, make, known).await?,
+            MediaContent::Elsewhere if is_address(&said.key) => {
+                self.from_address(said, known).await?
+            }
+            MediaContent::Elsewhere => self.from_store(&said.key, known).await?,
+        };
+        Ok(found.map(|content| {
+            let same = known.iter().find(|media| media.key == content.key);
+            let mut media = same.cloned().unwrap_or_else(|| described(said.kind, &content));
+            media.kind = said.kind;
+            content.put_into(&mut media);
+            if let Field::Set(alt) = &said.alt {
+                media.alt.clone_from(alt);
+            }
+            if let Some(mime) = &said.mime {
+                media.mime.clone_from(mime);
+            }
+            media.width = said.width.or(media.width);
+            media.height = said.height.or(media.height);
+            media.bytes = said.bytes.unwrap_or(media.bytes);
+            Resolved { said: said.key.clone(), media, warning: content.warning }
+        }))
+    }
+
+    async fn from_file(&self, path: &Path) -> Result<Result<Content, Refused>, MediaError> {
+        let name = path.display();
+        let refused = |detail| Ok(Err(Refused::new("unreadable", detail)));
+        match tokio::fs::metadata(path).await {
+            Err(error) => return refused(format!("{name}: {error}")),
+            Ok(info) if info.len() > PICTURE_BYTES_MAX => {
+                return refused(format!("{name} is larger than {PICTURE_BYTES_MAX} bytes"));
+            }
+            Ok(_) => {}
+        }
+        let bytes = match tokio::fs::read(path).await {
+            Ok(bytes) => bytes,
+            Err(error) => return refused(format!("{name}: {error}")),
+        };
+        let Some(format) = Format::of(&bytes) else {
+            return refused(format!("{name} is no picture or document that a shop can show"));
+        };
+        // The key is the content's: the same file is stored once, a changed one is a new one.
+        let key = format!("import/{}.{}", hex(&Sha256::digest(&bytes)[..16]), format.ending);
+        self.keep(&key, &bytes).await?;
+        Ok(Ok(Content::of(key, &bytes, format)))
+    }
+
+    async fn from_maker(
+        &self,
+        said: &MediaRecord,
+        make: &MakeContent,
+        known: &[Media],
+    ) -> Result<Result<Content, Refused>, MediaError> {
+        let is_known = known.iter().any(|media| media.key == said.key);
+        let stored = self.store.info(&said.key).await?;
+        if let (Some(info), true) = (&stored, is_known) {
+            return Ok(Ok(Content { bytes: Some(info.bytes), ..Content::at(&said.key) }));
+        }
+        if self.dry_run {
+            return Ok(Ok(Content::at(&said.key)));
+        }
+        let make = Arc::clone(make);
+        let made = tokio::task::spawn_blocking(move || make()).await;
+        let bytes = match made {
+            Ok(Ok(bytes)) => bytes,
+            Ok(Err(detail)) => return Ok(Err(Refused::new("unreadable", detail))),
+            Err(error) => return Ok(Err(Refused::new("unreadable", error.to_string()))),
+        };
+        let Some(format) = Format::of(&bytes) else {
+            let detail = format!("what was made for '{}' is of no known format", said.key);
+            return Ok(Err(Refused::new("unreadable", detail)));
+        };
+        if stored.is_none_or(|info| info.bytes != bytes.len() as u64) {
+            self.store.put(&said.key, Bytes::from(bytes.clone())).await?;
+        }
+        Ok(Ok(Content::of(said.key.clone(), &bytes, format)))
+    }
+
+    async fn from_address(
+        &self,
+        said: &MediaRecord,
+        known: &[Media],
+    ) -> Result<Result<Content, Refused>, MediaError> {
+        if !said.key.starts_with("https://") || said.key.len() > 2_000 {
+            let detail = "an address of at most 2,000 characters with https:// is wanted";
+            return Ok(Err(Refused::new("out_of_range", detail)));
+        }
+        // A picture that was fetched is known by its address for ever, fetched or not today.
+        let stem = format!("fetched/{}", hex(&Sha256::digest(&said.key)[..16]));
+        let fetched = known
+            .iter()
+            .find(|media| media.key.rsplit_once('.').is_some_and(|(start, _)| start == stem));
+        if let Some(media) = fetched {
+            return Ok(Ok(Content::at(&media.key)));
+        }
+        let Some(fetcher) = self.fetcher.as_ref().filter(|_| !self.dry_run) else {
+            return Ok(Ok(Content::at(&said.key)));
+        };
+        let warned =
+            |detail: String| Ok(Ok(Content { warning: Some(detail), ..Content::at(&said.key) }));
+        let bytes = match fetcher.fetch(&said.key).await {
+            Ok(bytes) => bytes,
+            Err(detail) => return warned(format!("{} was not fetched: {detail}", said.key)),
+        };
+        let Some(format) = Format::of(&bytes) else {
+            return warned(format!("{} is no picture that a shop can show", said.key));
+        };
+        let key = format!("{stem}.{}", format.ending);
+        self.keep(&key, &bytes).await?;
+        Ok(Ok(Content::of(key, &bytes, format)))
+    }
+
+    /// What the media store holds under the key; a key that is not there yet is taken as it is.
+    async fn from_store(
+        &self,
+        key: &str,
+        known: &[Media],
+    ) -> Result<Result<Content, Refused>, MediaError> {
+        if known.iter().any(|media| media.key == key) {
+            return Ok(Ok(Content::at(key)));
+        }
+        let info = match self.store.info(key).await {
+            Ok(Some(info)) => info,
+            Ok(None) => return Ok(Ok(Content::at(key))),
+            Err(error @ MediaError::InvalidKey(_)) => {
+                return Ok(Err(Refused::new("out_of_range", error.to_string())));
+            }
+            Err(error) => return Err(error),
+        };
+        let header = self.store.get(key, Some(0..info.bytes.min(HEADER_BYTES))).await?;
+        let mut content = Content { bytes: Some(info.bytes), ..Content::at(key) };
+        content.size = header.and_then(|header| size_of(&header));
+        Ok(Ok(content))
+    }
+
+    async fn keep(&self, key: &str, bytes: &[u8]) -> Result<(), MediaError> {
+        if self.dry_run || self.store.info(key).await?.is_some() {
+            return Ok(());
+        }
+        self.store.put(key, Bytes::copy_from_slice(bytes)).await
+    }
+}
+
+/// What became known of a medium.
+#[derive(Debug, Default)]
+struct Content {
+    key: String,
+    mime: Option<&'static str>,
+    size: Option<(u32, u32)>,
+    bytes: Option<u64>,
+    warning: Option<String>,
+}
+
+impl Content {
+    fn at(key: &str) -> Content {
+        Content { key: key.to_owned(), ..Content::default() }
+    }
+
+    fn of(key: String, bytes: &[u8], format: Format) -> Content {
+        Content {
+            key,
+            mime: Some(format.mime),
+            size: size_of(bytes),
+            bytes: Some(bytes.len() as u64),
+            warning: None,
+        }
+    }
+
+    fn put_into(&self, media: &mut Media) {
+        if let Some(mime) = self.mime {
+            mime.clone_into(&mut media.mime);
+        }
+        if let Some((width, height)) = self.size {
+            media.width = Some(width);
+            media.height = Some(height);
+        }
+        media.bytes = self.bytes.unwrap_or(media.bytes);
+    }
+}
+
+fn described(kind: MediaKind, content: &Content) -> Media {
+    Media {
+        id: derive::media_id(&content.key),
+        kind,
+        key: content.key.clone(),
+        alt: String::new(),
+        mime: mime_of_name(&content.key).to_owned(),
+        width: None,
+        height: None,
+        bytes: 0,
+    }
+}
+
+fn is_address(key: &str) -> bool {
+    key.contains("://")
+}
+
+/// What the content type of a file is, by its ending.
+fn mime_of_name(name: &str) -> &'static str {
+    let path = name.split(['?', '#']).next().unwrap_or_default();
+    let ending = path.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
+    match ending.as_deref().unwrap_or_default() {
+        "webp" => "image/webp",
+        "png" => "image/png",
+        "jpg" | "jpeg" => "image/jpeg",
+        "gif" => "image/gif",
+        "avif" => "image/avif",
+        "svg" => "image/svg+xml",
+        "pdf" => "application/pdf",
+        "mp4" => "video/mp4",
+        "webm" => "video/webm",
+        _ => "application/octet-stream",
+    }
+}
+
+/// The format of a file, told from its content: a file's name proves nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Format {
+    mime: &'static str,
+    ending: &'static str,
+}
+
+impl Format {
+    fn of(bytes: &[u8]) -> Option<Format> {
+        use imagesize::{Compression, ImageType};
+        if bytes.starts_with(b"%PDF-") {
+            return Some(Format { mime: "application/pdf", ending: "pdf" });
+        }
+        let (mime, ending) = match imagesize::image_type(bytes).ok()? {
+            ImageType::Webp => ("image/webp", "webp"),
+            ImageType::Png => ("image/png", "png"),
+            ImageType::Jpeg => ("image/jpeg", "jpg"),
+            ImageType::Gif => ("image/gif", "gif"),
+            ImageType::Heif(Compression::Av1) => ("image/avif", "avif"),
+            _ => return None,
+        };
+        Some(Format { mime, ending })
+    }
+}
+
+fn size_of(bytes: &[u8]) -> Option<(u32, u32)> {
+    let size = imagesize::blob_size(bytes).ok()?;
+    Some((u32::try_from(size.width).ok()?, u32::try_from(size.height).ok()?))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
