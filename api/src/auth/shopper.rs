@@ -1,0 +1,88 @@
+//! The shopper behind a request, by the token it carries.
+
+use axum::extract::FromRequestParts;
+use barrow_engine::ids::SessionId;
+use barrow_engine::time::Timestamp;
+use http::request::Parts;
+use http::{HeaderMap, header};
+
+use super::{Subject, TokenError};
+use crate::app::{App, SharedApp};
+use crate::edge::{Code, Problem};
+
+/// Somebody with a good token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shopper {
+    pub session: SessionId,
+    pub expires_at: Timestamp,
+}
+
+/// Who asks, where nobody needs to be known. Public routes take this and may still greet a
+/// known shopper.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Identity {
+    Anonymous,
+    Known(Shopper),
+}
+
+impl Identity {
+    pub fn shopper(&self) -> Option<&Shopper> {
+        match self {
+            Identity::Known(shopper) => Some(shopper),
+            Identity::Anonymous => None,
+        }
+    }
+}
+
+/// Reads the token of a request. None is fine here; a bad one is refused on every route.
+pub fn identify(app: &App, headers: &HeaderMap) -> Result<Identity, Problem> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Ok(Identity::Anonymous) };
+    if values.next().is_some() {
+        return Err(unauthenticated("there is more than one Authorization header"));
+    }
+    let token = value
+        .to_str()
+        .ok()
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim())
+        .ok_or_else(|| unauthenticated("send 'Authorization: Bearer TOKEN'"))?;
+    let claims = app.token_keys.open(token, app.clock.now()).map_err(|error| match error {
+        TokenError::Expired => {
+            Problem::new(Code::TokenExpired, "the token has expired; start a new session")
+        }
+        TokenError::Invalid => unauthenticated("the token is not valid"),
+    })?;
+    match claims.subject {
+        Subject::Session(session) => {
+            Ok(Identity::Known(Shopper { session, expires_at: claims.expires_at }))
+        }
+    }
+}
+
+fn unauthenticated(detail: &'static str) -> Problem {
+    Problem::new(Code::Unauthenticated, detail)
+}
+
+impl FromRequestParts<SharedApp> for Identity {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self, Problem> {
+        match parts.extensions.get::<Identity>() {
+            Some(identity) => Ok(*identity),
+            None => identify(app, &parts.headers),
+        }
+    }
+}
+
+impl FromRequestParts<SharedApp> for Shopper {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self, Problem> {
+        match Identity::from_request_parts(parts, app).await? {
+            Identity::Known(shopper) => Ok(shopper),
+            Identity::Anonymous => Err(unauthenticated("this needs a shop token")),
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The server loop: connections, their limits in number and time, and a graceful end.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::future::RouteFuture;
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tower::Service;
+
+use super::context::Peer;
+use super::metrics::Gauged;
+use crate::app::SharedApp;
+
+/// A head beyond this is refused with 431: a token, a trace and cookies fit ten times over.
+const HEAD_BYTES_MAX: usize = 64 << 10;
+/// Browsers and proxies send some thirty.
+const HEADERS_MAX: usize = 100;
+/// How much of a refused body is read and dropped after the reply was written. A connection
+/// closed on unread bytes is reset, and takes the reply with it before the client read it.
+const LINGER_BYTES_MAX: usize = 64 << 20;
+const LINGER_TIME_MAX: Duration = Duration::from_secs(3);
+/// The pause after the system refused a connection: it is out of something, and trying again
+/// at once would only burn the processor.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves the API on the listener until `shutdown`, then lets open requests end, for as long
+/// as the settings allow.
+pub async fn serve(listener: TcpListener, app: SharedApp, shutdown: CancellationToken) {
+    let router = crate::routes::router(Arc::clone(&app));
+    serve_router(listener, router, app, shutdown).await;
+}
+
+/// As [`serve`], for a router of its own: the operators' port.
+pub async fn serve_router(
+    listener: TcpListener,
+    router: Router,
+    app: SharedApp,
+    shutdown: CancellationToken,
+) {
+    let permits = Arc::new(Semaphore::new(app.settings.connections_max));
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => break,
+            accepted = accept(&listener, &permits) => accepted,
+        };
+        while connections.try_join_next().is_some() {}
+        let (stream, peer, permit) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let service = Requests { router: router.clone(), peer };
+        let (app, shutdown) = (Arc::clone(&app), shutdown.clone());
+        connections.spawn(async move {
+            let gauge = Gauged::hold(&app.metrics, |metrics| &metrics.connections);
+            connection(stream, service, &app, &shutdown).await;
+            drop((gauge, permit));
+        });
+    }
+    drop(listener);
+    let ended = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(app.settings.drain_timeout, ended).await.is_err() {
+        tracing::warn!(connections = connections.len(), "connections were cut off at the end");
+    }
+}
+
+type Accepted = (TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit);
+
+/// Takes a connection once there is room for it; until then it waits in the listen queue.
+async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> io::Result<Accepted> {
+    let permit = Arc::clone(permits).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream, peer, permit))
+}
+
+async fn connection(
+    stream: TcpStream,
+    service: Requests,
+    app: &SharedApp,
+    shutdown: &CancellationToken,
+) {
+    if let Err(error) = prepare(&stream, app.settings.write_stall_timeout) {
+        tracing::debug!(%error, "a socket did not take its options");
+    }
+    let mut serving = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(app.settings.header_timeout)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(HEADERS_MAX)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut ending = false;
+    let result = loop {
+        tokio::select! {
+            biased;
+            result = std::future::poll_fn(|cx| serving.poll_without_shutdown(cx)) => break result,
+            () = shutdown.cancelled(), if !ending => {
+                ending = true;
+                std::pin::Pin::new(&mut serving).graceful_shutdown();
+            }
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!(%error, "a connection ended early");
+    }
+    linger(serving.into_parts().io.into_inner()).await;
+}
+
+fn prepare(stream: &TcpStream, stall: Duration) -> io::Result<()> {
+    // A reply is one write; waiting to fill a packet would only delay it.
+    stream.set_nodelay(true)?;
+    #[cfg(target_os = "linux")]
+    socket2::SockRef::from(stream).set_tcp_user_timeout(Some(stall))?;
+    #[cfg(not(target_os = "linux"))]
+    let _ = stall;
+    Ok(())
+}
+
+/// Ends a connection so that the client can still read the last reply.
+async fn linger(mut stream: TcpStream) {
+    if stream.shutdown().await.is_err() {
+        return;
+    }
+    let mut dropped = 0;
+    let mut buffer = vec![0; 16 << 10];
+    let reading = async {
+        while let Ok(read @ 1..) = stream.read(&mut buffer).await {
+            dropped += read;
+            if dropped > LINGER_BYTES_MAX {
+                break;
+            }
+        }
+    };
+    // Whoever is still sending by then does not want the reply.
+    let _ = tokio::time::timeout(LINGER_TIME_MAX, reading).await;
+}
+
+/// The requests of one connection.
+#[derive(Clone)]
+struct Requests {
+    router: Router,
+    peer: SocketAddr,
+}
+
+impl hyper::service::Service<Request<Incoming>> for Requests {
+    type Response = axum::response::Response;
+    type Error = Infallible;
+    type Future = RouteFuture<Infallible>;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        request.extensions_mut().insert(Peer(self.peer));
+        // The router is always ready.
+        self.router.clone().call(request)
+    }
+}
