@@ -117,12 +117,12 @@ pub struct Effect {
 
 /// What a command leads to.
 #[derive(Debug)]
-pub struct Decision<E: Entity + ?Sized> {
+pub struct Decision<E: Entity> {
     pub events: Vec<E::Event>,
     pub effects: Vec<Effect>,
 }
 
-impl<E: Entity + ?Sized> Decision<E> {
+impl<E: Entity> Decision<E> {
     /// Accepted, and nothing changes.
     pub fn nothing() -> Self {
         Decision { events: Vec::new(), effects: Vec::new() }

@@ -1,1 +1,5 @@
-//! (to be written)
+//! What the tests share: a node in a simulation, a server on a free port, a client.
+
+pub mod host;
+pub mod probe;
+pub mod scripted_store;

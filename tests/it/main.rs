@@ -1,0 +1,4 @@
+//! Everything that is proven from outside, in one program: it is linked once.
+
+mod runtime;
+mod tidy;

@@ -1,0 +1,103 @@
+//! Timers and effects are part of the row: they run for entities that nobody loads.
+
+use super::*;
+use barrow_tests::probe::TIMER_ITEM;
+use barrow_tests::scripted_store::Fate;
+
+#[tokio::test(start_paused = true)]
+async fn a_timer_fires_for_an_entity_that_nobody_loads() {
+    let node = Node::start();
+    let at = node.now_plus(Duration::from_secs(600));
+    node.send(1, ProbeCommand::Later { at, item: 1 }).await.unwrap();
+    assert_eq!(node.store.row(key(1)).unwrap().due, Some(at));
+    assert!(node.runtime.drain(Duration::from_secs(5)).await);
+    let node = Node::start_on(node.store.clone(), RuntimeSettings::default());
+    // The new node's clock starts anew: make it as late as the timer.
+    node.clock.jump(600_000);
+    until("the timer fired", || node.store.applied.lock().len() >= 2).await;
+    assert_eq!(node.read(1).await, [1, TIMER_ITEM]);
+    assert_eq!(node.store.row(key(1)).unwrap().due, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timer_that_moves_later_is_not_rewritten_and_fires_once_when_it_is_due() {
+    let node = Node::start();
+    let early = node.now_plus(Duration::from_secs(10));
+    let late = node.now_plus(Duration::from_secs(30));
+    node.send(1, ProbeCommand::Later { at: early, item: 1 }).await.unwrap();
+    node.send(1, ProbeCommand::Later { at: late, item: 2 }).await.unwrap();
+    assert_eq!(node.store.row(key(1)).unwrap().due, Some(early));
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    assert_eq!(node.read(1).await, [1, 2], "it looked, and it was too early");
+    assert_eq!(node.store.row(key(1)).unwrap().due, Some(late));
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert_eq!(node.read(1).await, [1, 2, TIMER_ITEM]);
+    assert_eq!(node.store.row(key(1)).unwrap().due, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_effect_reaches_its_target_once() {
+    let node = Node::start();
+    node.send(1, ProbeCommand::Tell { target: 2, item: 5 }).await.unwrap();
+    until("the target has it", || node.store.row(key(2)).is_some()).await;
+    until("the source is done", || node.store.row(key(1)).unwrap().due.is_none()).await;
+    assert_eq!(node.read(2).await, [5]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_effect_does_not_leave_before_it_is_durable() {
+    let node = Node::start();
+    let held = node.store.hold_next_write();
+    let told = node.send_soon(1, ProbeCommand::Tell { target: 2, item: 5 });
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(node.store.row(key(2)).is_none());
+    held.add_permits(1);
+    told.await.unwrap().unwrap();
+    until("the target has it", || node.store.row(key(2)).is_some()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pending_effect_goes_out_after_a_restart_though_nobody_loads_its_source() {
+    let node = Node::start();
+    let never = Arc::new(tokio::sync::Semaphore::new(0));
+    node.store.next_writes([Fate::Applied, Fate::Held(never)]);
+    node.send(1, ProbeCommand::Tell { target: 2, item: 5 }).await.unwrap();
+    settle().await;
+    assert!(node.store.row(key(2)).is_none(), "the target's write is on the way");
+    let restarted = Node::start_on(Arc::new(node.store.copy()), RuntimeSettings::default());
+    until("the target has it", || restarted.store.row(key(2)).is_some()).await;
+    assert_eq!(restarted.read(2).await, [5]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn effects_survive_lost_receipts_and_stay_in_order() {
+    let node = Node::start();
+    for item in 0..12 {
+        node.send(1, ProbeCommand::Tell { target: 2, item }).await.unwrap();
+        node.store.next_writes([Fate::ReplyLost, Fate::Unavailable, Fate::RequestLost]);
+    }
+    until("all are delivered", || node.store.row(key(1)).unwrap().due.is_none()).await;
+    assert_eq!(node.read(2).await, (0..12).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_effects_than_may_be_pending_are_refused() {
+    let node = Node::start();
+    let mut refused = None;
+    let target_down = node.store.hold_next_write();
+    let first = node.send_soon(2, ProbeCommand::Append(1));
+    settle().await;
+    for item in 0..40 {
+        if let Err(error) = node.send(1, ProbeCommand::Tell { target: 2, item }).await {
+            refused = Some((item, error));
+            break;
+        }
+    }
+    let (item, error) = refused.expect("the outbox is bounded");
+    assert_eq!(item, 16);
+    assert!(matches!(error, CommandError::Overloaded { .. }), "{error:?}");
+    target_down.add_permits(1);
+    first.await.unwrap().unwrap();
+    until("all are delivered", || node.store.row(key(1)).unwrap().due.is_none()).await;
+    assert_eq!(node.read(2).await, [1].into_iter().chain(0..16).collect::<Vec<_>>());
+}
