@@ -5,3 +5,4 @@ pub mod app;
 pub mod auth;
 pub mod edge;
 pub mod routes;
+pub mod wire;

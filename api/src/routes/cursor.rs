@@ -8,8 +8,8 @@ use crate::edge::{Code, Problem};
 
 /// 128 bits of a keyed BLAKE3: as hard to guess as the ids it guards.
 const SEAL_BYTES: usize = 16;
-/// The longest text that is looked at; ours are under 300.
-const TEXT_MAX: usize = 1024;
+/// The longest text that is looked at: ours hold at most a title of 255 characters.
+const TEXT_MAX: usize = 4096;
 
 /// Makes and reads cursors.
 #[derive(Clone)]

@@ -1,5 +1,7 @@
 //! The routes, in the order of the contract.
 
+mod cursor;
+
 use std::sync::Arc;
 
 use axum::Router;
@@ -7,6 +9,8 @@ use axum::middleware::from_fn_with_state;
 
 use crate::app::SharedApp;
 use crate::edge;
+
+pub use cursor::Cursors;
 
 /// Everything that is served on the public port.
 pub fn router(app: SharedApp) -> Router {

@@ -1,0 +1,5 @@
+//! The JSON that routes share, as the contract names it. The structs here are the truth: the
+//! OpenAPI document is made of them.
+
+pub mod media;
+pub mod money;
