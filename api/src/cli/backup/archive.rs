@@ -44,12 +44,12 @@ impl Writer {
         Ok(Writer { target: target.to_owned(), partial, tar, files: Vec::new() })
     }
 
-    /// Adds a file whose content `fill` writes.
-    pub fn file(
+    /// Adds a file that `fill` makes at the path it is given.
+    pub fn file<E: From<io::Error>>(
         &mut self,
         path: &str,
-        fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-    ) -> io::Result<()> {
+        fill: impl FnOnce(&Path) -> Result<(), E>,
+    ) -> Result<(), E> {
         let place = match &self.tar {
             // A tar file wants the size before the content, so it is written aside first.
             Some(_) => self.aside(),
@@ -58,21 +58,23 @@ impl Writer {
         if let Some(parent) = place.parent() {
             fs::create_dir_all(parent)?;
         }
-        let mut hashing = Hashing::new(io::BufWriter::new(private_file(&place)?));
-        fill(&mut hashing)?;
-        let (buffered, bytes, sha256) = hashing.finish();
-        let file = buffered.into_inner().map_err(|error| error.into_error())?;
+        fill(&place)?;
+        let mut hashing = Hashing::new(File::open(&place)?);
+        let bytes = hashing.inner.metadata()?.len();
         match &mut self.tar {
             Some(tar) => {
                 let mut header = tar::Header::new_gnu();
                 header.set_size(bytes);
                 header.set_mode(0o600);
-                tar.append_data(&mut header, path, File::open(&place)?)?;
+                tar.append_data(&mut header, path, &mut hashing)?;
                 fs::remove_file(&place)?;
             }
-            None => file.sync_all()?,
+            None => {
+                io::copy(&mut hashing, &mut io::sink())?;
+                hashing.inner.sync_all()?;
+            }
         }
-        self.files.push(FileEntry { path: path.to_owned(), bytes, sha256 });
+        self.files.push(FileEntry { path: path.to_owned(), bytes, sha256: hashing.digest() });
         Ok(())
     }
 
@@ -143,14 +145,23 @@ impl Reader {
         Ok(Box::new(BufReader::new(file.take(bytes))))
     }
 
+    /// Where a file lies as a file of its own, if it does.
+    pub fn place(&self, path: &str) -> Option<PathBuf> {
+        self.index.is_none().then(|| self.root.join(path))
+    }
+
     /// Reads a file to its end and says whether it is what its entry says.
     pub fn verify(&self, entry: &FileEntry) -> Result<(), String> {
+        self.copy(entry, &mut io::sink())
+    }
+
+    /// Copies a file, and says whether it is what its entry says.
+    pub fn copy(&self, entry: &FileEntry, to: &mut impl Write) -> Result<(), String> {
         let wrong = |what: String| format!("{}: {what}", entry.path);
-        let mut input = self.file(&entry.path).map_err(|error| wrong(error.to_string()))?;
-        let mut hashing = Hashing::new(io::sink());
-        io::copy(&mut input, &mut hashing).map_err(|error| wrong(error.to_string()))?;
-        let (_, bytes, sha256) = hashing.finish();
-        if (bytes, &sha256) != (entry.bytes, &entry.sha256) {
+        let input = self.file(&entry.path).map_err(|error| wrong(error.to_string()))?;
+        let mut hashing = Hashing::new(input);
+        let bytes = io::copy(&mut hashing, to).map_err(|error| wrong(error.to_string()))?;
+        if (bytes, &hashing.digest()) != (entry.bytes, &entry.sha256) {
             return Err(wrong("the checksum does not fit; the backup is damaged".to_owned()));
         }
         Ok(())
@@ -169,35 +180,28 @@ fn index_tar(path: &Path) -> io::Result<BTreeMap<String, (u64, u64)>> {
         .collect()
 }
 
-/// Counts and hashes what is written through it.
-pub struct Hashing<W> {
-    inner: W,
+/// Hashes what is read through it.
+struct Hashing<R> {
+    inner: R,
     hash: Sha256,
-    bytes: u64,
 }
 
-impl<W: Write> Hashing<W> {
-    pub fn new(inner: W) -> Hashing<W> {
-        Hashing { inner, hash: Sha256::new(), bytes: 0 }
+impl<R: Read> Hashing<R> {
+    fn new(inner: R) -> Hashing<R> {
+        Hashing { inner, hash: Sha256::new() }
     }
 
-    /// What it wrote to, how much, and the checksum.
-    pub fn finish(self) -> (W, u64, String) {
-        let digits = self.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        (self.inner, self.bytes, digits)
+    /// The checksum of all that was read, as `sha256sum` prints it.
+    fn digest(self) -> String {
+        self.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
-impl<W: Write> Write for Hashing<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.inner.write(bytes)?;
-        self.hash.update(&bytes[..written]);
-        self.bytes += written as u64;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.hash.update(&buffer[..read]);
+        Ok(read)
     }
 }
 
@@ -241,8 +245,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join(name);
         let mut writer = Writer::create(&target).unwrap();
-        for (path, content) in [("tables/a", &b"one"[..]), ("media/p/b.png", &[9; 70_000])] {
-            writer.file(path, |out| out.write_all(content)).unwrap();
+        for (path, content) in [("store.backup", &b"one"[..]), ("media/p/b.png", &[9; 70_000])] {
+            writer.file(path, |place| fs::write(place, content)).unwrap();
         }
         let files = writer.files().to_vec();
         assert!(!target.exists(), "it has no name before it is whole");
@@ -256,8 +260,8 @@ mod tests {
         let mut content = Vec::new();
         reader.file("media/p/b.png").unwrap().read_to_end(&mut content).unwrap();
         assert_eq!(content, [9; 70_000]);
-        assert!(reader.file("tables/../tables/a").is_err());
-        assert!(reader.file("tables/missing").is_err());
+        assert!(reader.file("media/../store.backup").is_err());
+        assert!(reader.file("media/missing").is_err());
         let other = FileEntry { sha256: files[1].sha256.clone(), ..files[0].clone() };
         assert!(reader.verify(&other).unwrap_err().contains("damaged"));
     }
@@ -277,7 +281,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         for name in ["backup", "backup.tar"] {
             let mut writer = Writer::create(&dir.path().join(name)).unwrap();
-            writer.file("tables/a", |out| out.write_all(b"one")).unwrap();
+            writer.file("a/b", |place| fs::write(place, b"one")).unwrap();
             drop(writer);
         }
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);

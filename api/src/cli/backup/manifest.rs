@@ -1,10 +1,16 @@
-//! What a backup says of itself: every file with its size and checksum, every table with its
-//! rows. It is written last; a directory without it is no backup.
+//! What a backup says of itself: every file with its size and checksum. It is written last; a
+//! directory without it is no backup.
 
 use serde::{Deserialize, Serialize};
 
 /// Where it stands in the backup.
 pub const MANIFEST: &str = "manifest.json";
+
+/// The file that holds the rows of the stores.
+pub const STORE: &str = "store.backup";
+
+/// What the paths of media files begin with; the key follows.
+pub const MEDIA_PREFIX: &str = "media/";
 
 /// The form of backups that this build writes, and the newest that it reads.
 pub const FORMAT: u32 = 1;
@@ -17,21 +23,15 @@ pub struct Manifest {
     pub barrow: String,
     /// RFC 3339.
     pub made_at: String,
-    pub tables: Vec<TableEntry>,
-    pub files: Vec<FileEntry>,
-}
-
-/// A table of the stores.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TableEntry {
-    pub name: String,
+    /// How many rows the stores held.
     pub rows: u64,
+    pub files: Vec<FileEntry>,
 }
 
 /// A file of the backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileEntry {
-    /// From the backup's top: `tables/NAME`, `media/KEY`.
+    /// From the backup's top: [`STORE`], `media/KEY`.
     pub path: String,
     pub bytes: u64,
     /// Lower-case hexadecimal, as `sha256sum` prints it.
@@ -55,20 +55,17 @@ impl Manifest {
         serde_json::from_slice(text).map_err(wrong)
     }
 
-    /// The entry of a file.
-    pub fn file(&self, path: &str) -> Option<&FileEntry> {
-        self.files.iter().find(|file| file.path == path)
+    /// The file with the rows of the stores.
+    pub fn store(&self) -> Option<&FileEntry> {
+        self.files.iter().find(|file| file.path == STORE)
+    }
+
+    /// The media files, each with its key.
+    pub fn media(&self) -> impl Iterator<Item = (&str, &FileEntry)> {
+        self.files.iter().filter_map(|file| Some((file.path.strip_prefix(MEDIA_PREFIX)?, file)))
     }
 
     pub fn bytes(&self) -> u64 {
         self.files.iter().map(|file| file.bytes).sum()
     }
 }
-
-/// The path of a table's file.
-pub fn table_path(name: &str) -> String {
-    format!("tables/{name}")
-}
-
-/// What the paths of media files begin with; the key follows.
-pub const MEDIA_PREFIX: &str = "media/";

@@ -1,30 +1,14 @@
-//! Putting a backup back. Every checksum is verified before anything is written; afterwards the
-//! stores are read again and compared, so that a restore that succeeds is one that was proven.
+//! Putting a backup back. Every checksum is verified before anything is written.
 
-use std::io::{self, Write};
+use std::fs::{self, File};
+use std::io;
 use std::path::Path;
 
+use barrow_engine::ports::is_media_key;
 use serde::Serialize;
 
-use super::Snapshot;
-use super::archive::{Hashing, Reader};
-use super::manifest::{FileEntry, MANIFEST, MEDIA_PREFIX, Manifest, table_path};
-use super::rows::{read_row, write_row};
-
-/// Rows put into the stores at once.
-const BATCH_ROWS: usize = 1_000;
-
-/// Bytes put into the stores at once, about.
-const BATCH_BYTES: usize = 4 << 20;
-
-/// Stores that are empty and take rows as they were.
-pub trait Target {
-    /// Puts rows into a table, durable once [`Target::finish`] has returned.
-    fn put(&mut self, table: &str, rows: Vec<(Vec<u8>, Vec<u8>)>) -> io::Result<()>;
-
-    /// Makes everything durable, and shows what is there now.
-    fn finish(&mut self) -> io::Result<Box<dyn Snapshot + '_>>;
-}
+use super::archive::Reader;
+use super::manifest::{FileEntry, MANIFEST, Manifest};
 
 /// What was restored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -36,14 +20,14 @@ pub struct Restored {
     pub made_at: String,
 }
 
-/// Restores a backup into empty stores and an empty media folder.
-///
-/// # Errors
-/// Says what is wrong with the backup, or what could not be written.
+/// Restores a backup into a media folder that is empty, and stores that are. `load` fills the
+/// stores from a file and answers how many rows they hold then. `scratch` is a file that may be
+/// made meanwhile. `progress` is told how many rows and files are done, and of how many.
 pub fn restore(
     from: &Path,
     media: &Path,
-    open_target: impl FnOnce() -> io::Result<Box<dyn Target>>,
+    scratch: &Path,
+    load: impl FnOnce(&Path, &mut dyn FnMut(u64)) -> Result<u64, String>,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Restored, String> {
     let reader = Reader::open(from)
@@ -52,29 +36,19 @@ pub fn restore(
     for file in &manifest.files {
         reader.verify(file)?;
     }
-    let mut target = open_target().map_err(|error| error.to_string())?;
-    let media_files = manifest.files.iter().filter(|file| is_media(file)).count() as u64;
-    let rows = manifest.tables.iter().map(|table| table.rows).sum::<u64>();
-    let mut done = 0;
-    for table in &manifest.tables {
-        put_table(&reader, &table.name, target.as_mut(), &mut |rows| {
-            done += rows;
-            progress(done, rows + media_files);
-        })
-        .map_err(|error| format!("the table {}: {error}", table.name))?;
+    let store = manifest.store().ok_or(format!("{MANIFEST} is damaged: it names no stores"))?;
+    let media_files = manifest.media().count() as u64;
+    let total = manifest.rows + media_files;
+    let rows =
+        with_file(&reader, store, scratch, |file| load(file, &mut |rows| progress(rows, total)))?;
+    if rows != manifest.rows {
+        return Err(format!("{rows} rows were restored, but {} were saved", manifest.rows));
     }
-    for file in manifest.files.iter().filter(|file| is_media(file)) {
-        put_media(&reader, file, media).map_err(|error| format!("{}: {error}", file.path))?;
-        done += 1;
-        progress(done, rows + media_files);
+    for (index, (key, file)) in manifest.media().enumerate() {
+        put_media(&reader, file, key, media)?;
+        progress(rows + index as u64 + 1, total);
     }
-    let snapshot = target.finish().map_err(|error| error.to_string())?;
-    compare(&*snapshot, &manifest)?;
     Ok(Restored { rows, media_files, bytes: manifest.bytes(), made_at: manifest.made_at })
-}
-
-fn is_media(file: &FileEntry) -> bool {
-    file.path.starts_with(MEDIA_PREFIX)
 }
 
 fn read_manifest(reader: &Reader, from: &Path) -> Result<Manifest, String> {
@@ -83,65 +57,38 @@ fn read_manifest(reader: &Reader, from: &Path) -> Result<Manifest, String> {
         .file(MANIFEST)
         .and_then(|mut file| io::copy(&mut file, &mut text))
         .map_err(|error| format!("{} is not a backup: {MANIFEST}: {error}", from.display()))?;
-    let manifest = Manifest::read(&text)?;
-    match manifest.tables.iter().find(|table| manifest.file(&table_path(&table.name)).is_none()) {
-        Some(table) => Err(format!("{MANIFEST} is damaged: the table {} is missing", table.name)),
-        None => Ok(manifest),
-    }
+    Manifest::read(&text)
 }
 
-fn put_table(
+/// Hands over a file of the backup as a file of its own: what lies in a tar file is unpacked.
+fn with_file<T>(
     reader: &Reader,
-    table: &str,
-    target: &mut dyn Target,
-    progress: &mut dyn FnMut(u64),
-) -> io::Result<()> {
-    let mut input = reader.file(&table_path(table))?;
-    let mut batch = Vec::new();
-    let mut bytes = 0;
-    while let Some((key, value)) = read_row(&mut input)? {
-        bytes += key.len() + value.len();
-        batch.push((key, value));
-        if batch.len() == BATCH_ROWS || bytes >= BATCH_BYTES {
-            progress(batch.len() as u64);
-            target.put(table, std::mem::take(&mut batch))?;
-            bytes = 0;
-        }
+    file: &FileEntry,
+    scratch: &Path,
+    act: impl FnOnce(&Path) -> Result<T, String>,
+) -> Result<T, String> {
+    if let Some(place) = reader.place(&file.path) {
+        return act(&place);
     }
-    progress(batch.len() as u64);
-    target.put(table, batch)
+    let wrong = |error: io::Error| format!("{}: {error}", scratch.display());
+    let unpacked = File::create_new(scratch).map_err(wrong);
+    let result = unpacked
+        .and_then(|mut unpacked| reader.copy(file, &mut unpacked))
+        .and_then(|()| act(scratch));
+    fs::remove_file(scratch).map_err(wrong)?;
+    result
 }
 
-fn put_media(reader: &Reader, file: &FileEntry, media: &Path) -> io::Result<()> {
-    let key = file.path.strip_prefix(MEDIA_PREFIX).unwrap_or_default();
-    if !barrow_engine::ports::is_media_key(key) {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "it is not named like a media file",
-        ));
+fn put_media(reader: &Reader, file: &FileEntry, key: &str, media: &Path) -> Result<(), String> {
+    let wrong = |error: io::Error| format!("{}: {error}", file.path);
+    if !is_media_key(key) {
+        return Err(format!("{}: it is not named like a media file", file.path));
     }
     let place = media.join(key);
     if let Some(folder) = place.parent() {
-        std::fs::create_dir_all(folder)?;
+        fs::create_dir_all(folder).map_err(wrong)?;
     }
-    let mut out = std::fs::File::options().write(true).create_new(true).open(&place)?;
-    io::copy(&mut reader.file(&file.path)?, &mut out)?;
-    out.flush()?;
-    out.sync_all()
-}
-
-/// Whether the stores hold exactly the rows that the manifest promises.
-fn compare(snapshot: &dyn Snapshot, manifest: &Manifest) -> Result<(), String> {
-    for table in &manifest.tables {
-        let mut hashing = Hashing::new(io::sink());
-        snapshot
-            .rows(&table.name, &mut |key, value| write_row(&mut hashing, key, value))
-            .map_err(|error| format!("the restored table {}: {error}", table.name))?;
-        let (_, _, sha256) = hashing.finish();
-        let promised = manifest.file(&table_path(&table.name)).map(|file| &file.sha256);
-        if promised != Some(&sha256) {
-            return Err(format!("the restored table {} is not what was saved", table.name));
-        }
-    }
-    Ok(())
+    let mut out = File::create_new(&place).map_err(wrong)?;
+    reader.copy(file, &mut out)?;
+    out.sync_all().map_err(wrong)
 }
