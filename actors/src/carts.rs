@@ -179,13 +179,16 @@ struct CartAsk {
 
 enum Look {
     Body(Shape),
-    Inspect(Box<dyn FnOnce(&Cart) -> Arc<dyn Any + Send + Sync> + Send>),
+    Inspect(Inspection),
 }
+
+type Inspection = Box<dyn FnOnce(&Cart) -> Found + Send>;
+type Found = Arc<dyn Any + Send + Sync>;
 
 #[derive(Clone)]
 enum CartView {
     Body(Bytes),
-    Inspected(Arc<dyn Any + Send + Sync>),
+    Inspected(Found),
 }
 
 #[async_trait]

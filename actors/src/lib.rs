@@ -6,8 +6,8 @@
 
 pub mod runtime;
 
-//pub mod carts;
-//pub mod sessions;
+pub mod carts;
+pub mod sessions;
 
 pub mod catalog;
 pub mod shelf;

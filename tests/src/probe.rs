@@ -23,9 +23,15 @@ pub enum ProbeCommand {
     Refuse,
     Panic,
     /// Appends, and has another probe append the same.
-    Tell { target: u128, item: u64 },
+    Tell {
+        target: u128,
+        item: u64,
+    },
     /// Appends `item` at a time to come.
-    Later { at: Timestamp, item: u64 },
+    Later {
+        at: Timestamp,
+        item: u64,
+    },
 }
 
 #[derive(Debug)]

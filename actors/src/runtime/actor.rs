@@ -26,20 +26,44 @@ pub(super) const FAILED: &str = "failed";
 
 pub(super) enum Message<H: Host> {
     Loaded(Result<Box<Machine<H>>, LoadError>),
-    Command { order: Order<H>, to: oneshot::Sender<Answer<H>>, ticket: Ticket },
-    Read { ask: H::Ask, to: oneshot::Sender<Answer<H>>, ticket: Ticket },
-    Subscribe { ask: H::Ask, to: oneshot::Sender<SubscriptionAnswer<H>>, ticket: Ticket },
+    Command {
+        order: Order<H>,
+        to: oneshot::Sender<Answer<H>>,
+        ticket: Ticket,
+    },
+    Read {
+        ask: H::Ask,
+        to: oneshot::Sender<Answer<H>>,
+        ticket: Ticket,
+    },
+    Subscribe {
+        ask: H::Ask,
+        to: oneshot::Sender<SubscriptionAnswer<H>>,
+        ticket: Ticket,
+    },
     Receive {
         source: EntityKey,
         effect: SequencedEffect,
         to: oneshot::Sender<Result<(), DeliveryError>>,
         ticket: Ticket,
     },
-    Forget { source: EntityKey, sequence: u64, ticket: Ticket },
-    Wake { ticket: Ticket },
+    Forget {
+        source: EntityKey,
+        sequence: u64,
+        ticket: Ticket,
+    },
+    Wake {
+        ticket: Ticket,
+    },
     Written(WriteEnd),
-    Delivered { sequence: u64, outcome: Result<(), DeliveryError> },
-    Confirmed { target: EntityKey, sequence: u64 },
+    Delivered {
+        sequence: u64,
+        outcome: Result<(), DeliveryError>,
+    },
+    Confirmed {
+        target: EntityKey,
+        sequence: u64,
+    },
     /// No message comes after it: end once nothing is in flight.
     Retire,
 }

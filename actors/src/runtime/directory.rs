@@ -174,10 +174,7 @@ impl<H: Host> Shared<H> {
         })
     }
 
-    fn supervisor(
-        self: &Arc<Self>,
-        shard: u16,
-    ) -> Result<ActorCell, CommandError<Rejection<H>>> {
+    fn supervisor(self: &Arc<Self>, shard: u16) -> Result<ActorCell, CommandError<Rejection<H>>> {
         let mut supervisors = self.supervisors.lock();
         if let Some(supervisor) = supervisors.get(&shard) {
             return Ok(supervisor.clone());

@@ -37,10 +37,21 @@ pub(super) type SubscriptionAnswer<H> = Result<Subscription<H>, CommandError<Rej
 
 /// A reply that is decided and waits for its cause to be durable.
 pub(super) enum Held<H: Host> {
-    Command { to: oneshot::Sender<Answer<H>>, answer: Answer<H>, _ticket: Ticket },
-    Subscribe { to: oneshot::Sender<SubscriptionAnswer<H>>, answer: Answer<H>, _ticket: Ticket },
+    Command {
+        to: oneshot::Sender<Answer<H>>,
+        answer: Answer<H>,
+        _ticket: Ticket,
+    },
+    Subscribe {
+        to: oneshot::Sender<SubscriptionAnswer<H>>,
+        answer: Answer<H>,
+        _ticket: Ticket,
+    },
     /// To the source of an effect: it is applied, and will be remembered.
-    Receipt { to: oneshot::Sender<Result<(), DeliveryError>>, _ticket: Ticket },
+    Receipt {
+        to: oneshot::Sender<Result<(), DeliveryError>>,
+        _ticket: Ticket,
+    },
 }
 
 impl<H: Host> Held<H> {

@@ -21,7 +21,7 @@ use super::outbox::{DeliveryError, SequencedEffect};
 use super::router::{EffectRouter, Receiver};
 use super::scanner::Wakeable;
 use super::settings::RuntimeSettings;
-use super::spawn::spawn;
+use super::spawn::{spawn, spawn_background};
 use super::warm::Warm;
 use super::{CommandError, Reply};
 
@@ -151,13 +151,13 @@ fn key_of<H: Host>(id: u128) -> EntityKey {
 
 /// Ends when the runtime is gone.
 fn start_sweeper<H: Host>(shared: Weak<Shared<H>>, interval: Duration) {
-    spawn(async move {
-        let mut interval = tokio::time::interval(interval);
-        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            interval.tick().await;
-            let Some(shared) = shared.upgrade() else { return };
-            shared.sweep();
+    spawn_background(interval, move || {
+        let shared = shared.upgrade();
+        async move {
+            if let Some(shared) = &shared {
+                shared.sweep();
+            }
+            shared.is_some()
         }
     });
 }

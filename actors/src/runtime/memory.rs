@@ -11,7 +11,6 @@ use barrow_engine::codec::{Reader, Writer};
 use barrow_engine::entity::DecodeError;
 use barrow_engine::time::Timestamp;
 
-
 /// So many keys are remembered however old they are.
 pub const KEYS_MIN: usize = 16;
 /// So long a key is remembered however many came after it.

@@ -3,9 +3,9 @@
 //! The rules, which code and tests name:
 //!
 //! - **R1** Every write is conditional on the entity's version and on the id of the write that
-//!   made it ([`engine::ports::EntityStore::cas`](barrow_engine::ports::EntityStore::cas)).
+//!   made it ([`cas`](barrow_engine::ports::EntityStore::cas)).
 //! - **R2** A write of unknown outcome is resolved by repeating the same write
-//!   ([`resolve`](write::resolve)); if that does not tell, the actor is dropped and its callers
+//!   (module [`write`]); if that does not tell, the actor is dropped and its callers
 //!   get [`CommandError::OutcomeUnknown`]. The next activation starts only after the former's
 //!   write has ended (the entity's *lane*).
 //! - **R3** Every reply waits until the state it was decided on is durable and the lease is
@@ -30,6 +30,7 @@ mod machine;
 mod memory;
 mod observe;
 mod outbox;
+mod plain;
 mod router;
 mod scanner;
 mod settings;
@@ -41,12 +42,14 @@ mod write;
 pub use envelope::ENVELOPE_VERSION;
 pub use handle::{Feed, Runtime, RuntimeParts};
 pub use host::{Host, HostError};
-pub use memory::{IdempotencyKey, KEYS_MAX, KEYS_MIN, KEY_AGE_MIN};
+pub use memory::{IdempotencyKey, KEY_AGE_MIN, KEYS_MAX, KEYS_MIN};
 pub use observe::{RuntimeObservation, RuntimeStats};
 pub use outbox::{DeliveryError, SequencedEffect};
+pub use plain::PlainHost;
 pub use router::{EffectRouter, Receiver};
 pub use scanner::{DueScanner, Wakeable};
 pub use settings::RuntimeSettings;
+pub use spawn::spawn_background;
 
 use std::time::Duration;
 

@@ -9,7 +9,7 @@ use barrow_cluster::Ownership;
 use barrow_engine::entity::{EntityKey, EntityKind, Shard};
 use barrow_engine::ports::{Clock, EntityStore};
 
-use super::spawn::spawn;
+use super::spawn::spawn_background;
 
 /// A timer fires at most so much late, plus the time its shard's scan takes.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -43,15 +43,15 @@ impl DueScanner {
 
     /// Scans until every target is gone.
     pub fn start(self) {
-        spawn(async move {
-            let mut interval = tokio::time::interval(INTERVAL);
-            interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-            loop {
-                interval.tick().await;
-                if self.targets.values().all(|target| target.strong_count() == 0) {
-                    return;
+        let scanner = Arc::new(self);
+        spawn_background(INTERVAL, move || {
+            let scanner = scanner.clone();
+            async move {
+                let alive = scanner.targets.values().any(|target| target.strong_count() > 0);
+                if alive {
+                    scanner.scan_all().await;
                 }
-                self.scan_all().await;
+                alive
             }
         });
     }

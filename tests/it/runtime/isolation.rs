@@ -57,8 +57,7 @@ async fn one_entitys_queue_is_bounded_and_does_not_take_the_others_permits() {
 async fn what_is_under_way_in_all_is_bounded() {
     let node = Node::with(RuntimeSettings { in_flight_max: 5, ..RuntimeSettings::default() });
     let held: Vec<_> = (0..5).map(|_| node.store.hold_next_write()).collect();
-    let waiting: Vec<_> =
-        (0..5).map(|id| node.send_soon(id, ProbeCommand::Append(1))).collect();
+    let waiting: Vec<_> = (0..5).map(|id| node.send_soon(id, ProbeCommand::Append(1))).collect();
     settle().await;
     assert!(matches!(node.append(9, 1).await, Err(CommandError::Overloaded { .. })));
     assert_eq!(node.runtime.observe().in_flight, 5);

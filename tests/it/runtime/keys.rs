@@ -73,15 +73,12 @@ async fn a_full_memory_refuses_rather_than_forget() {
 async fn a_command_that_insists_on_a_version_is_refused_at_another() {
     let node = Node::start();
     node.append(1, 1).await.unwrap();
-    let at = |version| {
-        node.runtime.execute(1, ProbeCommand::Append(2), (), None, Some(version))
-    };
+    let at = |version| node.runtime.execute(1, ProbeCommand::Append(2), (), None, Some(version));
     assert_eq!(at(0).await, Err(CommandError::VersionMismatch { current: 1 }));
     assert_eq!(at(1).await.unwrap().version, 2);
     // A repeat comes first: what it insisted on was true then.
     let key = Some(IdempotencyKey { key_hash: 9, payload_hash: 9 });
-    let keyed =
-        || node.runtime.execute(1, ProbeCommand::Append(3), (), key, Some(2));
+    let keyed = || node.runtime.execute(1, ProbeCommand::Append(3), (), key, Some(2));
     assert_eq!(keyed().await.unwrap().version, 3);
     assert_eq!(keyed().await.unwrap().replayed, Some(3));
 }

@@ -24,7 +24,13 @@ fn i1_the_arrows_between_our_crates_point_as_designed() {
         ("barrow-feeds", &["barrow-engine"]),
         (
             "barrow-api",
-            &["barrow-engine", "barrow-cluster", "barrow-actors", "barrow-adapters", "barrow-feeds"],
+            &[
+                "barrow-engine",
+                "barrow-cluster",
+                "barrow-actors",
+                "barrow-adapters",
+                "barrow-feeds",
+            ],
         ),
     ]);
     let mut offences = Vec::new();
@@ -62,9 +68,26 @@ fn only_the_wiring_names_an_adapter() {
 #[test]
 fn i2_the_engine_is_built_of_nothing_that_runs_reads_or_rolls_dice() {
     let banned = [
-        "tokio", "async-std", "smol", "futures-executor", "rand", "getrandom", "fastrand", "chrono",
-        "uuid", "reqwest", "hyper", "axum", "sqlx", "fjall", "moka", "ractor", "mio", "socket2",
-        "tempfile", "rustix",
+        "tokio",
+        "async-std",
+        "smol",
+        "futures-executor",
+        "rand",
+        "getrandom",
+        "fastrand",
+        "chrono",
+        "uuid",
+        "reqwest",
+        "hyper",
+        "axum",
+        "sqlx",
+        "fjall",
+        "moka",
+        "ractor",
+        "mio",
+        "socket2",
+        "tempfile",
+        "rustix",
     ];
     let metadata = metadata();
     let tree = dependency_tree(&metadata, "barrow-engine");
@@ -110,8 +133,20 @@ fn i3_only_the_actor_runtime_knows_ractor() {
 /// Licences that ask for no more than to be named. An expression is fine if one of its
 /// alternatives is made of these alone.
 const LICENCES: &[&str] = &[
-    "MIT", "Apache-2.0", "Apache-2.0 WITH LLVM-exception", "BSD-2-Clause", "BSD-3-Clause", "ISC",
-    "Zlib", "0BSD", "Unlicense", "CC0-1.0", "BSL-1.0", "Unicode-3.0", "MIT-0", "CDLA-Permissive-2.0",
+    "MIT",
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "ISC",
+    "Zlib",
+    "0BSD",
+    "Unlicense",
+    "CC0-1.0",
+    "BSL-1.0",
+    "Unicode-3.0",
+    "MIT-0",
+    "CDLA-Permissive-2.0",
 ];
 
 /// Crates that a kept one replaces, or that would bring a second TLS.

@@ -3,11 +3,8 @@
 use super::{expect_none, files, read};
 
 /// The word we do not use, and ours.
-const SYNONYMS: &[(&str, &str)] = &[
-    ("basket", "cart"),
-    ("fulfillment", "fulfilment"),
-    ("shopping bag", "cart"),
-];
+const SYNONYMS: &[(&str, &str)] =
+    &[("basket", "cart"), ("fulfillment", "fulfilment"), ("shopping bag", "cart")];
 
 /// What says that something is unfinished, or speaks of something else than the project.
 const UNDONE: &[&str] = &["todo!(", "unimplemented!(", "TODO", "FIXME", "XXX:", "HACK", "#[ignore"];

@@ -1,0 +1,93 @@
+//! The sessions that were ended before their time, in memory: asked with every request.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use barrow_engine::ids::SessionId;
+use barrow_engine::ports::Clock;
+use barrow_engine::session::{Revocations, RevocationsRejection, RevokedSessions, SessionHash};
+use parking_lot::RwLock;
+
+use super::SessionCheckError;
+use crate::runtime::{CommandError, PlainHost, Runtime, spawn_background};
+
+/// How often what was revoked elsewhere is read.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
+
+/// So long after the last reading nobody is let in any more: a lease's length. Who was signed
+/// out must not come back in through a node that does not hear of it.
+const STALE_AFTER: Duration = Duration::from_secs(5);
+
+type RevocationsRuntime = Runtime<PlainHost<Revocations>>;
+
+pub(super) struct Revoked {
+    runtime: RevocationsRuntime,
+    clock: Arc<dyn Clock>,
+    known: RwLock<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    buckets: HashMap<u128, Bucket>,
+    read_at: Duration,
+}
+
+#[derive(Default)]
+struct Bucket {
+    version: u64,
+    hashes: HashSet<SessionHash>,
+}
+
+impl Revoked {
+    pub fn new(runtime: RevocationsRuntime, clock: Arc<dyn Clock>) -> Revoked {
+        Revoked { runtime, clock, known: RwLock::default() }
+    }
+
+    pub fn check(&self, id: SessionId) -> Result<(), SessionCheckError> {
+        let known = self.known.read();
+        let bucket = known.buckets.get(&Revocations::key(id).id);
+        if bucket.is_some_and(|bucket| bucket.hashes.contains(&SessionHash::of(id))) {
+            return Err(SessionCheckError::Revoked);
+        }
+        if self.clock.uptime().saturating_sub(known.read_at) > STALE_AFTER {
+            return Err(SessionCheckError::Stale);
+        }
+        Ok(())
+    }
+
+    /// Takes what a bucket holds, unless something newer of it is known.
+    pub fn learn(&self, bucket: u128, version: u64, revoked: &RevokedSessions) {
+        let mut known = self.known.write();
+        let bucket = known.buckets.entry(bucket).or_default();
+        if version > bucket.version {
+            let hashes = revoked.entries().map(|(hash, _)| hash).collect();
+            *bucket = Bucket { version, hashes };
+        }
+    }
+
+    /// Reads every bucket.
+    pub async fn refresh(&self) -> Result<(), CommandError<RevocationsRejection>> {
+        let started_at = self.clock.uptime();
+        for key in Revocations::keys() {
+            let reply = self.runtime.read(key.id, ()).await?;
+            self.learn(key.id, reply.version, &reply.view);
+        }
+        self.known.write().read_at = started_at;
+        Ok(())
+    }
+
+    /// Reads every second until nobody holds the revocations any more.
+    pub fn keep_fresh(revoked: Weak<Revoked>) {
+        spawn_background(REFRESH_INTERVAL, move || {
+            let revoked = revoked.upgrade();
+            async move {
+                let Some(revoked) = revoked else { return false };
+                if let Err(error) = revoked.refresh().await {
+                    tracing::warn!(%error, "the ended sessions could not be read");
+                }
+                true
+            }
+        });
+    }
+}
