@@ -32,6 +32,23 @@ pub enum Expected {
     Present { version: u64, write_id: WriteId },
 }
 
+impl Expected {
+    /// Whether this row, or none, is what the write demands (R1).
+    pub fn holds(self, found: Option<&Row>) -> bool {
+        match (self, found) {
+            (Expected::Absent, None) => true,
+            (Expected::Present { version, write_id }, Some(row)) => {
+                row.version == version && row.write_id == write_id
+            }
+            _ => false,
+        }
+    }
+}
+
+/// The largest blob that every store takes, in bytes: the narrowest of them takes items of
+/// 400 KB. A cart of 1,000 lines is a tenth of it.
+pub const BLOB_BYTES_MAX: usize = 384 * 1024;
+
 /// What became of a write whose outcome is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CasOutcome {
@@ -63,7 +80,7 @@ pub enum StoreError {
     /// The row cannot be read: damaged, or of an unknown form.
     #[error("the row is damaged: {0}")]
     Damaged(String),
-    /// The row is larger than the store takes; nothing was written.
+    /// The blob is larger than [`BLOB_BYTES_MAX`]; nothing was written.
     #[error("a row of {bytes} bytes is larger than the store's limit of {limit}")]
     TooLarge { bytes: usize, limit: usize },
 }

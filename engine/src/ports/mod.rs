@@ -15,7 +15,9 @@ pub mod contract;
 
 pub use cache::{Cache, CacheError};
 pub use clock::Clock;
-pub use entity_store::{CasOutcome, DueEntity, EntityStore, Expected, Row, StoreError, WriteId};
+pub use entity_store::{
+    BLOB_BYTES_MAX, CasOutcome, DueEntity, EntityStore, Expected, Row, StoreError, WriteId,
+};
 pub use entropy::Entropy;
 pub use inventory::{Inventory, InventoryError};
 pub use media::{MEDIA_KEY_BYTES_MAX, MediaError, MediaInfo, MediaStore, is_media_key};

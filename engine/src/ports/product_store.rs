@@ -35,10 +35,7 @@ pub trait ProductStore: Send + Sync + 'static {
     async fn get(&self, id: ProductId) -> Result<Option<Product>, ProductStoreError>;
 
     /// Many at once, in the order asked; `None` for what is missing.
-    async fn get_many(
-        &self,
-        ids: &[ProductId],
-    ) -> Result<Vec<Option<Product>>, ProductStoreError>;
+    async fn get_many(&self, ids: &[ProductId]) -> Result<Vec<Option<Product>>, ProductStoreError>;
 
     /// Which product has the slug, or formerly had it.
     async fn by_slug(&self, slug: &Slug) -> Result<Option<ProductId>, ProductStoreError>;
@@ -68,8 +65,7 @@ pub trait ProductStore: Send + Sync + 'static {
     async fn collections(&self) -> Result<Vec<Collection>, ProductStoreError>;
 
     /// Writes collections; one with the same id is replaced.
-    async fn put_collections(&self, collections: Vec<Collection>)
-        -> Result<(), ProductStoreError>;
+    async fn put_collections(&self, collections: Vec<Collection>) -> Result<(), ProductStoreError>;
 
     /// A product's published reviews, newest first, after `after`, at most `limit`.
     async fn reviews(

@@ -1,0 +1,14 @@
+//! Behaviour that can be put around any adapter: it is measured, what failed is tried again, or
+//! it is broken on purpose. The adapter knows nothing of it, and they can be stacked.
+
+mod faulty;
+mod histogram;
+mod measured;
+mod meter;
+mod retrying;
+
+pub use faulty::{Faults, Faulty, Rate};
+pub use histogram::{BUCKET_ENDS_US, Histogram, HistogramSnapshot};
+pub use measured::Measured;
+pub use meter::{Meter, OperationSnapshot, Outcome};
+pub use retrying::{Retries, Retrying};

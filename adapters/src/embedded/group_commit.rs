@@ -1,0 +1,235 @@
+//! One sync for many writes.
+//!
+//! A sync of the disk costs milliseconds, however little it carries. So the writes of all
+//! entities go to one thread: it takes what has queued up while the last sync ran, checks each
+//! write's condition (against the rows, and against the writes before it in the same batch),
+//! writes all that hold as one batch, syncs once, and only then answers all of them. Nothing is
+//! acknowledged, and nobody is shown a row, before it is durable.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+
+use barrow_engine::entity::EntityKey;
+use barrow_engine::ports::{CasOutcome, Expected, Row, StoreError};
+use barrow_engine::time::Timestamp;
+use crossbeam_channel::{Receiver, Sender, TrySendError};
+use tokio::sync::oneshot;
+
+use super::health::Health;
+
+/// The most writes in one batch: beyond a thousand the sync is no longer what a write costs.
+const BATCH_WRITES_MAX: usize = 1_024;
+
+/// The most bytes in one batch: what a plain disk takes in some hundredths of a second.
+const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// The most writes that wait; more means seconds of waiting, so they are refused at once.
+const QUEUE_WRITES_MAX: usize = 8_192;
+
+/// The most bytes that wait.
+const QUEUE_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// What the commit thread writes to.
+pub(super) trait Table: Send + 'static {
+    fn read(&self, key: EntityKey) -> Result<Option<Row>, StoreError>;
+
+    /// Makes all of it durable at once, or fails: then the outcome is unknown.
+    fn commit(&mut self, changes: &[Change]) -> Result<(), String>;
+}
+
+/// A row that takes another's place.
+#[derive(Debug)]
+pub(super) struct Change {
+    pub key: EntityKey,
+    /// Where the replaced row stands in the due index.
+    pub due_before: Option<Timestamp>,
+    pub row: Row,
+}
+
+type Reply = Result<CasOutcome, StoreError>;
+
+struct Request {
+    key: EntityKey,
+    expected: Expected,
+    row: Row,
+    reply: oneshot::Sender<Reply>,
+}
+
+impl Request {
+    /// What it weighs in a batch and in the queue: its blob, and the rest roughly.
+    fn bytes(&self) -> usize {
+        self.row.blob.len() + 128
+    }
+}
+
+/// The queue in front of the commit thread. Dropping it ends the thread, after what is queued.
+pub(super) struct GroupCommit {
+    sender: Option<Sender<Request>>,
+    queued_bytes: Arc<AtomicUsize>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl GroupCommit {
+    pub fn start(table: impl Table, health: Arc<Health>) -> std::io::Result<GroupCommit> {
+        let (sender, receiver) = crossbeam_channel::bounded(QUEUE_WRITES_MAX);
+        let queued_bytes = Arc::new(AtomicUsize::new(0));
+        let queued = Arc::clone(&queued_bytes);
+        let committer = Committer { table, health, receiver, queued_bytes: queued };
+        let thread = std::thread::Builder::new()
+            .name("barrow-commit".to_owned())
+            .spawn(move || committer.run())?;
+        Ok(GroupCommit { sender: Some(sender), queued_bytes, thread: Some(thread) })
+    }
+
+    pub async fn cas(&self, key: EntityKey, expected: Expected, row: Row) -> Reply {
+        let (reply, answer) = oneshot::channel();
+        let request = Request { key, expected, row, reply };
+        let bytes = request.bytes();
+        if self.queued_bytes.fetch_add(bytes, Ordering::Relaxed) > QUEUE_BYTES_MAX {
+            self.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
+            return Err(StoreError::Throttled);
+        }
+        let sender = self.sender.as_ref().expect("it is taken only when dropped");
+        if let Err(refused) = sender.try_send(request) {
+            self.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
+            return Err(match refused {
+                TrySendError::Full(_) => StoreError::Throttled,
+                TrySendError::Disconnected(_) => {
+                    StoreError::Unavailable("the commit thread has ended".to_owned())
+                }
+            });
+        }
+        answer.await.unwrap_or_else(|_| {
+            Err(StoreError::OutcomeUnknown("the commit thread has ended".to_owned()))
+        })
+    }
+}
+
+impl Drop for GroupCommit {
+    fn drop(&mut self) {
+        self.sender = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic in there was told to the health of the store already.
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Committer<T> {
+    table: T,
+    health: Arc<Health>,
+    receiver: Receiver<Request>,
+    queued_bytes: Arc<AtomicUsize>,
+}
+
+impl<T: Table> Committer<T> {
+    fn run(mut self) {
+        let _end = TellOfPanic(Arc::clone(&self.health));
+        let mut batch = Vec::new();
+        while let Ok(first) = self.receiver.recv() {
+            self.collect(first, &mut batch);
+            self.commit(&mut batch);
+        }
+    }
+
+    /// Takes the first request and what has queued up behind it.
+    fn collect(&self, first: Request, batch: &mut Vec<Request>) {
+        let mut bytes = first.bytes();
+        batch.push(first);
+        while batch.len() < BATCH_WRITES_MAX && bytes < BATCH_BYTES_MAX {
+            let Ok(next) = self.receiver.try_recv() else { break };
+            bytes += next.bytes();
+            batch.push(next);
+        }
+        self.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    fn commit(&mut self, batch: &mut Vec<Request>) {
+        if let Err(reason) = self.health.check() {
+            for request in batch.drain(..) {
+                let _ = request.reply.send(Err(StoreError::Unavailable(reason.to_owned())));
+            }
+            return;
+        }
+        self.health.commit_begins();
+        let mut rows = BatchRows { table: &self.table, rows: HashMap::new() };
+        let replies: Vec<(oneshot::Sender<Reply>, Reply)> = batch
+            .drain(..)
+            .map(|request| {
+                let reply = rows.decide(request.key, request.expected, request.row);
+                (request.reply, reply)
+            })
+            .collect();
+        let changes = rows.into_changes();
+        let committed = if changes.is_empty() { Ok(()) } else { self.table.commit(&changes) };
+        self.health.commit_ended();
+        if let Err(reason) = &committed {
+            self.health.fail(format!("a write failed: {reason}"));
+        }
+        for (sender, reply) in replies {
+            let reply = match &committed {
+                Ok(()) => reply,
+                Err(reason) => Err(StoreError::OutcomeUnknown(reason.clone())),
+            };
+            // A caller that went away does not want to know.
+            let _ = sender.send(reply);
+        }
+    }
+}
+
+/// The rows as the writes of this batch leave them.
+struct BatchRows<'a, T> {
+    table: &'a T,
+    rows: HashMap<EntityKey, BatchRow>,
+}
+
+struct BatchRow {
+    due_before: Option<Timestamp>,
+    row: Option<Row>,
+    is_changed: bool,
+}
+
+impl<T: Table> BatchRows<'_, T> {
+    fn decide(&mut self, key: EntityKey, expected: Expected, row: Row) -> Reply {
+        let found = match self.rows.entry(key) {
+            std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
+            std::collections::hash_map::Entry::Vacant(entry) => {
+                let stored = self.table.read(key)?;
+                let due_before = stored.as_ref().and_then(|row| row.due);
+                entry.insert(BatchRow { due_before, row: stored, is_changed: false })
+            }
+        };
+        if !expected.holds(found.row.as_ref()) {
+            return Ok(CasOutcome::Conflict(found.row.clone()));
+        }
+        found.row = Some(row);
+        found.is_changed = true;
+        Ok(CasOutcome::Written)
+    }
+
+    fn into_changes(self) -> Vec<Change> {
+        let changed = self.rows.into_iter().filter(|(_, row)| row.is_changed);
+        changed
+            .filter_map(|(key, row)| {
+                Some(Change { key, due_before: row.due_before, row: row.row? })
+            })
+            .collect()
+    }
+}
+
+/// Ends the store's life if the commit thread ends by a panic.
+struct TellOfPanic(Arc<Health>);
+
+impl Drop for TellOfPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fail("the commit thread has panicked".to_owned());
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "group_commit_tests.rs"]
+mod tests;
