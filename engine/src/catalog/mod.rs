@@ -3,6 +3,7 @@
 mod collection;
 mod country;
 pub mod limits;
+pub mod listing;
 mod media;
 mod product;
 mod review;
