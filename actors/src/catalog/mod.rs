@@ -7,20 +7,29 @@
 //! or ends at an instant (a publication, a price) is right on the product page at that instant,
 //! and in the order and the filters of lists after the next [`Catalog::refresh`].
 
+mod collections;
 mod offers;
+mod similar;
 mod snapshots;
+mod viewpoint;
+mod window;
 
 use std::sync::Arc;
 
-use barrow_engine::catalog::{Product, Slug};
-use barrow_engine::ids::ProductId;
+use barrow_engine::catalog::{Product, Review, Slug};
+use barrow_engine::ids::{ProductId, ReviewId};
 use barrow_engine::ports::{Clock, Inventory, InventoryError, ProductStore, ProductStoreError};
 use barrow_engine::pricing::Shop;
+use barrow_engine::time::Timestamp;
 
+pub use collections::Collections;
 pub use offers::Offer;
+pub use viewpoint::{ShownVariant, Viewpoint, best_availability, price_range};
+pub use window::{Listed, Loaded};
 
 use offers::Offers;
 use snapshots::Snapshots;
+use window::Window;
 
 /// How much the catalog keeps in memory.
 #[derive(Debug, Clone, Copy)]
@@ -92,14 +101,15 @@ struct Inner {
     clock: Arc<dyn Clock>,
     offers: Offers,
     snapshots: Snapshots,
+    window: Window,
 }
 
 /// What an address names.
 #[derive(Debug, Clone)]
 pub enum Found {
     Product(Arc<Offer>),
-    /// The product is at another slug now.
-    MovedTo(Slug),
+    /// It was at this slug once, and is at another now.
+    Moved(Arc<Offer>),
     Nothing,
 }
 
@@ -108,7 +118,8 @@ impl Catalog {
         let CatalogPorts { products, inventory, clock, shop } = ports;
         let offers = Offers::new(products, inventory, &limits);
         let snapshots = Snapshots::new(&limits);
-        Catalog { inner: Arc::new(Inner { shop, clock, offers, snapshots }) }
+        let window = Window::default();
+        Catalog { inner: Arc::new(Inner { shop, clock, offers, snapshots, window }) }
     }
 
     pub fn shop(&self) -> &Arc<Shop> {
@@ -139,15 +150,28 @@ impl Catalog {
         if product.slug == *slug || translated().any(|one| one == slug) {
             Ok(Found::Product(offer))
         } else if product.former_slugs.contains(slug) {
-            Ok(Found::MovedTo(product.slug.clone()))
+            Ok(Found::Moved(offer))
         } else {
             Ok(Found::Nothing)
         }
     }
 
-    /// Announces that products were written, or their stock was. They are durable by then.
+    /// A product's published reviews, newest first, after `after`, at most `limit`.
+    pub async fn reviews(
+        &self,
+        product: ProductId,
+        after: Option<(Timestamp, ReviewId)>,
+        limit: usize,
+    ) -> Result<Vec<Review>, CatalogError> {
+        Ok(self.inner.offers.products().reviews(product, after, limit).await?)
+    }
+
+    /// Announces that products were written or removed, or that their stock was. They are
+    /// durable by then. From the moment this returns nobody is answered with what was before;
+    /// where it fails, only lists may still be as they were, and it has to be repeated.
     pub async fn changed(&self, products: &[Product]) -> Result<(), CatalogError> {
         self.inner.offers.forget(products, || self.inner.snapshots.forget(products)).await;
-        Ok(())
+        let ids: Vec<ProductId> = products.iter().map(|product| product.id).collect();
+        self.reread_changed(&ids).await
     }
 }

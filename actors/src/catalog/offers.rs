@@ -199,6 +199,10 @@ impl Offers {
         Ok(found)
     }
 
+    pub(super) async fn on_hand(&self, skus: &[Sku]) -> Result<Vec<Option<u32>>, CatalogError> {
+        Ok(self.inventory.on_hand(skus).await?)
+    }
+
     /// Which product has the slug, or had it.
     pub(super) async fn owner_of_slug(
         &self,

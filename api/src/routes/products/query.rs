@@ -1,10 +1,11 @@
 //! What a list of products is asked by: filters, a sort, a place to go on from.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use barrow_actors::catalog::{ListQuery, Sort, Viewpoint};
+use barrow_actors::catalog::Viewpoint;
 use barrow_engine::catalog::Slug;
+use barrow_engine::catalog::listing::ListingQuery;
 use barrow_engine::money::AMOUNT_MAX;
 
 use crate::edge::Problem;
@@ -15,8 +16,16 @@ const FACET_TEXT_MAX: usize = 200;
 
 const SORTS: &str = "one of featured, newest, price, -price, title, rating";
 
-/// Takes all parameters of a product list but `limit`, `cursor` and those of the viewpoint.
-pub fn list_query(params: &mut Params, view: &Viewpoint) -> Result<ListQuery, Problem> {
+/// A question, with the collection still by its name.
+#[derive(Debug)]
+pub struct Question {
+    pub collection: Option<Slug>,
+    /// All but the collections, and where to go on from.
+    pub query: ListingQuery,
+}
+
+/// Takes all parameters of a product list but `cursor` and those of the viewpoint.
+pub fn question(params: &mut Params, view: &Viewpoint) -> Result<Question, Problem> {
     let collection = match params.one("collection")? {
         None => None,
         Some(text) => Some(
@@ -35,32 +44,15 @@ pub fn list_query(params: &mut Params, view: &Viewpoint) -> Result<ListQuery, Pr
         Some("true") => true,
         Some(_) => return Err(invalid("in_stock", "it must be true or false")),
     };
-    let sort = match params.one("sort")? {
-        None => Sort::Featured,
-        Some(text) => sort(&text).ok_or_else(|| invalid("sort", &format!("it must be {SORTS}")))?,
-    };
-    Ok(ListQuery {
-        channel: view.channel.clone(),
-        currency: view.currency,
-        collection,
+    let query = ListingQuery {
         facets: facets(params)?,
         price_min,
         price_max,
         in_stock,
-        sort,
-    })
-}
-
-fn sort(text: &str) -> Option<Sort> {
-    Some(match text {
-        "featured" => Sort::Featured,
-        "newest" => Sort::Newest,
-        "price" => Sort::PriceUp,
-        "-price" => Sort::PriceDown,
-        "title" => Sort::Title,
-        "rating" => Sort::Rating,
-        _ => return None,
-    })
+        sort: params.parsed("sort", SORTS)?.unwrap_or_default(),
+        ..ListingQuery::new(view.channel.clone(), view.currency, params.limit()?)
+    };
+    Ok(Question { collection, query })
 }
 
 fn amount(params: &mut Params, name: &str) -> Result<Option<i64>, Problem> {
@@ -72,8 +64,8 @@ fn amount(params: &mut Params, name: &str) -> Result<Option<i64>, Problem> {
     Ok(amount)
 }
 
-fn facets(params: &mut Params) -> Result<BTreeMap<String, BTreeSet<String>>, Problem> {
-    let mut facets: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+fn facets(params: &mut Params) -> Result<BTreeMap<String, Vec<String>>, Problem> {
+    let mut facets: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (code, value) in params.with_prefix("facet.") {
         if code.is_empty() || code.len() > FACET_TEXT_MAX {
             return Err(invalid("facet.CODE", "CODE must be that of a facet"));
@@ -81,36 +73,39 @@ fn facets(params: &mut Params) -> Result<BTreeMap<String, BTreeSet<String>>, Pro
         if value.is_empty() || value.len() > FACET_TEXT_MAX {
             return Err(invalid(&format!("facet.{code}"), "it must be a value of the facet"));
         }
-        facets.entry(code).or_default().insert(value);
+        facets.entry(code).or_default().push(value);
+    }
+    for values in facets.values_mut() {
+        values.sort_unstable();
+        values.dedup();
     }
     Ok(facets)
 }
 
-/// The question in one form, however it was asked: what its cursors are bound to. The limit and
-/// the language may change from page to page.
-pub fn question(query: &ListQuery) -> String {
-    let mut text = format!(
-        "products {:?} {} {} {:?} {:?} {}",
-        query.sort,
-        query.channel,
-        query.currency,
-        query.price_min,
-        query.price_max,
-        query.in_stock
-    );
-    if let Some(collection) = &query.collection {
-        let _ = write!(text, " in {collection}");
+impl Question {
+    /// The question in one form, however it was asked: what its cursors are bound to. The limit
+    /// and the language may change from page to page.
+    pub fn text(&self) -> String {
+        let ListingQuery { channel, currency, facets, price_min, price_max, in_stock, sort, .. } =
+            &self.query;
+        let mut text = format!(
+            "products {sort} {channel} {currency} {price_min:?} {price_max:?} {in_stock}"
+        );
+        if let Some(collection) = &self.collection {
+            let _ = write!(text, " in {collection}");
+        }
+        for (code, values) in facets {
+            // Debug quotes them, so that no value can pass for the next.
+            let _ = write!(text, " {code:?}={values:?}");
+        }
+        text
     }
-    for (code, values) in &query.facets {
-        // Debug quotes them, so that no value can pass for the next.
-        let _ = write!(text, " {code:?}={values:?}");
-    }
-    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use barrow_engine::catalog::listing::Sort;
     use barrow_engine::catalog::{ChannelId, Locale};
     use barrow_engine::money::Currency;
     use barrow_engine::time::Timestamp;
@@ -124,30 +119,30 @@ mod tests {
         }
     }
 
-    fn parse(query: &str) -> Result<ListQuery, &'static str> {
+    fn parse(query: &str) -> Result<Question, &'static str> {
         let mut params = Params::parse(Some(query)).map_err(|problem| problem.code().as_str())?;
-        let query =
-            list_query(&mut params, &view()).map_err(|problem| problem.code().as_str())?;
+        let question =
+            question(&mut params, &view()).map_err(|problem| problem.code().as_str())?;
         params.finish().map_err(|problem| problem.code().as_str())?;
-        Ok(query)
+        Ok(question)
     }
 
     #[test]
     fn reads_every_filter() {
-        let query = parse(
+        let Question { collection, query } = parse(
             "collection=chairs&facet.material=oak&facet.color=red&facet.color=blue&facet.color=red\
-             &price_min=100&price_max=9900&in_stock=true&sort=-price",
+             &price_min=100&price_max=9900&in_stock=true&sort=-price&limit=7",
         )
         .unwrap();
-        assert_eq!(query.collection.as_ref().map(Slug::as_str), Some("chairs"));
-        assert_eq!(query.facets["color"].iter().collect::<Vec<_>>(), ["blue", "red"]);
-        assert_eq!(query.facets["material"].iter().collect::<Vec<_>>(), ["oak"]);
+        assert_eq!(collection.as_ref().map(Slug::as_str), Some("chairs"));
+        assert_eq!(query.facets["color"], ["blue", "red"]);
+        assert_eq!(query.facets["material"], ["oak"]);
         assert_eq!((query.price_min, query.price_max), (Some(100), Some(9900)));
         assert!(query.in_stock);
-        assert_eq!(query.sort, Sort::PriceDown);
-        let nothing = parse("").unwrap();
-        assert_eq!(nothing.sort, Sort::Featured);
-        assert!(!nothing.in_stock && nothing.facets.is_empty() && nothing.collection.is_none());
+        assert_eq!((query.sort, query.limit), (Sort::PriceDesc, 7));
+        let Question { collection, query } = parse("").unwrap();
+        assert_eq!((query.sort, query.limit), (Sort::Featured, 24));
+        assert!(!query.in_stock && query.facets.is_empty() && collection.is_none());
     }
 
     #[test]
@@ -169,6 +164,7 @@ mod tests {
             ("in_stock=", "invalid_parameter"),
             ("sort=cheapest", "invalid_parameter"),
             ("sort=%2Dtitle", "invalid_parameter"),
+            ("limit=0", "invalid_parameter"),
         ] {
             assert_eq!(parse(query).map(|_| ()), Err(code), "{query}");
         }
@@ -176,7 +172,7 @@ mod tests {
 
     #[test]
     fn the_same_question_has_one_form_and_another_question_another() {
-        let form = |query: &str| question(&parse(query).unwrap());
+        let form = |query: &str| parse(query).unwrap().text();
         assert_eq!(
             form("facet.a=1&facet.b=2&facet.a=3&sort=price"),
             form("sort=price&facet.a=3&facet.b=2&facet.a=1")
@@ -194,7 +190,8 @@ mod tests {
             "price_max=1",
             "in_stock=true",
         ];
-        let distinct: BTreeSet<String> = forms.iter().map(|query| form(query)).collect();
+        let distinct: std::collections::BTreeSet<String> =
+            forms.iter().map(|query| form(query)).collect();
         assert_eq!(distinct.len(), forms.len());
     }
 }

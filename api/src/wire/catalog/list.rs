@@ -1,5 +1,6 @@
 //! Lists: a page of something, and how to get the next.
 
+use barrow_engine::catalog::listing;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -22,6 +23,12 @@ pub struct Total {
     pub exact: bool,
 }
 
+impl From<listing::Total> for Total {
+    fn from(total: listing::Total) -> Total {
+        Total { count: total.count, exact: total.exact }
+    }
+}
+
 /// A value of a facet.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct FacetValue {
@@ -29,7 +36,7 @@ pub struct FacetValue {
     pub value: String,
     #[schema(example = "Oak")]
     pub label: String,
-    /// How many products the list would hold with this value chosen, all other filters kept.
+    /// How many products the list held were this the one value chosen of its facet.
     pub count: u64,
     /// Whether the question chose it.
     pub selected: bool,
@@ -44,6 +51,18 @@ pub struct Facet {
     #[schema(example = "Material")]
     pub label: String,
     pub values: Vec<FacetValue>,
+}
+
+impl From<listing::FacetCounts> for Facet {
+    fn from(facet: listing::FacetCounts) -> Facet {
+        let values = facet.values.into_iter().map(|value| FacetValue {
+            value: value.value,
+            label: value.label,
+            count: value.count,
+            selected: value.selected,
+        });
+        Facet { code: facet.code, label: facet.label, values: values.collect() }
+    }
 }
 
 /// A page of products.

@@ -1,0 +1,297 @@
+//! One call of the API as the document tells it: written down once, in the words of the
+//! contract, with what it takes, answers and refuses.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use utoipa::PartialSchema;
+use utoipa::ToSchema;
+use utoipa::openapi::example::ExampleBuilder;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::{OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::request_body::RequestBodyBuilder;
+use utoipa::openapi::schema::{ComponentsBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat};
+use utoipa::openapi::security::SecurityRequirement;
+use utoipa::openapi::{
+    Content, ContentBuilder, HttpMethod, PathItem, Ref, RefOr, Required, ResponseBuilder, Type,
+};
+
+use super::problems;
+use crate::edge::{Code, ProblemBody};
+
+/// The name of the security scheme: `Authorization: Bearer`.
+pub const BEARER: &str = "bearer";
+
+/// Who may make the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// Anybody; no credential is looked at.
+    Nothing,
+    /// Anybody; a shop token is taken into account, and a bad one refused.
+    MaybeToken,
+    /// A shop token.
+    Token,
+}
+
+/// A call.
+pub struct Operation {
+    pub method: HttpMethod,
+    pub path: &'static str,
+    builder: OperationBuilder,
+    replies: BTreeMap<String, ResponseBuilder>,
+    codes: Vec<Code>,
+    register: Vec<fn(ComponentsBuilder) -> ComponentsBuilder>,
+}
+
+/// Where a parameter comes from, and what it looks like.
+pub struct Param {
+    builder: ParameterBuilder,
+}
+
+impl Param {
+    fn new(name: &str, place: ParameterIn, schema: impl Into<RefOr<Schema>>, what: &str) -> Param {
+        let required = if place == ParameterIn::Path { Required::True } else { Required::False };
+        let builder = ParameterBuilder::new()
+            .name(name)
+            .parameter_in(place)
+            .required(required)
+            .description(Some(what))
+            .schema(Some(schema));
+        Param { builder }
+    }
+
+    /// A part of the path.
+    pub fn path(name: &str, what: &str) -> Param {
+        Param::new(name, ParameterIn::Path, text(), what)
+    }
+
+    /// A text in the query.
+    pub fn query(name: &str, what: &str) -> Param {
+        Param::new(name, ParameterIn::Query, text(), what)
+    }
+
+    /// One of a few texts in the query.
+    pub fn choice(name: &str, values: &[&str], what: &str) -> Param {
+        let schema = text().enum_values(values.iter().map(|one| Value::from(*one)));
+        Param::new(name, ParameterIn::Query, schema, what)
+    }
+
+    /// A whole number in the query.
+    pub fn number(name: &str, min: i64, max: i64, what: &str) -> Param {
+        let schema = ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+            .minimum(Some(min))
+            .maximum(Some(max));
+        Param::new(name, ParameterIn::Query, schema, what)
+    }
+
+    pub fn flag(name: &str, what: &str) -> Param {
+        let schema = ObjectBuilder::new().schema_type(Type::Boolean);
+        Param::new(name, ParameterIn::Query, schema, what)
+    }
+
+    /// Parameters of a family, `facet.CODE`, each of which may repeat.
+    pub fn family(name: &str, what: &str) -> Param {
+        let values = utoipa::openapi::schema::ArrayBuilder::new().items(text());
+        let schema = ObjectBuilder::new()
+            .additional_properties(Some(RefOr::T(Schema::Array(values.build()))));
+        Param::new(name, ParameterIn::Query, schema, what)
+    }
+
+    pub fn header(name: &str, what: &str) -> Param {
+        Param::new(name, ParameterIn::Header, text(), what)
+    }
+
+    pub fn example(self, example: impl Into<Value>) -> Param {
+        Param { builder: self.builder.example(Some(example.into())) }
+    }
+
+    fn build(self) -> Parameter {
+        self.builder.build()
+    }
+}
+
+fn text() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String)
+}
+
+impl Operation {
+    pub fn new(
+        method: HttpMethod,
+        path: &'static str,
+        id: &str,
+        tag: &str,
+        summary: &str,
+    ) -> Operation {
+        Operation {
+            method,
+            path,
+            builder: OperationBuilder::new()
+                .operation_id(Some(id))
+                .tag(tag)
+                .summary(Some(summary)),
+            replies: BTreeMap::new(),
+            codes: Vec::new(),
+            register: Vec::new(),
+        }
+    }
+
+    pub fn about(mut self, description: &str) -> Operation {
+        self.builder = self.builder.description(Some(description));
+        self
+    }
+
+    pub fn takes(mut self, params: impl IntoIterator<Item = Param>) -> Operation {
+        for param in params {
+            self.builder = self.builder.parameter(param.build());
+        }
+        self
+    }
+
+    /// Who may call; adds the refusals that follow from it.
+    pub fn needs(mut self, needs: Needs) -> Operation {
+        let token = SecurityRequirement::new(BEARER, Vec::<String>::new());
+        match needs {
+            Needs::Nothing => return self,
+            Needs::MaybeToken => {
+                let anybody = SecurityRequirement::default();
+                self.builder = self.builder.securities(Some([anybody, token]));
+            }
+            Needs::Token => self.builder = self.builder.security(token),
+        }
+        self.refuses([Code::Unauthenticated, Code::TokenExpired])
+    }
+
+    /// The body, in JSON.
+    pub fn body<T: ToSchema>(mut self, required: bool, examples: &[(&str, Value)]) -> Operation {
+        let body = RequestBodyBuilder::new()
+            .required(Some(if required { Required::True } else { Required::False }))
+            .content("application/json", content::<T>(examples));
+        self.builder = self.builder.request_body(Some(body.build()));
+        self.register.push(ComponentsBuilder::schema_from::<T>);
+        self.refuses([
+            Code::MalformedJson,
+            Code::UnsupportedMediaType,
+            Code::BodyTooLarge,
+            Code::ValidationFailed,
+        ])
+    }
+
+    /// A reply in JSON.
+    pub fn replies<T: ToSchema>(mut self, status: u16, what: &str, example: Value) -> Operation {
+        let reply = ResponseBuilder::new()
+            .description(what)
+            .content("application/json", content::<T>(&[("example", example)]));
+        self.replies.insert(status.to_string(), reply);
+        self.register.push(ComponentsBuilder::schema_from::<T>);
+        self
+    }
+
+    /// A reply of another type.
+    pub fn replies_as(mut self, status: u16, what: &str, mime: &str, sample: &str) -> Operation {
+        let mut content = ContentBuilder::new().schema(Some(text()));
+        if !sample.is_empty() {
+            content = content.example(Some(Value::from(sample)));
+        }
+        let reply = ResponseBuilder::new().description(what).content(mime, content.build());
+        self.replies.insert(status.to_string(), reply);
+        self
+    }
+
+    /// A reply without a body.
+    pub fn replies_empty(mut self, status: u16, what: &str) -> Operation {
+        self.replies.insert(status.to_string(), ResponseBuilder::new().description(what));
+        self
+    }
+
+    /// A header of a reply that was named before.
+    pub fn with_header(mut self, status: u16, name: &str, what: &str) -> Operation {
+        let status = status.to_string();
+        let reply = self.replies.remove(&status).expect("the reply is named before its headers");
+        let header = HeaderBuilder::new().schema(Some(text())).description(Some(what)).build();
+        self.replies.insert(status, reply.header(name, header));
+        self
+    }
+
+    /// What it may refuse with, beyond what all calls do.
+    pub fn refuses(mut self, codes: impl IntoIterator<Item = Code>) -> Operation {
+        self.codes.extend(codes);
+        self
+    }
+
+    /// Adds itself, and all the shapes it speaks of.
+    pub(super) fn add_to(
+        mut self,
+        paths: &mut BTreeMap<&'static str, PathItem>,
+        mut components: ComponentsBuilder,
+    ) -> ComponentsBuilder {
+        for register in &self.register {
+            components = register(components);
+        }
+        for (status, codes) in by_status(&self.codes) {
+            self.replies.entry(status).or_insert_with(|| refusal(&codes));
+        }
+        let replies = self.replies.into_iter().fold(
+            utoipa::openapi::ResponsesBuilder::new(),
+            |replies, (status, reply)| replies.response(status, reply.build()),
+        );
+        let operation = self.builder.responses(replies.build()).build();
+        let item = PathItem::new(self.method, operation);
+        match paths.get_mut(self.path) {
+            Some(known) => known.merge_operations(item),
+            None => {
+                paths.insert(self.path, item);
+            }
+        }
+        components
+    }
+}
+
+fn content<T: ToSchema>(examples: &[(&str, Value)]) -> Content {
+    let schema = Ref::from_schema_name(T::name());
+    let content = ContentBuilder::new().schema(Some(schema));
+    match examples {
+        [] => content.build(),
+        [(_, only)] => content.example(Some(only.clone())).build(),
+        many => content
+            .examples_from_iter(many.iter().map(|(name, value)| {
+                (*name, ExampleBuilder::new().value(Some(value.clone())).build())
+            }))
+            .build(),
+    }
+}
+
+fn by_status(codes: &[Code]) -> BTreeMap<String, Vec<Code>> {
+    let mut by_status: BTreeMap<String, Vec<Code>> = BTreeMap::new();
+    for code in codes {
+        let status = code.status().as_u16().to_string();
+        let same = by_status.entry(status).or_default();
+        if !same.contains(code) {
+            same.push(*code);
+        }
+    }
+    by_status
+}
+
+fn refusal(codes: &[Code]) -> ResponseBuilder {
+    let names: Vec<String> = codes.iter().map(|code| format!("`{}`", code.as_str())).collect();
+    let examples = codes.iter().map(|code| {
+        let example = ExampleBuilder::new()
+            .summary(code.title())
+            .value(Some(problems::example(*code)))
+            .build();
+        (code.as_str(), example)
+    });
+    let content = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name(<ProblemBody<'_> as ToSchema>::name())))
+        .examples_from_iter(examples);
+    ResponseBuilder::new()
+        .description(names.join(", "))
+        .content("application/problem+json", content.build())
+}
+
+/// The schema of a type, for those that are not spoken of by an operation.
+pub(super) fn schema_of<T: PartialSchema>() -> RefOr<Schema> {
+    T::schema()
+}

@@ -1,0 +1,85 @@
+//! What each refusal looks like, for the document and the pages that explain them: made by the
+//! same code that refuses.
+
+use serde_json::{Value, json};
+
+use crate::edge::{Code, FieldError, Problem};
+
+/// The request id of all examples.
+const REQUEST_ID: &str = "4bkz2c6q0h9w7r1m5x8t3v0ndy";
+
+/// A body that the code comes with.
+pub fn example(code: Code) -> Value {
+    let bytes = problem(code).body(REQUEST_ID);
+    serde_json::from_slice(&bytes).expect("a problem's body is JSON")
+}
+
+fn problem(code: Code) -> Problem {
+    match code {
+        Code::ValidationFailed => Problem::invalid(vec![FieldError::new(
+            "/quantity",
+            "out_of_range",
+            "it must be a whole number from 1 to 99999",
+        )]),
+        Code::VersionMismatch => {
+            Problem::new(code, "the cart is at version 8").with("current_version", 8)
+        }
+        _ => Problem::new(code, detail(code)),
+    }
+}
+
+fn detail(code: Code) -> &'static str {
+    match code {
+        Code::MalformedJson => "line 1, column 14: expected a comma or a closing brace",
+        Code::InvalidParameter => {
+            "the parameter 'limit' is invalid: it must be a number from 1 to 100"
+        }
+        Code::UnknownParameter => "the parameter 'colour' is not known here",
+        Code::InvalidCursor => {
+            "the cursor was not made by this shop, or for other filters; start without one"
+        }
+        Code::IdempotencyKeyInvalid => "the key has 3 characters",
+        Code::Unauthenticated => "this needs a shop token",
+        Code::TokenExpired => "the token has expired; start a new session",
+        Code::NotFound => "there is no such product",
+        Code::MethodNotAllowed => "POST is not allowed here",
+        Code::BodyTooLarge => "the body is larger than 1048576 bytes",
+        Code::UnsupportedMediaType => "the body is text/plain",
+        Code::IdempotencyKeyReused => "the key came with another payload before",
+        Code::NoPrice => "OAK-CHAIR-M has no price in GBP",
+        Code::VariantUnavailable => "OAK-CHAIR-M is not for sale in this channel",
+        Code::QuantityLimit => "a line holds at most 99999",
+        Code::LineLimit => "a cart holds at most 1000 lines",
+        Code::Overloaded => "too many requests are being answered now",
+        Code::IdempotencyMemoryFull => "more than 1024 keys within 5 minutes",
+        Code::Unavailable => "the catalog cannot be read now",
+        Code::OutcomeUnknown => "the store did not say whether it wrote; repeat with the same key",
+        Code::ValidationFailed | Code::VersionMismatch => code.title(),
+        #[expect(unreachable_patterns, reason = "codes join as the shop grows")]
+        _ => code.title(),
+    }
+}
+
+/// The fields a problem always has.
+#[cfg(test)]
+pub(super) fn common_fields() -> Vec<&'static str> {
+    vec!["type", "title", "status", "detail", "code", "request_id", "errors"]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_an_example_of_its_own() {
+        for code in Code::ALL {
+            let body = example(*code);
+            for field in common_fields() {
+                assert!(body.get(field).is_some(), "{} lacks {field}", code.as_str());
+            }
+            assert_eq!(body["code"], json!(code.as_str()));
+            assert_eq!(body["status"], json!(code.status().as_u16()));
+            assert_ne!(body["detail"], json!(code.title()), "{} has no example", code.as_str());
+        }
+    }
+}
