@@ -14,6 +14,9 @@ mod snapshots;
 mod viewpoint;
 mod window;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use barrow_engine::catalog::{Product, Review, Slug};

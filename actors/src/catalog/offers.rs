@@ -239,6 +239,12 @@ impl Offers {
         after();
     }
 
+    #[cfg(test)]
+    pub(super) async fn names_remembered(&self) -> u64 {
+        self.by_name.run_pending_tasks().await;
+        self.by_name.entry_count()
+    }
+
     async fn forget_names(&self, product: &Product) {
         let translated = product.translations.values().filter_map(|t| t.slug.as_ref());
         let slugs =
