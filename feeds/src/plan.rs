@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use barrow_engine::catalog::{
-    Media, Product, ProductProblem, ProductStatus, Seo, Slug, StockPolicy, Translation, Variant,
+    Media, MediaKind, Product, ProductOption, ProductProblem, ProductStatus, Seo, Slug,
+    StockPolicy, Translation, Variant,
 };
 use barrow_engine::pricing::Price;
 use barrow_engine::time::Timestamp;
@@ -73,7 +74,7 @@ pub fn plan(record: &ProductRecord, context: Context) -> Result<Planned, Vec<Pro
     describe(&mut product, record);
     // Media go before variants, whose own name some of them.
     if let Some(media) = media {
-        product.media = media;
+        change_media(&mut product, media, &record.partial.media_kinds);
     }
     change_variants(&mut product, &record.variants);
     keep_used_values(&mut product, &record.variants);
@@ -170,10 +171,52 @@ fn describe(product: &mut Product, record: &ProductRecord) {
     }
     change_map(&mut product.facets, &record.facets);
     change_map(&mut product.attributes, &record.attributes);
-    record.options.clone().put_into(&mut product.options);
+    if let Field::Set(options) = &record.options {
+        change_options(&mut product.options, options, record.partial.options);
+    }
     change_translations(&mut product.translations, &record.translations);
     record.seo.clone().put_into(&mut product.seo);
     record.featured.clone().put_into(&mut product.featured);
+}
+
+fn change_options(options: &mut Vec<ProductOption>, said: &[ProductOption], partial: bool) {
+    let names = |options: &[ProductOption]| -> Vec<String> {
+        options.iter().map(|option| option.name.clone()).collect()
+    };
+    if !partial || names(options) != names(said) {
+        *options = said.to_vec();
+        return;
+    }
+    for (option, said) in options.iter_mut().zip(said) {
+        for value in &said.values {
+            if !option.values.contains(value) {
+                option.values.push(value.clone());
+            }
+        }
+    }
+}
+
+/// Puts in the media of `kinds` (all, where there are none); the others stay, behind them. Where
+/// only details change, so does the order not.
+fn change_media(product: &mut Product, mut said: Vec<Media>, kinds: &[MediaKind]) {
+    let is_said = |media: &Media| kinds.is_empty() || kinds.contains(&media.kind);
+    let keys = |media: &[Media], kind: MediaKind| -> Vec<String> {
+        media.iter().filter(|it| it.kind == kind).map(|it| it.key.clone()).collect()
+    };
+    let old = std::mem::take(&mut product.media);
+    if !kinds.is_empty() && kinds.iter().all(|kind| keys(&old, *kind) == keys(&said, *kind)) {
+        let newer =
+            |media: Media| said.iter().find(|it| it.key == media.key).cloned().unwrap_or(media);
+        product.media = old.into_iter().map(newer).collect();
+        return;
+    }
+    said.extend(old.into_iter().filter(|media| !is_said(media)));
+    product.media = said;
+    let media = &product.media;
+    for variant in &mut product.variants {
+        // A picture that is gone is no variant's.
+        variant.media.retain(|key| media.iter().any(|media| media.key == *key));
+    }
 }
 
 fn change_map<K: Ord + Clone, V: Clone>(map: &mut BTreeMap<K, V>, change: &MapChange<K, V>) {

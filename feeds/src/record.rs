@@ -63,8 +63,8 @@ impl<T> From<T> for Field<T> {
 pub enum SlugSource {
     /// The file names it: it is the key where there is no external id, and must be free.
     Given(Slug),
-    /// Made from the title, since the file names none: the product keeps the one it has; a new
-    /// product whose slug is taken gets `-2`, `-3` and so on, in the order of the file.
+    /// Made from the title, since the file names none: a product that is there keeps the one it
+    /// has; a new one whose slug is taken gets `-2`, `-3` and so on, in the order of the file.
     Made(Slug),
 }
 
@@ -107,6 +107,15 @@ pub struct CollectionRef {
     pub slug: Slug,
     /// The title it is made with; where none is given, one is made from the slug.
     pub title: Option<String>,
+    /// The collection it is made in, which is made too.
+    pub parent: Option<Box<CollectionRef>>,
+}
+
+impl CollectionRef {
+    /// A collection known by its slug alone.
+    pub fn of_slug(slug: Slug) -> CollectionRef {
+        CollectionRef { slug, title: None, parent: None }
+    }
 }
 
 /// A product: the fields of PRODUCT, without id and version.
@@ -137,6 +146,16 @@ pub struct ProductRecord {
     pub former_slugs: Vec<Slug>,
     /// Used where the product is new; else the time of the import.
     pub created_at: Option<Timestamp>,
+    pub partial: Partial,
+}
+
+/// Which lists of a record name only a part of the product's.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Partial {
+    /// `options` are those that the record's variants use; others the product has stay.
+    pub options: bool,
+    /// `media` are all of these kinds; those of other kinds stay. Empty: all there are.
+    pub media_kinds: Vec<MediaKind>,
 }
 
 impl ProductRecord {
@@ -162,6 +181,7 @@ impl ProductRecord {
             featured: Field::Keep,
             former_slugs: Vec::new(),
             created_at: None,
+            partial: Partial::default(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use barrow_engine::catalog::{
-    AttributeValue, Locale, MediaKind, ProductOption, SelectedOption, Seo, Sku,
+    AttributeValue, Locale, MediaKind, ProductOption, SelectedOption, Seo, Sku, Slug,
 };
 use barrow_engine::ids::MediaId;
 use barrow_engine::money::{AMOUNT_MAX, Money};
@@ -11,26 +11,29 @@ use serde_json::Value;
 
 use super::json::{Node, Object};
 use super::limits::{ENTRIES_MAX, LIST_MAX, VARIANTS_MAX};
-use crate::derive;
 use crate::record::{
-    CollectionRef, Field, MapChange, MediaRecord, PriceChange, PriceRecord, ProductRecord,
+    CollectionRef, Field, MapChange, MediaRecord, Partial, PriceChange, PriceRecord, ProductRecord,
     SlugSource, StockPolicyRecord, TranslationRecord, VariantRecord,
 };
+use crate::{derive, slug};
 
 /// Reads a product; `None` where its key is missing (and noted).
 pub fn product(mut object: Object<'_>) -> Option<ProductRecord> {
-    let slug = object.required("slug", Node::parsed);
+    let slug = object.optional("slug", Node::parsed);
     let external_id = object.optional("external_id", Node::text);
     let title = object.field("title", Node::text);
+    let slug = slug_source(&object, slug, external_id.as_deref(), title.as_set());
     let description = object.field("description", Node::text);
     let brand = object.nullable("brand", Node::text);
     let status = object.field("status", Node::word);
     let publish_at = object.nullable("publish_at", Node::parsed);
     let channels = object.field("channels", |node| node.list(LIST_MAX, Node::parsed));
     let collections = object.field("collections", |node| {
-        node.list(LIST_MAX, |node| Some(CollectionRef { slug: node.parsed()?, title: None }))
+        node.list(LIST_MAX, |node| Some(CollectionRef::of_slug(node.parsed()?)))
     });
-    let facets = changes(&mut object, "facets", |node| node.list(LIST_MAX, Node::text));
+    let mut facets = changes(&mut object, "facets", |node| node.list(LIST_MAX, Node::text));
+    // A facet without values is none.
+    facets.entries.retain(|_, values| values.as_ref().is_some_and(|values| !values.is_empty()));
     let attributes = changes(&mut object, "attributes", attribute);
     let options = object.field("options", |node| node.list(LIST_MAX, option));
     let media = object.field("media", |node| node.list(LIST_MAX, media));
@@ -45,7 +48,7 @@ pub fn product(mut object: Object<'_>) -> Option<ProductRecord> {
     let created_at = object.optional("created_at", Node::parsed);
     object.finish();
     Some(ProductRecord {
-        slug: SlugSource::Given(slug?),
+        slug: slug?,
         external_id,
         title,
         description,
@@ -64,7 +67,26 @@ pub fn product(mut object: Object<'_>) -> Option<ProductRecord> {
         featured,
         former_slugs: former_slugs.unwrap_or_default(),
         created_at,
+        partial: Partial::default(),
     })
+}
+
+/// A product without a slug has to have an external id; its slug is made.
+fn slug_source(
+    object: &Object<'_>,
+    slug: Option<Slug>,
+    external_id: Option<&str>,
+    title: Option<&String>,
+) -> Option<SlugSource> {
+    match (slug, external_id) {
+        (Some(slug), _) => Some(SlugSource::Given(slug)),
+        (None, Some(id)) => {
+            Some(SlugSource::Made(slug::from_title(title.map_or(id, String::as_str))))
+        }
+        (None, None) => {
+            object.refuse("slug", "required", "name the product by slug or external_id")
+        }
+    }
 }
 
 /// A map in a file is the whole map.

@@ -56,7 +56,7 @@ impl Collections {
         }
         let same = self.all.get(&slug) == Some(&collection);
         if let Some(parent) = collection.parent.clone() {
-            self.imply(&CollectionRef { slug: parent, title: None })?;
+            self.imply(&CollectionRef::of_slug(parent))?;
         }
         if !same {
             self.room_for(&slug)?;
@@ -77,6 +77,10 @@ impl Collections {
         }
         self.room_for(&named.slug)?;
         let mut collection = blank(&named.slug);
+        if let Some(parent) = &named.parent {
+            self.imply(parent)?;
+            collection.parent = Some(parent.slug.clone());
+        }
         if let Some(title) = &named.title {
             collection.title.clone_from(title);
         }

@@ -209,17 +209,15 @@ impl Importer<'_> {
         base: &Slug,
         existing: Option<&Product>,
     ) -> Result<Slug, ProductStoreError> {
-        if let Some(product) = existing
-            && slug::is_numbered_form(base, &product.slug)
-        {
+        // An address that people have does not change because a title does.
+        if let Some(product) = existing {
             return Ok(product.slug.clone());
         }
-        let own = existing.map(|product| product.id);
         let first = self.slug_hints.get(base).copied().unwrap_or(1);
         for number in first..SAME_SLUG_MAX {
             let slug = if number == 1 { base.clone() } else { slug::numbered(base, number) };
             let owner = self.view.by_slug(&slug).await?;
-            if owner.is_none() || owner == own {
+            if owner.is_none() {
                 if self.slug_hints.len() >= HINTS_MAX {
                     self.slug_hints.clear();
                 }
