@@ -275,6 +275,13 @@ fn changes(translated: Vec<Translated>) -> MapChange<Locale, TranslationRecord> 
 }
 
 impl Translations {
+    /// Adds those of another file.
+    pub fn join(&mut self, other: Translations) {
+        for (slug, translated) in other.by_slug {
+            self.by_slug.entry(slug).or_default().extend(translated);
+        }
+    }
+
     /// Those whose products no table had: each changes a product that the shop has.
     pub fn rest(self, file: &Arc<str>, input: usize) -> Vec<Row> {
         let mut rows = Vec::new();

@@ -1,0 +1,71 @@
+//! Pictures of the sample products: each is drawn, as an illustration of its kind in its own
+//! colors, and turned into a PNG file where it is wanted. The same look always makes the same
+//! bytes.
+
+mod backdrop;
+pub mod color;
+mod raster;
+mod shapes;
+mod template;
+
+pub use raster::{HEIGHT, WIDE_WIDTH, WIDTH, png};
+pub use shapes::names as shape_names;
+
+use color::Rgb;
+
+/// What a product looks like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Look {
+    /// The drawn kind, then what is special of it: `["mug", "band", "tall"]`.
+    pub words: Vec<String>,
+    pub base: Rgb,
+    pub accent: Rgb,
+}
+
+/// What a product stands or lies on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setting {
+    /// Plain and bright, as shops show one form of a product.
+    Studio,
+    /// A room in a tint that suits the product; the number picks which.
+    Room(u64),
+}
+
+/// The SVG of one product.
+pub fn product_svg(look: &Look, setting: Setting) -> String {
+    let drawing = template::draw(look);
+    let backdrop = backdrop::behind(look, setting, drawing.stance);
+    let shadow = backdrop::shadow(drawing.stance);
+    let filter = match drawing.stance {
+        template::Stance::Flat => " filter=\"url(#drop)\"",
+        _ => "",
+    };
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 800 800\">\
+         <defs>{}</defs>{backdrop}{shadow}<g{filter}>{}</g></svg>",
+        drawing.defs, drawing.body
+    )
+}
+
+/// The SVG of a collection: three of its products side by side.
+pub fn collection_svg(looks: &[Look], seed: u64) -> String {
+    let tint = backdrop::tint(seed);
+    let mut parts = vec![backdrop::wide(tint)];
+    let places = [(60, 250, 62), (1130, 250, 62), (535, 150, 80)];
+    for (index, (look, (x, y, percent))) in looks.iter().zip(places).enumerate() {
+        let drawing = template::draw(look);
+        let shadow = match drawing.stance {
+            template::Stance::Flat => backdrop::shadow(template::Stance::Stand(400, 380)),
+            stance => backdrop::shadow(stance),
+        };
+        // Each drawing brings its own gradients; a prefix keeps them apart.
+        let inner = format!("<defs>{}</defs>{shadow}{}", drawing.defs, drawing.body);
+        let inner = template::prefix_ids(&inner, &format!("p{index}-"));
+        let scale = f64::from(percent) / 100.0;
+        parts.push(format!("<g transform=\"translate({x} {y}) scale({scale})\">{inner}</g>"));
+    }
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 1600 800\">{}</svg>",
+        parts.concat()
+    )
+}
