@@ -190,13 +190,13 @@ fn set_addresses(draft: &mut Draft<'_>, addresses: Addresses) -> Result<(), Code
 }
 
 fn set_shipping_method(draft: &mut Draft<'_>, id: String) -> Result<(), Code> {
-    if draft.shipping_method() == Some(id.as_str()) {
-        return Ok(());
-    }
+    // Asked first: who chooses a method again that has become unavailable has to be told so.
     if !draft.terms().has_method(&id) {
         return Err(Code::UnknownShippingMethod);
     }
-    draft.note(CartChange::ShippingMethodSet { id });
+    if draft.shipping_method() != Some(id.as_str()) {
+        draft.note(CartChange::ShippingMethodSet { id });
+    }
     Ok(())
 }
 

@@ -109,6 +109,8 @@ impl Line {
 
     /// What keeps this line from being bought as it is.
     pub fn problems(&self) -> Vec<Problem> {
+        #[cfg(test)]
+        super::tests::count_line();
         let mut problems = Vec::new();
         match (&self.sellable, self.offer) {
             (Some(sellable), Offer::Sold { unit }) => {
@@ -171,6 +173,8 @@ impl Line {
 
     /// What is kept of a line in the row, to be priced.
     pub(super) fn kept(&self) -> KeptLine {
+        #[cfg(test)]
+        super::tests::count_line();
         KeptLine {
             id: self.id,
             sku: self.sku.clone(),
@@ -181,6 +185,8 @@ impl Line {
 
     /// This line under other terms that leave its price alone: another place, another tax.
     pub(super) fn retaxed(&self, terms: &Terms) -> Line {
+        #[cfg(test)]
+        super::tests::count_line();
         let priced = price(self.priced.unit_price, self.quantity, self.sellable.as_ref(), terms);
         Line { priced, ..self.clone() }
     }
@@ -198,6 +204,8 @@ pub(super) struct KeptLine {
 impl KeptLine {
     /// The line with its price at `now`.
     pub fn priced(self, sellable: Option<Arc<Sellable>>, terms: &Terms, now: Timestamp) -> Line {
+        #[cfg(test)]
+        super::tests::count_line();
         let offer = terms.offer(sellable.as_ref(), self.quantity, now);
         let unit = offer.unit().unwrap_or(self.accepted_unit);
         let priced = price(unit, self.quantity, sellable.as_ref(), terms);

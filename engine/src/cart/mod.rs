@@ -30,6 +30,9 @@ mod codec;
 mod effect;
 pub mod policy;
 
+#[cfg(any(test, feature = "workload"))]
+pub mod workload;
+
 #[cfg(test)]
 mod tests;
 

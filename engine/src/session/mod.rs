@@ -10,7 +10,7 @@ mod revocations;
 mod signing_keys;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use current_cart::{
     CurrentCart, SESSION_TTL, Session, SessionCommand, SessionEntity, SessionEvent, key,
