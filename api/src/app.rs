@@ -1,16 +1,22 @@
 //! What the routes share: the shop's parts, handed in once at start by the wiring.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use barrow_actors::carts::Carts;
 use barrow_actors::catalog::Catalog;
+use barrow_actors::runtime::RuntimeObservation;
+use barrow_actors::sessions::{SessionCheckError, Sessions};
+use barrow_actors::shelf::Shelf;
+use barrow_engine::ids::{CartId, SessionId};
 use barrow_engine::ports::{Clock, Entropy, MediaStore};
 use barrow_engine::pricing::Shop;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::TokenKeys;
-use crate::edge::metrics::Metrics;
+use crate::edge::metrics::{Exposition, Kind, Metrics};
 use crate::edge::{EdgeSettings, Names};
-use crate::routes::Cursors;
+use crate::routes::{Cursors, Streams};
 use crate::wire::media::MediaUrls;
 
 /// The state of the router: every route gets it.
@@ -19,7 +25,11 @@ pub type SharedApp = Arc<App>;
 /// What the wiring hands in.
 pub struct AppParts {
     pub shop: Arc<Shop>,
+    pub carts: Carts,
+    pub sessions: Sessions,
     pub catalog: Catalog,
+    /// The catalog, as carts see it.
+    pub shelf: Arc<dyn Shelf>,
     pub media: Arc<dyn MediaStore>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
@@ -30,7 +40,10 @@ pub struct AppParts {
 /// A running shop, as its routes see it.
 pub struct App {
     pub shop: Arc<Shop>,
+    pub carts: Carts,
+    pub sessions: Sessions,
     pub catalog: Catalog,
+    pub shelf: Arc<dyn Shelf>,
     pub media: Arc<dyn MediaStore>,
     pub media_urls: MediaUrls,
     pub cursors: Cursors,
@@ -43,24 +56,88 @@ pub struct App {
     /// say goodbye, while open requests are still answered.
     pub draining: CancellationToken,
     pub(crate) names: Names,
+    pub(crate) streams: Streams,
+    /// The carts that sessions opened here lately, until their rows tell the same.
+    pub(crate) opened: moka::sync::Cache<SessionId, CartId>,
 }
+
+/// A cart tells its session within milliseconds; only after a crash it takes until the next
+/// scan. So long, and for so many, what was opened is remembered here.
+const OPENED_TTL: Duration = Duration::from_secs(10);
+const OPENED_MAX: u64 = 10_000;
 
 impl App {
     pub fn new(parts: AppParts) -> App {
-        let AppParts { shop, catalog, media, clock, entropy, token_keys, settings } = parts;
+        let AppParts { settings, token_keys, entropy, carts, sessions, .. } = parts;
+        let metrics = Arc::new(Metrics::default());
+        let observed = (carts.clone(), sessions.clone());
+        metrics.add_source(move |out| {
+            let (carts, sessions) = &observed;
+            collect_entities(out, &[("cart", carts.observe()), ("session", sessions.observe())]);
+        });
         App {
             media_urls: MediaUrls::new(&settings.media_base_url),
             cursors: Cursors::new(&token_keys.cursor_secret()),
             names: Names::new(entropy.next_u128()),
-            metrics: Arc::new(Metrics::default()),
+            streams: Streams::new(settings.streams_per_cart_max, settings.streams_max),
+            opened: moka::sync::Cache::builder()
+                .max_capacity(OPENED_MAX)
+                .time_to_live(OPENED_TTL)
+                .build(),
             draining: CancellationToken::new(),
-            shop,
-            catalog,
-            media,
-            clock,
+            shop: parts.shop,
+            catalog: parts.catalog,
+            shelf: parts.shelf,
+            media: parts.media,
+            clock: parts.clock,
+            carts,
+            sessions,
+            metrics,
             entropy,
             token_keys,
             settings,
+        }
+    }
+
+    /// Whether the session was ended, as far as is known.
+    pub fn is_revoked(&self, session: SessionId) -> bool {
+        self.sessions.check(session) == Err(SessionCheckError::Revoked)
+    }
+}
+
+/// One family of figures about entities: name, kind, help, and where its number is found.
+type EntityFigure = (&'static str, Kind, &'static str, fn(&RuntimeObservation) -> u64);
+
+#[rustfmt::skip]
+const ENTITY_FIGURES: [EntityFigure; 14] = [
+    ("barrow_entities_hot", Kind::Gauge, "Entities in memory.", |o| o.hot),
+    ("barrow_entities_warm", Kind::Gauge, "Passivated rows kept in memory.", |o| o.warm),
+    ("barrow_entity_requests_in_flight", Kind::Gauge,
+        "Commands and reads admitted and not yet answered.", |o| o.in_flight),
+    ("barrow_entity_activations_total", Kind::Counter, "Entities activated.", |o| o.activations),
+    ("barrow_entity_warm_activations_total", Kind::Counter,
+        "Entities activated from a row kept in memory.", |o| o.warm_activations),
+    ("barrow_entity_passivations_total", Kind::Counter, "Entities put away.", |o| o.passivations),
+    ("barrow_entity_commands_total", Kind::Counter, "Commands taken.", |o| o.commands),
+    ("barrow_entity_replays_total", Kind::Counter,
+        "Commands answered from a remembered key.", |o| o.replays),
+    ("barrow_entity_reads_total", Kind::Counter, "Reads answered.", |o| o.reads),
+    ("barrow_entity_writes_total", Kind::Counter, "Rows written.", |o| o.writes),
+    ("barrow_entity_written_bytes_total", Kind::Counter, "Bytes of rows written.",
+        |o| o.bytes_written),
+    ("barrow_entity_unknown_outcomes_total", Kind::Counter,
+        "Writes whose outcome stayed unknown.", |o| o.unknown),
+    ("barrow_entity_failures_total", Kind::Counter,
+        "Actors that broke or did not come up.", |o| o.failures),
+    ("barrow_entity_refused_total", Kind::Counter,
+        "Commands and reads refused for load.", |o| o.refused),
+];
+
+fn collect_entities(out: &mut Exposition, observed: &[(&str, RuntimeObservation)]) {
+    for (name, kind, help, figure) in ENTITY_FIGURES {
+        out.family(name, kind, help);
+        for (entity, observation) in observed {
+            out.sample(&[("entity", entity)], figure(observation));
         }
     }
 }

@@ -1,6 +1,9 @@
 //! The shopper behind a request, by the token it carries.
 
+use std::time::Duration;
+
 use axum::extract::FromRequestParts;
+use barrow_actors::sessions::SessionCheckError;
 use barrow_engine::ids::SessionId;
 use barrow_engine::time::Timestamp;
 use http::request::Parts;
@@ -9,6 +12,9 @@ use http::{HeaderMap, header};
 use super::{Subject, TokenError};
 use crate::app::{App, SharedApp};
 use crate::edge::{Code, Problem};
+
+/// The list of ended sessions is read each second.
+const STALE_RETRY: Duration = Duration::from_secs(1);
 
 /// Somebody with a good token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,13 +29,16 @@ pub struct Shopper {
 pub enum Identity {
     Anonymous,
     Known(Shopper),
+    /// The token is good, but whether its session was ended is not known now. Good enough for
+    /// what anybody may see, and for nothing else.
+    Unchecked(Shopper),
 }
 
 impl Identity {
     pub fn shopper(&self) -> Option<&Shopper> {
         match self {
             Identity::Known(shopper) => Some(shopper),
-            Identity::Anonymous => None,
+            Identity::Unchecked(_) | Identity::Anonymous => None,
         }
     }
 }
@@ -54,10 +63,12 @@ pub fn identify(app: &App, headers: &HeaderMap) -> Result<Identity, Problem> {
         }
         TokenError::Invalid => unauthenticated("the token is not valid"),
     })?;
-    match claims.subject {
-        Subject::Session(session) => {
-            Ok(Identity::Known(Shopper { session, expires_at: claims.expires_at }))
-        }
+    let Subject::Session(session) = claims.subject;
+    let shopper = Shopper { session, expires_at: claims.expires_at };
+    match app.sessions.check(session) {
+        Ok(()) => Ok(Identity::Known(shopper)),
+        Err(SessionCheckError::Revoked) => Err(unauthenticated("the session was ended")),
+        Err(SessionCheckError::Stale) => Ok(Identity::Unchecked(shopper)),
     }
 }
 
@@ -83,6 +94,10 @@ impl FromRequestParts<SharedApp> for Shopper {
         match Identity::from_request_parts(parts, app).await? {
             Identity::Known(shopper) => Ok(shopper),
             Identity::Anonymous => Err(unauthenticated("this needs a shop token")),
+            Identity::Unchecked(_) => {
+                let detail = "whether the session was ended cannot be told now";
+                Err(Problem::unavailable(detail, STALE_RETRY))
+            }
         }
     }
 }

@@ -8,6 +8,7 @@
 use std::fmt;
 
 use barrow_engine::ids::SessionId;
+use barrow_engine::session::SigningKey;
 use barrow_engine::time::Timestamp;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -50,10 +51,10 @@ pub enum TokenError {
     Expired,
 }
 
-/// The keys that tokens are sealed with: the newest seals, all of them check.
+/// The keys of tokens: the first seals, all of them check.
 #[derive(Clone)]
 pub struct TokenKeys {
-    /// The sealing key last.
+    /// The sealing key first.
     keys: Vec<(u8, [u8; 32])>,
 }
 
@@ -65,11 +66,11 @@ impl fmt::Debug for TokenKeys {
 }
 
 impl TokenKeys {
-    /// Keys the shop made itself, oldest first; `None` where there is none.
-    pub fn new(secrets: impl IntoIterator<Item = (u8, [u8; 32])>) -> Option<TokenKeys> {
-        let keys: Vec<_> = secrets
-            .into_iter()
-            .map(|(id, secret)| (id, blake3::derive_key(KEY_CONTEXT, &secret)))
+    /// Keys the shop made itself, the one that seals first; `None` where there is none.
+    pub fn new(keys: &[SigningKey]) -> Option<TokenKeys> {
+        let keys: Vec<_> = keys
+            .iter()
+            .map(|key| (key.id.0, blake3::derive_key(KEY_CONTEXT, &key.secret)))
             .collect();
         (!keys.is_empty()).then_some(TokenKeys { keys })
     }
@@ -82,13 +83,13 @@ impl TokenKeys {
 
     /// What the cursors of lists are sealed from: they live as long as the key.
     pub fn cursor_secret(&self) -> [u8; 32] {
-        let (_, key) = self.keys.last().expect("there is at least one key");
+        let (_, key) = self.keys.first().expect("there is at least one key");
         blake3::derive_key(CURSOR_CONTEXT, key)
     }
 
     /// A token that says so.
     pub fn seal(&self, claims: TokenClaims) -> String {
-        let (key_id, key) = self.keys.last().expect("there is at least one key");
+        let (key_id, key) = self.keys.first().expect("there is at least one key");
         let mut bytes = [0; TOKEN_LEN];
         let (kind, id) = match claims.subject {
             Subject::Session(id) => (1, id.0),
@@ -150,12 +151,23 @@ fn read_claims(claims: &[u8]) -> Option<TokenClaims> {
 
 #[cfg(test)]
 mod tests {
+    use barrow_engine::session::SigningKeyId;
+
     use super::*;
 
     const NOW: Timestamp = Timestamp(1_800_000_000_000);
 
+    fn of(keys: &[(u8, u8)]) -> TokenKeys {
+        let keys = keys.iter().map(|(id, secret)| SigningKey {
+            id: SigningKeyId(*id),
+            secret: [*secret; 32],
+            created_at: NOW,
+        });
+        TokenKeys::new(&keys.collect::<Vec<_>>()).unwrap()
+    }
+
     fn keys() -> TokenKeys {
-        TokenKeys::new([(1, [1; 32]), (2, [2; 32])]).unwrap()
+        of(&[(1, 1), (2, 2)])
     }
 
     fn claims() -> TokenClaims {
@@ -176,7 +188,7 @@ mod tests {
     /// Issued tokens must stay good over releases.
     #[test]
     fn the_form_is_fixed_for_ever() {
-        let token = TokenKeys::new([(1, [1; 32])]).unwrap().seal(claims());
+        let token = of(&[(1, 1)]).seal(claims());
         assert_eq!(token, "GOLDEN");
     }
 
@@ -196,14 +208,14 @@ mod tests {
 
     #[test]
     fn old_keys_check_and_foreign_ones_do_not() {
-        let old = TokenKeys::new([(1, [1; 32])]).unwrap();
+        let old = of(&[(2, 2)]);
         assert_eq!(keys().open(&old.seal(claims()), NOW), Ok(claims()));
-        let foreign = TokenKeys::new([(2, [9; 32])]).unwrap();
+        let foreign = of(&[(1, 9)]);
         assert_eq!(keys().open(&foreign.seal(claims()), NOW), Err(TokenError::Invalid));
         let unknown = TokenKeys::from_configured("a secret of at least 32 characters");
         assert_eq!(keys().open(&unknown.seal(claims()), NOW), Err(TokenError::Invalid));
         assert_eq!(unknown.open(&unknown.seal(claims()), NOW), Ok(claims()));
-        assert!(TokenKeys::new([]).is_none());
+        assert!(TokenKeys::new(&[]).is_none());
     }
 
     #[test]

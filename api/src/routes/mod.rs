@@ -1,6 +1,10 @@
 //! The routes, in the order of the contract.
 
+mod carts;
 mod cursor;
+mod ops;
+mod reply;
+mod sessions;
 
 use std::sync::Arc;
 
@@ -10,15 +14,36 @@ use axum::middleware::from_fn_with_state;
 use crate::app::SharedApp;
 use crate::edge;
 
+pub use carts::Streams;
 pub use cursor::Cursors;
+pub use sessions::{CurrentSession, SessionToken};
 
 /// Everything that is served on the public port.
 pub fn router(app: SharedApp) -> Router {
     let api = Router::new()
+        .merge(sessions::routes())
+        .merge(carts::routes())
         .fallback(edge::unrouted)
         .method_not_allowed_fallback(edge::wrong_method)
         .layer(from_fn_with_state(Arc::clone(&app), edge::guard));
-    finish(api, app)
+    let mut open = Router::new().merge(ops::health());
+    if app.settings.ops_listen.is_none() {
+        open = open.merge(ops::metrics());
+    }
+    finish(api.merge(with_net(open, &app)), app)
+}
+
+/// What is served on the operators' own port, where there is one.
+pub fn ops_router(app: SharedApp) -> Router {
+    let open = Router::new().merge(ops::health()).merge(ops::metrics()).fallback(edge::unrouted);
+    finish(with_net(open, &app), app)
+}
+
+/// Open to operators: no token is read, nothing is refused for load.
+fn with_net(router: Router<SharedApp>, app: &SharedApp) -> Router<SharedApp> {
+    router
+        .method_not_allowed_fallback(edge::wrong_method)
+        .layer(from_fn_with_state(Arc::clone(app), edge::net))
 }
 
 /// The layers that all ports share, from the inside out.

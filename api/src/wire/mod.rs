@@ -1,5 +1,8 @@
 //! The JSON that routes share, as the contract names it. The structs here are the truth: the
 //! OpenAPI document is made of them.
 
+pub mod cart;
+pub mod cart_requests;
+pub mod catalog;
 pub mod media;
 pub mod money;
