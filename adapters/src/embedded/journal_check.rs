@@ -10,7 +10,11 @@
 //! - nothing but zeros behind the last whole batch: the journal is sound;
 //! - other bytes, and no whole batch among them: a torn tail; it is cut off, and the log says so;
 //! - a whole batch behind what is unreadable, or anything unreadable in a journal that was
-//!   closed: the start is refused.
+//!   closed, or batches that are not in the order of their sequence numbers, which the checksum
+//!   does not cover: the start is refused.
+//!
+//! What is not noticed: a changed sequence number of the very first or the very last batch, if
+//! it still lies before or behind all others.
 //!
 //! What was read here is then written again to the same place and synced. After a sync has
 //! failed, the system may hold pages in memory that it will never write; without this a start
@@ -37,16 +41,17 @@ pub(super) fn check_journals(database: &Path) -> Result<(), JournalError> {
     let Some((_, newest)) = journals.pop() else {
         return Err(JournalError::Damaged("its journal is missing".to_owned()));
     };
+    let mut sequence = 0;
     for (_, closed) in journals {
         let bytes = read(&closed)?;
-        let end = whole_batches(&bytes);
+        let end = whole_batches(&closed, &bytes, &mut sequence)?;
         if bytes[end..].iter().any(|byte| *byte != 0) {
             let path = closed.display();
             let reason = format!("the closed journal {path} is unreadable from byte {end} on");
             return Err(JournalError::Damaged(reason));
         }
     }
-    mend(&newest)
+    mend(&newest, &mut sequence)
 }
 
 fn list(database: &Path) -> Result<Vec<(u64, PathBuf)>, JournalError> {
@@ -71,9 +76,9 @@ fn read(path: &Path) -> Result<Vec<u8>, JournalError> {
     fs::read(path).map_err(|source| JournalError::Io { path: path.to_owned(), source })
 }
 
-fn mend(newest: &Path) -> Result<(), JournalError> {
+fn mend(newest: &Path, sequence: &mut u64) -> Result<(), JournalError> {
     let bytes = read(newest)?;
-    let end = whole_batches(&bytes);
+    let end = whole_batches(newest, &bytes, sequence)?;
     let tail = &bytes[end..];
     let torn_bytes = tail.len() - tail.iter().rev().take_while(|byte| **byte == 0).count();
     if torn_bytes > 0 {
@@ -102,19 +107,25 @@ fn mend(newest: &Path) -> Result<(), JournalError> {
     rewrite().map_err(|source| JournalError::Io { path: newest.to_owned(), source })
 }
 
-/// How many bytes of whole batches there are from the start on.
-fn whole_batches(bytes: &[u8]) -> usize {
+/// How many bytes of whole batches there are from the start on. Their sequence numbers must
+/// grow; the last one is kept for the next journal.
+fn whole_batches(path: &Path, bytes: &[u8], sequence: &mut u64) -> Result<usize, JournalError> {
     let mut end = 0;
-    while let Some(length) = batch_length(&bytes[end..]) {
-        end += length;
+    while let Some(batch) = whole_batch(&bytes[end..]) {
+        if batch.sequence <= *sequence && *sequence > 0 {
+            let path = path.display();
+            let reason = format!("the writes in the journal {path} are out of order at byte {end}");
+            return Err(JournalError::Damaged(reason));
+        }
+        *sequence = batch.sequence;
+        end += batch.length;
     }
-    end
+    Ok(end)
 }
 
 /// Where in these bytes, which do not begin with one, a whole batch is found.
 fn find_batch(bytes: &[u8]) -> Option<usize> {
-    (1..bytes.len())
-        .find(|start| bytes[*start] == START && batch_length(&bytes[*start..]).is_some())
+    (1..bytes.len()).find(|start| bytes[*start] == START && whole_batch(&bytes[*start..]).is_some())
 }
 
 // The entries of a journal of the database's format 3. Integers are little-endian.
@@ -124,18 +135,22 @@ const END: u8 = 3;
 const CLEAR: u8 = 4;
 const TRAILER: &[u8] = b"FJL\x03";
 
-/// The length of the batch that these bytes begin with; `None` unless it is whole and its
-/// checksum is right.
-fn batch_length(bytes: &[u8]) -> Option<usize> {
+struct Batch {
+    length: usize,
+    sequence: u64,
+}
+
+/// The batch that these bytes begin with; `None` unless it is whole and its checksum is right.
+fn whole_batch(bytes: &[u8]) -> Option<Batch> {
     let mut reader = Reader { bytes, at: 0 };
     if reader.u8()? != START {
         return None;
     }
     let entries = reader.u32()?;
+    let sequence = reader.u64()?;
     if entries == 0 {
         return None;
     }
-    reader.skip(8)?; // its sequence number
     let entries_start = reader.at;
     for _ in 0..entries {
         reader.entry()?;
@@ -149,7 +164,7 @@ fn batch_length(bytes: &[u8]) -> Option<usize> {
         return None;
     }
     let actual = xxhash_rust::xxh3::xxh3_64(&bytes[entries_start..entries_end]);
-    (actual == checksum).then_some(reader.at)
+    (actual == checksum).then_some(Batch { length: reader.at, sequence })
 }
 
 struct Reader<'a> {

@@ -9,8 +9,8 @@
 //! - The last write was cut off by a crash (a torn tail): it was never acknowledged; it is
 //!   dropped at the next start, which says so in the log.
 //! - A bit has flipped in the journal, and whole writes lie behind it: acknowledged writes would
-//!   be lost, so the start is refused (see [`journal_check`], which looks before `fjall` does:
-//!   alone it would silently cut the journal off there).
+//!   be lost, so the start is refused. Our own check of the journals sees to that before `fjall`
+//!   opens them: alone it would silently cut the journal off there.
 //! - A bit has flipped in a table file: each block carries a checksum, which is compared when
 //!   the block is read; the read fails, and nothing wrong is served.
 //! - A write or a sync fails: the process ends (see [`OnFatal`]).

@@ -215,7 +215,7 @@ impl Suite<'_> {
 
     async fn each_of_a_batch_stands_alone(&self) {
         let first = self.product(40, "batch");
-        let rival = Product { id: self.id(41), ..self.product(41, "batch") };
+        let rival = Product { slug: first.slug.clone(), ..self.product(41, "rival") };
         let early = Product { version: 5, ..self.product(42, "early") };
         let second = Product { version: 2, title: "Again".to_owned(), ..first.clone() };
         let last = self.product(43, "last");

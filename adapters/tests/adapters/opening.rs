@@ -1,0 +1,161 @@
+//! Opening a data directory: one process at a time, and nothing missing.
+
+use std::sync::Arc;
+
+use barrow_adapters::embedded::{EmbeddedOptions, EmbeddedStore, OpenError};
+use barrow_engine::entity::Shard;
+use barrow_engine::ports::{
+    CasOutcome, EntityStore, Expected, Inventory, ProductStore, Row, StoreError,
+};
+use barrow_engine::time::Timestamp;
+use bytes::Bytes;
+
+use crate::support::{key, open, product, row, try_open, write_new};
+
+#[test]
+fn a_directory_in_use_is_refused_and_free_again_after() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let refused = try_open(dir.path()).err().expect("it is in use").to_string();
+    let pid = format!("(process {})", std::process::id());
+    assert!(refused.contains("in use") && refused.contains(&pid), "{refused}");
+    // A handle is enough to hold it.
+    let entities = store.entities();
+    drop(store);
+    assert!(matches!(try_open(dir.path()), Err(OpenError::Locked(..))));
+    drop(entities);
+    open(dir.path());
+}
+
+#[tokio::test]
+async fn everything_is_found_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let first = write_new(&*store.entities(), 3).await;
+    let chair = product(7, "chair");
+    store.products().put(vec![chair.clone()]).await.unwrap()[0].clone().unwrap();
+    let sku = chair.variants[0].sku.clone();
+    store.inventory().set_on_hand(&[(sku.clone(), 9)]).await.unwrap();
+    drop(store);
+
+    let store = open(dir.path());
+    assert_eq!(store.entities().load(key(3)).await, Ok(Some(first.clone())));
+    let due = store.entities().due(key(3).shard(), first.due.unwrap(), 10).await.unwrap();
+    assert_eq!(due.len(), 1, "what is due is known after a start too");
+    assert_eq!(store.products().get(chair.id).await, Ok(Some(chair.clone())));
+    assert_eq!(store.products().by_sku(&sku).await, Ok(Some(chair.id)));
+    assert_eq!(store.products().count().await, Ok(1));
+    assert_eq!(store.inventory().on_hand(&[sku]).await, Ok(vec![Some(9)]));
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_due_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let entities = open(dir.path()).entities();
+    for id in 1..200u128 {
+        let due = Timestamp(1_000 - id as i64);
+        let shard = key(id).shard();
+        // A look at the idle shard first, so that it is known to be idle.
+        let before = entities.due(shard, due, 1_000).await.unwrap();
+        assert!(before.iter().all(|entity| entity.key != key(id)));
+        let row = Row { due: Some(due), ..row(1, id) };
+        let outcome = entities.cas(key(id), Expected::Absent, row).await;
+        assert_eq!(outcome, Ok(CasOutcome::Written));
+        let after = entities.due(shard, due, 1_000).await.unwrap();
+        assert!(after.iter().any(|entity| entity.key == key(id) && entity.due == due));
+    }
+    let all: usize = futures::future::join_all(
+        Shard::all().map(|shard| entities.due(shard, Timestamp(1_000), 1_000)),
+    )
+    .await
+    .into_iter()
+    .map(|due| due.unwrap().len())
+    .sum();
+    assert_eq!(all, 199);
+}
+
+#[tokio::test]
+async fn a_row_that_fits_nowhere_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let entities = open(dir.path()).entities();
+    let huge = Row { blob: Bytes::from(vec![0; 400_000]), ..row(1, 1) };
+    let refused = entities.cas(key(1), Expected::Absent, huge).await;
+    assert!(matches!(refused, Err(StoreError::TooLarge { bytes: 400_000, .. })), "{refused:?}");
+    assert_eq!(entities.load(key(1)).await, Ok(None));
+}
+
+#[test]
+fn a_store_of_a_newer_build_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(open(dir.path()));
+    std::fs::write(dir.path().join("STORE"), r#"{"format": 2, "keyspaces": []}"#).unwrap();
+    assert!(matches!(try_open(dir.path()), Err(OpenError::Format { found: 2, .. })));
+}
+
+#[test]
+fn missing_parts_are_refused() {
+    let parts = ["db/version", "db/keyspaces/0", "db/keyspaces/3", "db/keyspaces/1/current"];
+    for part in parts {
+        let dir = tempfile::tempdir().unwrap();
+        drop(open(dir.path()));
+        let path = dir.path().join(part);
+        if path.is_dir() {
+            std::fs::remove_dir_all(&path).unwrap();
+        } else {
+            std::fs::remove_file(&path).unwrap();
+        }
+        let refused = try_open(dir.path());
+        assert!(matches!(refused, Err(OpenError::Damaged { .. })), "{part} was not missed");
+    }
+}
+
+#[test]
+fn a_missing_journal_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(open(dir.path()));
+    for entry in std::fs::read_dir(dir.path().join("db")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "jnl") {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+    assert!(matches!(try_open(dir.path()), Err(OpenError::Damaged { .. })));
+}
+
+/// Making a store was cut off before it was complete: it is made anew, nothing was in it.
+#[test]
+fn a_store_that_was_never_complete_is_made() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(open(dir.path()));
+    std::fs::remove_file(dir.path().join("STORE")).unwrap();
+    open(dir.path());
+    assert!(dir.path().join("STORE").exists());
+}
+
+/// The products of a large catalog pass through; they are never all held.
+#[tokio::test]
+async fn many_products_are_imported_and_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = EmbeddedOptions {
+        memtable_bytes: 256 * 1024,
+        ..EmbeddedOptions::new(Box::new(|reason| panic!("{reason}")))
+    };
+    let store = EmbeddedStore::open(dir.path(), options).unwrap();
+    let products: Arc<dyn ProductStore> = store.products();
+    for batch in 0..10u128 {
+        let ids = batch * 500..(batch + 1) * 500;
+        let batch: Vec<_> = ids.map(|id| product(id * 7 % 5_003, &format!("p{id}"))).collect();
+        let outcomes = products.put(batch).await.unwrap();
+        assert!(outcomes.iter().all(Result::is_ok));
+    }
+    assert_eq!(products.count().await, Ok(5_000));
+    let mut seen = 0;
+    let mut after = None;
+    loop {
+        let page = products.scan(after, 300).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some(last.id);
+        seen += page.len();
+    }
+    assert_eq!(seen, 5_000);
+}
