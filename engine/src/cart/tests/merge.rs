@@ -83,8 +83,9 @@ proptest! {
         prop_assert_eq!(dropped.len(), merged.dropped.len());
         let held = held(&merged).len();
         prop_assert!(held <= LINES_MAX);
+        let by_sku: BTreeMap<_, _> = merged.lines.iter().map(|line| (&line.sku, line)).collect();
         for n in all {
-            let line = merged.lines.iter().find(|line| line.sku == sku(*n)).unwrap();
+            let line = by_sku[&sku(*n)];
             let of = |map: &BTreeMap<u32, u32>| map.get(n).copied().unwrap_or(0);
             let (g, c) = (of(&guest), of(&customer));
             prop_assert_eq!((line.guest_quantity, line.customer_quantity), (g, c));
