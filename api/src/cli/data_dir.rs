@@ -78,10 +78,14 @@ pub fn lock_state(path: &Path) -> std::io::Result<LockState> {
     }
 }
 
-/// Whether the directory is missing or holds nothing.
+/// Whether the directory is missing or holds nothing. A fresh file system has one folder, for
+/// what its checks find.
 pub fn is_empty(path: &Path) -> std::io::Result<bool> {
     match fs::read_dir(path) {
-        Ok(mut entries) => Ok(entries.next().is_none()),
+        Ok(entries) => {
+            let mut names = entries.map(|entry| entry.map(|entry| entry.file_name()));
+            Ok(names.all(|name| name.is_ok_and(|name| name == "lost+found")))
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(true),
         Err(error) => Err(error),
     }

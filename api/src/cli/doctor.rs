@@ -1,5 +1,5 @@
 //! `barrow doctor`: whether it can run here. Each check says what it found, and where that is
-//! not well, what to do. It takes no lock and changes nothing, so it works beside a server.
+//! not well, what to do. It works beside a running server, whom it asks, and changes nothing.
 
 use std::io::ErrorKind;
 use std::net::{TcpListener, ToSocketAddrs};
@@ -12,7 +12,7 @@ use crate::config::{Address, Config, ConfigError, Loaded};
 
 use super::args::ReportArgs;
 use super::control::{self, Request, Status};
-use super::data_dir::{self, LockState};
+use super::data_dir::{self, DataDir, LockState};
 use super::failure::{Exit, Failure, colours};
 use super::output;
 
@@ -66,15 +66,11 @@ fn fail(name: &'static str, found: String, advice: &str) -> Check {
     Check { name, verdict: Verdict::Fail, found, advice: Some(advice.to_owned()) }
 }
 
-/// Runs every check that can be run. `inspect` opens the stores that nobody has open.
-pub fn run(
-    args: &ReportArgs,
-    loaded: Result<Loaded, ConfigError>,
-    inspect: impl FnOnce(&Config) -> Result<u64, Failure>,
-) -> Result<Exit, Failure> {
+/// Runs every check that can be run.
+pub fn run(args: &ReportArgs, loaded: Result<Loaded, ConfigError>) -> Result<Exit, Failure> {
     let checks = match loaded {
         Err(error) => vec![fail("configuration", error.to_string(), "mend what is named")],
-        Ok(loaded) => all_checks(&loaded.config, inspect),
+        Ok(loaded) => all_checks(&loaded.config),
     };
     let verdict = match () {
         () if checks.iter().any(|check| check.verdict == Verdict::Fail) => Verdict::Fail,
@@ -91,10 +87,7 @@ pub fn run(
     Ok(exit)
 }
 
-fn all_checks(
-    config: &Config,
-    inspect: impl FnOnce(&Config) -> Result<u64, Failure>,
-) -> Vec<Check> {
+fn all_checks(config: &Config) -> Vec<Check> {
     let data = Path::new(&config.data);
     let lock = data_dir::lock_state(data);
     let server = control::ask::<Status>(data, &Request::Status, |_| {});
@@ -103,7 +96,7 @@ fn all_checks(
     checks.push(check_writable("data directory", data));
     checks.push(check_space(data));
     checks.push(check_lock(&lock, server.as_ref()));
-    checks.push(check_stores(config, &lock, server.as_ref(), inspect));
+    checks.push(check_stores(config, &lock, server.as_ref()));
     checks.push(check_writable("media", &config.media_dir()));
     let bound = server.as_ref().map(|server| server.listen.as_str());
     checks.push(check_port("port", &config.server.listen, bound));
@@ -190,7 +183,6 @@ fn check_stores(
     config: &Config,
     lock: &std::io::Result<LockState>,
     server: Option<&Status>,
-    inspect: impl FnOnce(&Config) -> Result<u64, Failure>,
 ) -> Check {
     let name = "stores";
     match (lock, server) {
@@ -208,6 +200,14 @@ fn check_stores(
         },
         _ => warn(name, "in use, so not looked at".to_owned(), "ask again when nobody uses them"),
     }
+}
+
+/// Opens the stores that nobody has open, and counts the products.
+fn inspect(config: &Config) -> Result<u64, Failure> {
+    let data = DataDir::lock(config.data_dir(), "doctor")?;
+    let stores = super::open_stores(config, &data)?;
+    let count = super::runtime()?.block_on(stores.products().count());
+    count.map_err(Failure::refused)
 }
 
 fn check_port(name: &'static str, listen: &Address, bound: Option<&str>) -> Check {

@@ -3,6 +3,7 @@
 mod args;
 mod backup;
 mod control;
+mod copies;
 mod data_dir;
 mod doctor;
 mod failure;
@@ -10,14 +11,18 @@ mod logging;
 mod output;
 mod progress;
 mod settings;
+mod steward;
+mod stop;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::config::{self, Loaded};
+use crate::config::{self, Config, Loaded};
+use crate::wiring::{OpenError, Stores};
 
 use args::{Cli, Command, Settings};
+use data_dir::DataDir;
 use failure::{Exit, Failure};
 
 /// Reads the command line, does what it says, and answers the exit code.
@@ -40,9 +45,9 @@ fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
         Some(Command::Completions(args)) => settings::completions(args).map(done),
         Some(Command::Config(args)) if args.manual => settings::print_manual().map(done),
         Some(Command::Config(args)) => settings::print(args, &quiet(settings)?).map(done),
-        Some(Command::Doctor(args)) => {
-            doctor::run(args, config::load(&settings.sources()), |_| Ok(0))
-        }
+        Some(Command::Doctor(args)) => doctor::run(args, config::load(&settings.sources())),
+        Some(Command::Backup(args)) => copies::backup(args, &quiet(settings)?).map(done),
+        Some(Command::Restore(args)) => copies::restore(args, &quiet(settings)?).map(done),
         _ => Ok(Exit::Done),
     }
 }
@@ -52,4 +57,33 @@ fn quiet(settings: &Settings) -> Result<Loaded, Failure> {
     let loaded = config::load(&settings.sources())?;
     logging::start(&loaded, "warn");
     Ok(loaded)
+}
+
+/// The runtime of a command: a thread for each core.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("barrow")
+        .build()
+        .map_err(|error| Failure::refused(format!("no threads could be started: {error}")))
+}
+
+/// Opens the stores of a directory whose lock is held. If one of them fails later on, nobody
+/// knows what is on the disk, so the process ends itself; the next start reads what is there.
+fn open_stores(config: &Config, data: &DataDir) -> Result<Stores, Failure> {
+    let on_fatal = |reason: &str| {
+        let failure = Failure::refused(format!("the store failed: {reason}"))
+            .hint("look at the disk (barrow doctor), then start again; what was answered is safe");
+        failure.report();
+        std::process::exit(failure.exit as i32);
+    };
+    Stores::open(config, data.path(), Box::new(on_fatal)).map_err(open_failure)
+}
+
+fn open_failure(error: OpenError) -> Failure {
+    match error {
+        OpenError::Io { .. } => Failure::unreachable(error)
+            .hint("look at the disk and at the rights of the files (barrow doctor)"),
+        error => Failure::refused(error),
+    }
 }

@@ -1,0 +1,185 @@
+//! `barrow serve`: from the lock on the data directory to the last drained actor.
+
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpSocket};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Address, Config, Loaded, LogFormat};
+use crate::wiring::{self, Running, Stores};
+
+use super::data_dir::DataDir;
+use super::failure::{Exit, Failure};
+use super::output;
+use super::steward::Steward;
+use super::stop::Signals;
+
+/// Connections that wait to be taken; the system caps it lower if it wants.
+const BACKLOG: u32 = 1_024;
+
+/// A process that was told to stop is gone after this, come what may: 25 seconds is promised,
+/// and the rest is for the system to take the process apart.
+const END_AT_LATEST: Duration = Duration::from_secs(24);
+
+/// What is left for actors and stores after the requests have ended.
+const ACTORS_DRAIN_MIN: Duration = Duration::from_secs(3);
+
+/// Serves until it is told to stop.
+pub fn serve(loaded: &Loaded) -> Result<Exit, Failure> {
+    let runtime = super::runtime()?;
+    runtime.block_on(run(loaded))
+}
+
+async fn run(loaded: &Loaded) -> Result<Exit, Failure> {
+    let config = &loaded.config;
+    // From here on a signal is not lost, however early it comes.
+    let mut signals = Signals::listen()?;
+    let data = DataDir::lock(config.data_dir(), "serve")?;
+    // The ports go before the stores: whoever has no port should not wait for a journal.
+    let api = Door::open(&config.server.listen, "server.listen").await?;
+    let ops = match &config.ops.listen {
+        Some(listen) => Some(Door::open(listen, "ops.listen").await?),
+        None => None,
+    };
+    let stores = Arc::new(super::open_stores(config, &data)?);
+    super::seed::seed_if_empty(config, &stores).await?;
+    let ops_address = ops.as_ref().map(|door| door.address);
+    let running = wiring::start(config, &stores, ops_address).await.map_err(Failure::unreachable)?;
+    let steward = Steward::start(config, &data, Arc::clone(&stores), api.address, ops_address);
+    tell(config, loaded, &data, &stores, api.address, ops_address);
+
+    let stop = CancellationToken::new();
+    let mut serving = tokio::task::JoinSet::new();
+    serving.spawn(crate::edge::serve(api.listen()?, running.app(), stop.clone()));
+    if let Some(ops) = ops {
+        let router = crate::routes::ops_router(running.app());
+        let listener = ops.listen()?;
+        serving.spawn(crate::edge::serve_router(listener, router, running.app(), stop.clone()));
+    }
+    output::line(&format!("listening on http://{}", shown(&config.server.listen, api.address)))?;
+    let signal = signals.next().await;
+    tracing::info!(signal, "ending: requests under way are answered first");
+    end_in_time(signals);
+    running.app().draining.cancel();
+    stop.cancel();
+    while serving.join_next().await.is_some() {}
+    drain(config, &running).await;
+    drop(steward);
+    drop(running);
+    drop(stores);
+    drop(data);
+    tracing::info!("ended");
+    Ok(Exit::Done)
+}
+
+async fn drain(config: &Config, running: &Running) {
+    let requests = config.server.shutdown_timeout.get();
+    let patience = END_AT_LATEST.saturating_sub(requests).max(ACTORS_DRAIN_MIN);
+    if !running.drain(patience).await {
+        tracing::warn!("some carts did not end in time; what was answered is durable");
+    }
+}
+
+/// Ends the process when the time is over, or at the second signal.
+fn end_in_time(mut signals: Signals) {
+    std::thread::spawn(|| {
+        std::thread::sleep(END_AT_LATEST);
+        output::complain("error: the end took too long; what was answered is durable");
+        std::process::exit(Exit::Refused as i32);
+    });
+    tokio::spawn(async move {
+        let signal = signals.next().await;
+        output::complain(&format!("{signal} again: ended at once; what was answered is durable"));
+        std::process::exit(Exit::Refused as i32);
+    });
+}
+
+/// A port that is ours, but where nobody is let in yet.
+struct Door {
+    socket: TcpSocket,
+    address: SocketAddr,
+}
+
+impl Door {
+    async fn open(listen: &Address, key: &str) -> Result<Door, Failure> {
+        let wrong = |error: std::io::Error| refusal(listen, key, &error);
+        let mut addresses =
+            tokio::net::lookup_host((listen.host(), listen.port())).await.map_err(wrong)?;
+        let address = addresses.next().ok_or_else(|| {
+            wrong(std::io::Error::new(ErrorKind::NotFound, "the name has no address"))
+        })?;
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4(),
+            SocketAddr::V6(_) => TcpSocket::new_v6(),
+        }
+        .map_err(wrong)?;
+        // A port that an ended process left behind in the system's memory is free for us.
+        socket.set_reuseaddr(true).map_err(wrong)?;
+        socket.bind(address).map_err(wrong)?;
+        let address = socket.local_addr().map_err(wrong)?;
+        Ok(Door { socket, address })
+    }
+
+    fn listen(self) -> Result<TcpListener, Failure> {
+        let Door { socket, address } = self;
+        let listener = socket.listen(BACKLOG);
+        listener.map_err(|error| Failure::refused(format!("cannot listen on {address}: {error}")))
+    }
+}
+
+fn refusal(listen: &Address, key: &str, error: &std::io::Error) -> Failure {
+    let hint = match error.kind() {
+        ErrorKind::AddrInUse => format!(
+            "another process listens there: stop it, or choose another port ({key}; port 0 takes \
+             any free one)"
+        ),
+        ErrorKind::PermissionDenied => {
+            format!("choose a port from 1024 on ({key}), or grant CAP_NET_BIND_SERVICE")
+        }
+        _ => format!("choose an address of this machine ({key})"),
+    };
+    Failure::refused(format!("cannot listen on {listen}: {error}")).hint(hint)
+}
+
+/// The address with the host as it was configured, and the port as it is.
+fn shown(listen: &Address, bound: SocketAddr) -> String {
+    Address::new(listen.host(), bound.port()).to_string()
+}
+
+/// Tells people (or, where the log is for machines, the log) what runs here and what it promises.
+fn tell(
+    config: &Config,
+    loaded: &Loaded,
+    data: &DataDir,
+    stores: &Stores,
+    api: SocketAddr,
+    ops: Option<SocketAddr>,
+) {
+    let api = shown(&config.server.listen, api);
+    let metrics = match (&config.ops.listen, ops) {
+        (Some(listen), Some(bound)) => shown(listen, bound),
+        _ => api.clone(),
+    };
+    let durability = stores.entities().durability();
+    let path = data.path().display();
+    match loaded.config.log.format {
+        LogFormat::Json => tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            %durability,
+            data = %path,
+            api = format!("http://{api}/v1"),
+            docs = format!("http://{api}/docs"),
+            metrics = format!("http://{metrics}/metrics"),
+            "barrow is ready"
+        ),
+        LogFormat::Text => output::complain(&format!(
+            "Barrow {}\n  durable  {durability}\n  data     {path}\n  shop API http://{api}/v1\n  \
+             docs     http://{api}/docs\n  metrics  http://{metrics}/metrics",
+            env!("CARGO_PKG_VERSION"),
+        )),
+    }
+    tracing::debug!(config = %crate::config::to_toml(config), "the effective configuration");
+}
