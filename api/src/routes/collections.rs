@@ -8,7 +8,8 @@ use barrow_engine::ids::CollectionId;
 use http::HeaderMap;
 
 use super::name::Name;
-use super::{catalog_view, cursor, reply};
+use super::view::catalog_view;
+use super::{cursor, reply};
 use crate::app::SharedApp;
 use crate::edge::{Params, Problem};
 use crate::wire::catalog::{CollectionBody, List};

@@ -37,7 +37,7 @@ const RETRY_AFTER: std::time::Duration = std::time::Duration::from_secs(1);
 /// The key of a file: the rest of the address.
 pub struct Key(String);
 
-impl<S: Sync> FromRequestParts<S> for Key {
+impl<S: Send + Sync> FromRequestParts<S> for Key {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Key, Problem> {

@@ -1,10 +1,19 @@
 //! The routes, in the order of the contract.
 
 mod carts;
+mod catalog;
+mod collections;
 mod cursor;
+mod media;
+mod name;
 mod ops;
+mod products;
+mod range;
 mod reply;
+mod reviews;
 mod sessions;
+mod shop;
+mod view;
 
 use std::sync::Arc;
 
@@ -21,6 +30,7 @@ pub use sessions::{CurrentSession, SessionToken};
 /// Everything that is served on the public port.
 pub fn router(app: SharedApp) -> Router {
     let api = Router::new()
+        .merge(catalog::routes())
         .merge(sessions::routes())
         .merge(carts::routes())
         .fallback(edge::unrouted)

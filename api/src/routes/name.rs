@@ -28,7 +28,7 @@ impl<I: FromStr> Name<I> {
     }
 }
 
-impl<S: Sync, I: FromStr> FromRequestParts<S> for Name<I> {
+impl<S: Send + Sync, I: FromStr> FromRequestParts<S> for Name<I> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {

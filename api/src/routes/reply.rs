@@ -4,7 +4,7 @@
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use barrow_actors::catalog::{CatalogError, Viewpoint};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use crate::edge::Problem;
@@ -51,6 +51,13 @@ pub fn in_language(mut response: Response, view: &Viewpoint) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_LANGUAGE, language);
     headers.append(header::VARY, HeaderValue::from_static("accept-language"));
+    response
+}
+
+/// Says that the answer lacks something that it has on better days.
+pub fn degraded(mut response: Response, what: &'static str) -> Response {
+    let name = HeaderName::from_static("x-degraded");
+    response.headers_mut().append(name, HeaderValue::from_static(what));
     response
 }
 

@@ -1,14 +1,15 @@
 //! `GET /v1/products/{id or slug}/reviews`: what customers say, newest first.
 
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use barrow_engine::ids::{ProductId, ReviewId};
 use barrow_engine::time::Timestamp;
-use http::HeaderMap;
+use http::{HeaderMap, Uri};
 
 use super::name::Name;
-use super::products::{Shown, shown};
-use super::{catalog_view, cursor, reply};
+use super::products::{Shown, moved, shown};
+use super::view::catalog_view;
+use super::{cursor, reply};
 use crate::app::SharedApp;
 use crate::edge::{Params, Problem};
 use crate::wire::catalog::{List, ReviewBody};
@@ -19,6 +20,7 @@ type Position = (Timestamp, ReviewId);
 pub async fn list(
     State(app): State<SharedApp>,
     name: Name<ProductId>,
+    uri: Uri,
     mut params: Params,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -28,7 +30,7 @@ pub async fn list(
     params.finish()?;
     let offer = match shown(&app, &name, &view).await? {
         Shown::Here(offer) => offer,
-        Shown::At(slug) => return Ok(moved(&slug)),
+        Shown::At(slug) => return Ok(moved(&slug, "/reviews", &uri)),
     };
     let product = offer.product.id;
     let question = format!("reviews of {product}");
@@ -46,10 +48,6 @@ pub async fn list(
         .map(|last| app.cursors.seal(&question, &bytes((last.created_at, last.id))));
     let items: Vec<ReviewBody> = reviews.into_iter().map(ReviewBody::from).collect();
     Ok(reply::cacheable(&List { items, next_cursor }, &headers))
-}
-
-fn moved(slug: &barrow_engine::catalog::Slug) -> Response {
-    axum::response::Redirect::permanent(&format!("/v1/products/{slug}/reviews")).into_response()
 }
 
 fn bytes((at, id): Position) -> Vec<u8> {

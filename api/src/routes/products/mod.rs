@@ -13,7 +13,8 @@ use barrow_engine::ids::ProductId;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 
 use super::name::Name;
-use super::{catalog_view, cursor, reply};
+use super::view::catalog_view;
+use super::{cursor, reply};
 use crate::app::{App, SharedApp};
 use crate::auth::Identity;
 use crate::edge::{Params, Problem, etag};
@@ -37,8 +38,10 @@ pub async fn list(
     question.query.collections =
         question.collection.map(|slug| app.catalog.collections().within(&slug));
     let listed = app.catalog.list(&question.query, view.now).await?;
+    let is_stock_known = listed.offers.iter().all(|offer| offer.stock_known);
     let body = product_list(&app, listed, &view, &text);
-    Ok(reply::in_language(reply::cacheable(&body, &headers), &view))
+    let response = reply::in_language(reply::cacheable(&body, &headers), &view);
+    Ok(if is_stock_known { response } else { reply::degraded(response, "availability") })
 }
 
 fn position(bytes: &[u8]) -> Result<Position, Problem> {
@@ -70,7 +73,7 @@ pub async fn page(
     params.finish()?;
     let offer = match shown(&app, &name, &view).await? {
         Shown::Here(offer) => offer,
-        Shown::At(slug) => return Ok(moved(&slug, &uri)),
+        Shown::At(slug) => return Ok(moved(&slug, "", &uri)),
     };
     let tree = app.catalog.collections();
     let similar = app.catalog.similar(&offer, &view, SIMILAR_MAX).await;
@@ -85,6 +88,9 @@ pub async fn page(
         app.sessions.viewed(shopper.session, offer.product.id).await;
     }
     let mut response = reply::in_language(reply::json(&body), &view);
+    for section in body.sections.unavailable() {
+        response = reply::degraded(response, section);
+    }
     // The version is what a change of the product is conditional on. It tells nothing of stock
     // and prices, so caches have to ask each time, and always get the whole page.
     response.headers_mut().insert(header::ETAG, etag(offer.product.version));
@@ -123,15 +129,13 @@ pub(super) async fn shown(
 }
 
 /// 301 to where the product is now, with the same question.
-fn moved(slug: &Slug, uri: &Uri) -> Response {
+pub(super) fn moved(slug: &Slug, below: &str, uri: &Uri) -> Response {
     let query = uri.query().map_or_else(String::new, |query| format!("?{query}"));
-    let location = HeaderValue::try_from(format!("/v1/products/{slug}{query}"));
+    let location = HeaderValue::try_from(format!("/v1/products/{slug}{below}{query}"));
     let mut response = StatusCode::MOVED_PERMANENTLY.into_response();
     let location = location.expect("a query was part of a valid address");
     response.headers_mut().insert(header::LOCATION, location);
     // A slug may come back into use; a redirect kept for ever would then never be mended.
-    response
-        .headers_mut()
-        .insert(header::CACHE_CONTROL, HeaderValue::from_static("max-age=3600"));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("max-age=3600"));
     response
 }

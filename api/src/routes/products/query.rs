@@ -29,7 +29,8 @@ pub fn question(params: &mut Params, view: &Viewpoint) -> Result<Question, Probl
     let collection = match params.one("collection")? {
         None => None,
         Some(text) => Some(
-            Slug::new(&text).map_err(|_| invalid("collection", "it must be a collection's slug"))?,
+            Slug::new(&text)
+                .map_err(|_| invalid("collection", "it must be a collection's slug"))?,
         ),
     };
     let price_min = amount(params, "price_min")?;
@@ -86,11 +87,11 @@ impl Question {
     /// The question in one form, however it was asked: what its cursors are bound to. The limit
     /// and the language may change from page to page.
     pub fn text(&self) -> String {
-        let ListingQuery { channel, currency, facets, price_min, price_max, in_stock, sort, .. } =
-            &self.query;
-        let mut text = format!(
-            "products {sort} {channel} {currency} {price_min:?} {price_max:?} {in_stock}"
-        );
+        let ListingQuery {
+            channel, currency, facets, price_min, price_max, in_stock, sort, ..
+        } = &self.query;
+        let mut text =
+            format!("products {sort} {channel} {currency} {price_min:?} {price_max:?} {in_stock}");
         if let Some(collection) = &self.collection {
             let _ = write!(text, " in {collection}");
         }
@@ -121,8 +122,7 @@ mod tests {
 
     fn parse(query: &str) -> Result<Question, &'static str> {
         let mut params = Params::parse(Some(query)).map_err(|problem| problem.code().as_str())?;
-        let question =
-            question(&mut params, &view()).map_err(|problem| problem.code().as_str())?;
+        let question = question(&mut params, &view()).map_err(|problem| problem.code().as_str())?;
         params.finish().map_err(|problem| problem.code().as_str())?;
         Ok(question)
     }

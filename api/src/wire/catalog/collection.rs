@@ -4,7 +4,8 @@ use barrow_engine::catalog::Collection;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Media, MediaUrls};
+use super::Media;
+use crate::wire::media::MediaUrls;
 
 /// A merchandised group of products.
 #[derive(Debug, Clone, Serialize, ToSchema)]

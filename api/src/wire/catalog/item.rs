@@ -7,17 +7,19 @@ use barrow_engine::pricing::PriceRange;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{ItemAvailability, Media, MediaUrls};
+use super::{ItemAvailability, Media};
+use crate::wire::media::MediaUrls;
+use crate::wire::money::MoneySchema;
 
 /// What the variants cost, from the cheapest to the dearest.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Range {
-    #[schema(value_type = crate::wire::money::MoneySchema)]
+    #[schema(value_type = MoneySchema)]
     pub from: Money,
-    #[schema(value_type = crate::wire::money::MoneySchema)]
+    #[schema(value_type = MoneySchema)]
     pub to: Money,
     /// What the cheapest one is shown struck through beside.
-    #[schema(required, value_type = Option<crate::wire::money::MoneySchema>)]
+    #[schema(required, value_type = Option<MoneySchema>)]
     pub compare_at: Option<Money>,
 }
 

@@ -34,7 +34,6 @@ impl From<listing::Total> for Total {
 pub struct FacetValue {
     #[schema(example = "oak")]
     pub value: String,
-    #[schema(example = "Oak")]
     pub label: String,
     /// How many products the list held were this the one value chosen of its facet.
     pub count: u64,

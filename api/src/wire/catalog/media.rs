@@ -1,10 +1,10 @@
-//! MEDIA: pictures, manuals and videos, and where they are fetched.
+//! MEDIA: pictures, manuals and videos of a product.
 
 use barrow_engine::catalog::{self, MediaKind};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-pub use crate::wire::media::MediaUrls;
+use crate::wire::media::MediaUrls;
 
 /// What a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]

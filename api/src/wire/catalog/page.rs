@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use barrow_actors::catalog::{Offer, Viewpoint, best_availability, price_range};
+use barrow_engine::catalog::listing::facet_label;
 use barrow_engine::catalog::{AttributeValue, Collection, Product, RatingSummary};
 use barrow_engine::time::Timestamp;
 use serde::Serialize;
@@ -11,7 +12,8 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::item::stars;
-use super::{Availability, CollectionRef, Item, Media, MediaUrls, Range, VariantBody, label};
+use super::{Availability, CollectionRef, Item, Media, Range, VariantBody};
+use crate::wire::media::MediaUrls;
 
 /// How much of the description stands in for a missing SEO description: what search engines
 /// show of one.
@@ -22,7 +24,7 @@ const SEO_DESCRIPTION_CHARS: usize = 160;
 pub struct Attribute {
     #[schema(example = "max_power")]
     pub key: String,
-    #[schema(example = "Max power")]
+    #[schema(example = "Max Power")]
     pub label: String,
     #[serde(rename = "type")]
     #[schema(inline)]
@@ -61,7 +63,7 @@ impl Attribute {
             AttributeValue::Choice { value } => (AttributeType::Choice, json!(value), None),
             AttributeValue::List { value } => (AttributeType::List, json!(value), None),
         };
-        Attribute { key: key.to_owned(), label: label(key), kind, value, unit }
+        Attribute { key: key.to_owned(), label: facet_label(key), kind, value, unit }
     }
 }
 
@@ -135,6 +137,20 @@ pub struct Sections {
     pub availability: Section,
     pub reviews: Section,
     pub similar: Section,
+}
+
+impl Sections {
+    /// The names of those that could not be had.
+    pub fn unavailable(&self) -> impl Iterator<Item = &'static str> {
+        let named = [
+            ("price", self.price),
+            ("availability", self.availability),
+            ("reviews", self.reviews),
+            ("similar", self.similar),
+        ];
+        let missing = named.into_iter().filter(|(_, section)| *section == Section::Unavailable);
+        missing.map(|(name, _)| name)
+    }
 }
 
 /// The product page in one call.

@@ -8,6 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{Attribute, Availability};
+use crate::wire::money::MoneySchema;
 
 /// The value a variant has in one of its product's options.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -29,20 +30,20 @@ impl From<&SelectedOption> for OptionValue {
 pub struct Tier {
     #[schema(minimum = 2)]
     pub min_quantity: u32,
-    #[schema(value_type = crate::wire::money::MoneySchema)]
+    #[schema(value_type = MoneySchema)]
     pub unit: Money,
 }
 
 /// What a variant costs.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct VariantPrice {
-    #[schema(value_type = crate::wire::money::MoneySchema)]
+    #[schema(value_type = MoneySchema)]
     pub unit: Money,
     /// What it is shown struck through beside; always more than `unit`.
-    #[schema(required, value_type = Option<crate::wire::money::MoneySchema>)]
+    #[schema(required, value_type = Option<MoneySchema>)]
     pub compare_at: Option<Money>,
     /// The least it cost in the 30 days before this price began, where that is known.
-    #[schema(required, value_type = Option<crate::wire::money::MoneySchema>)]
+    #[schema(required, value_type = Option<MoneySchema>)]
     pub lowest_30d: Option<Money>,
     /// Cheaper by the quantity; empty where it is not.
     pub tiers: Vec<Tier>,
