@@ -55,7 +55,7 @@ pub struct Slot {
     channel: ChannelId,
     currency: Currency,
     pub priced: RoaringBitmap,
-    prices: Vec<i64>,
+    pub prices: Vec<i64>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -180,30 +180,6 @@ impl Columns {
             _ => Ordering::Equal,
         };
         keys.then_with(|| self.id(row).cmp(&position.id))
-    }
-
-    /// The rows among `rows` whose price in a slot lies from `min` to `max`.
-    pub fn priced_between(
-        &self,
-        slot: usize,
-        (min, max): (i64, i64),
-        rows: &RoaringBitmap,
-    ) -> RoaringBitmap {
-        let prices = &self.slots[slot].prices;
-        let range = min.max(0)..=max;
-        // Reading a price here and there costs some ten times as much as the next in line.
-        if rows.len() < prices.len() as u64 / 16 {
-            let within = rows.iter().filter(|row| range.contains(&prices[*row as usize]));
-            return RoaringBitmap::from_sorted_iter(within).expect("rows come in order");
-        }
-        let bits: Vec<u8> = prices
-            .chunks(8)
-            .map(|eight| {
-                let bit = |(place, price)| u8::from(range.contains(price)) << place;
-                eight.iter().enumerate().map(bit).sum()
-            })
-            .collect();
-        RoaringBitmap::from_lsb0_bytes(0, &bits) & rows
     }
 }
 

@@ -3,10 +3,11 @@
 use roaring::RoaringBitmap;
 
 use super::ListingEntry;
-use super::columns::{Columns, OrderBy, Values};
+use super::columns::{Columns, Key, OrderBy, Values};
 use super::facets::{self, Chosen};
 use super::order::Order;
 use super::page::{Walk, position};
+use super::prices;
 use super::query::{ListingPage, ListingQuery, Position, Sort, SortKey, Total};
 use super::tags::Tags;
 use crate::catalog::{ChannelId, Slug};
@@ -96,9 +97,11 @@ impl ListingBuilder {
         index.add_price_orders();
         for by in all_orders(index.columns.slots.len()) {
             let columns = &index.columns;
-            let listed = |row: &u32| columns.key(by, *row).is_some();
-            let mut rows: Vec<u32> = rows.iter().copied().filter(listed).collect();
-            rows.sort_unstable_by(|a, b| columns.compare(by, *a, *b));
+            let keyed = rows.iter().filter_map(|row| Some((columns.key(by, *row)?, *row)));
+            let mut keyed: Vec<(Key<'_>, u32)> = keyed.collect();
+            // The rows come in the order of their ids, and the sort keeps it among equals.
+            keyed.sort_by(|(a, _), (b, _)| a.cmp(b));
+            let rows: Vec<u32> = keyed.into_iter().map(|(_, row)| row).collect();
             *index.orders.get_mut(by) = Order::from_sorted(&rows);
         }
         self.index
@@ -184,7 +187,8 @@ impl ListingIndex {
             let range = (query.price_min.unwrap_or(0), query.price_max.unwrap_or(i64::MAX));
             let slot = self.columns.slot(&query.channel, query.currency);
             rows = slot.map_or_else(RoaringBitmap::new, |slot| {
-                self.columns.priced_between(slot, range, &rows)
+                let slot_prices = &self.columns.slots[slot];
+                prices::between(slot_prices, &self.orders.prices[slot], range, &rows)
             });
         }
         rows
@@ -248,7 +252,10 @@ impl ListingIndex {
         let mut rows = Vec::new();
         if unpriced_after.is_none() {
             let backwards = query.sort == Sort::PriceDesc;
-            rows = self.walk(by, backwards).take(&(matches & priced), after, wanted);
+            // Where prices are bounded the walk starts at the bound.
+            let bound = prices::before_first(query);
+            let start = after.or(bound.as_ref());
+            rows = self.walk(by, backwards).take(&(matches & priced), start, wanted);
         }
         if rows.len() < wanted {
             let rest = wanted - rows.len();

@@ -18,7 +18,9 @@ mod facets;
 mod index;
 mod order;
 mod page;
+mod prices;
 mod query;
+mod tag_lists;
 mod tags;
 mod title;
 

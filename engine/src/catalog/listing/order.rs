@@ -69,6 +69,12 @@ impl Order {
         (compare(row) == Ordering::Equal).then_some(row)
     }
 
+    /// How many rows lie from one place to a later one.
+    pub fn count_between(&self, from: Place, to: Place) -> usize {
+        let skipped = self.chunks[from.chunk.min(self.chunks.len())..to.chunk].iter();
+        (skipped.map(Vec::len).sum::<usize>() + to.index).saturating_sub(from.index)
+    }
+
     pub fn start(&self) -> Place {
         Place { chunk: 0, index: 0 }
     }
@@ -138,6 +144,8 @@ mod tests {
             let place = order.place(|row| row < bound);
             let split = bound.min(length) as usize;
             prop_assert!(order.iter_from(place).eq(rows[split..].iter().copied()));
+            prop_assert_eq!(order.count_between(order.start(), place), split);
+            prop_assert_eq!(order.count_between(place, order.end()), rows.len() - split);
             prop_assert!(order.iter_back(place).eq(rows[..split].iter().rev().copied()));
             prop_assert_eq!(order.find(|row| row.cmp(&bound)), (bound < length).then_some(bound));
         }

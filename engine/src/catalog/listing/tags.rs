@@ -8,6 +8,7 @@ use std::sync::Arc;
 use roaring::RoaringBitmap;
 
 use super::ListingEntry;
+use super::tag_lists::TagLists;
 use crate::catalog::{ChannelId, Slug};
 
 /// The number of a tag. Numbers of tags that no row has are used again.
@@ -33,8 +34,10 @@ pub struct Tags {
     channels: HashMap<ChannelId, TagId>,
     collections: HashMap<Slug, TagId>,
     facets: BTreeMap<Arc<str>, HashMap<Arc<str>, TagId>>,
-    /// Sorted, by row.
-    of_rows: Vec<Box<[TagId]>>,
+    /// Each sorted.
+    of_rows: TagLists,
+    /// The rows that have a tag.
+    tagged: RoaringBitmap,
 }
 
 impl Tags {
@@ -66,35 +69,41 @@ impl Tags {
     }
 
     pub fn of_row(&self, row: u32) -> &[TagId] {
-        self.of_rows.get(row as usize).map_or(&[], |tags| tags)
+        self.of_rows.get(row)
+    }
+
+    /// The rows that have a tag.
+    pub fn tagged(&self) -> &RoaringBitmap {
+        &self.tagged
     }
 
     /// Makes a row have the tags of an entry and no others.
     pub fn set(&mut self, row: u32, entry: &ListingEntry) {
         let tags = self.tags_of(entry);
-        self.replace(row, tags);
+        self.replace(row, &tags);
+        self.tagged.insert(row);
     }
 
     /// Takes all tags off a row.
     pub fn clear(&mut self, row: u32) {
-        self.replace(row, Vec::new());
+        self.replace(row, &[]);
+        self.tagged.remove(row);
     }
 
-    fn replace(&mut self, row: u32, tags: Vec<TagId>) {
-        let at = row as usize;
-        if self.of_rows.len() <= at {
-            self.of_rows.resize(at + 1, Box::default());
+    fn replace(&mut self, row: u32, tags: &[TagId]) {
+        let former = self.of_rows.get(row);
+        if former == tags {
+            return;
         }
-        let former = std::mem::replace(&mut self.of_rows[at], tags.into());
-        // First in, then out, so that a tag both have is not dropped in between.
-        for tag in &*self.of_rows[at] {
+        let is_gone = |tag: &TagId| tags.binary_search(tag).is_err();
+        let gone: Vec<TagId> = former.iter().copied().filter(is_gone).collect();
+        for tag in tags {
             self.list[*tag as usize].rows.insert(row);
         }
-        for tag in &*former {
-            if self.of_rows[at].binary_search(tag).is_err() {
-                self.take_off(*tag, row);
-            }
+        for tag in gone {
+            self.take_off(tag, row);
         }
+        self.of_rows.set(row, tags);
     }
 
     fn take_off(&mut self, tag: TagId, row: u32) {

@@ -395,3 +395,56 @@ fn a_position_of_another_sort_leads_nowhere() {
     let page = index.query(&misplaced);
     assert_eq!((page.ids, page.next), (vec![], None));
 }
+
+/// Large enough that facets are counted and prices filtered in each of the ways there are.
+fn large() -> (ListingIndex, BTreeMap<ProductId, ListingEntry>) {
+    let made = (0..3_000u32).map(|n| {
+        let mut entry = entry(u128::from(n * 7919 % 3_000));
+        let colour = ["red", "blue", "green"][n as usize % 3];
+        let brand = if n % 100 < 4 { "Rare" } else { "Common" };
+        entry.facets.insert("colour".into(), vec![colour.into()]);
+        entry.facets.insert("brand".into(), vec![brand.into()]);
+        entry.in_stock = n % 4 != 0;
+        entry.created_at = Timestamp(i64::from(n));
+        entry.title = format!("Table {}", n % 700);
+        let from = i64::from(n % 50);
+        let price = ListingPrice { channel: channel("web"), currency: currency("EUR"), from };
+        entry.prices = if n % 60 == 0 { vec![] } else { vec![price] };
+        Step::Upsert(entry)
+    });
+    let removed = (0..3_000u128).step_by(7).map(|id| Step::Remove(ProductId(id)));
+    play(made.chain(removed).collect())
+}
+
+#[test]
+fn a_large_catalog_is_counted_like_a_small_one() {
+    let (index, model) = large();
+    let chosen =
+        |code: &str, value: &str| BTreeMap::from([(code.to_owned(), vec![value.to_owned()])]);
+    let filters = [
+        query(100),
+        ListingQuery { in_stock: true, ..query(100) },
+        ListingQuery { facets: chosen("colour", "red"), ..query(100) },
+        ListingQuery { facets: chosen("brand", "Rare"), ..query(100) },
+        ListingQuery { price_min: Some(40), ..query(100) },
+        ListingQuery { price_max: Some(44), in_stock: true, ..query(100) },
+        ListingQuery { price_min: Some(45), price_max: Some(3), ..query(100) },
+        ListingQuery {
+            price_min: Some(2),
+            price_max: Some(3),
+            facets: chosen("brand", "Rare"),
+            ..query(100)
+        },
+        ListingQuery {
+            price_max: Some(25),
+            collections: Some(vec!["attic".parse().unwrap()]),
+            ..query(100)
+        },
+    ];
+    for filter in filters {
+        for sort in ["featured", "newest", "price", "-price", "title"] {
+            let sort = sort.parse().unwrap();
+            check(&index, &model, &ListingQuery { sort, ..filter.clone() });
+        }
+    }
+}
