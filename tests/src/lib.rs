@@ -3,3 +3,4 @@
 pub mod host;
 pub mod probe;
 pub mod scripted_store;
+pub mod simulation;

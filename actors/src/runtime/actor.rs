@@ -96,6 +96,9 @@ pub(super) struct Live<H: Host> {
     lane: Lane,
     phase: Phase<H>,
     delivering: bool,
+    /// The last delivery failed: the next one waits for the scanner, not for the next message,
+    /// or a target that refuses at once would keep both sides busy for nothing.
+    delivery_waits: bool,
     retiring: bool,
 }
 
@@ -126,7 +129,16 @@ impl<H: Host> Actor for EntityActor<H> {
             drop(myself.cast(Message::Loaded(loaded)));
         });
         let phase = Phase::Loading(VecDeque::new());
-        Ok(Live { shared, key, grant, lane, phase, delivering: false, retiring: false })
+        Ok(Live {
+            shared,
+            key,
+            grant,
+            lane,
+            phase,
+            delivering: false,
+            delivery_waits: false,
+            retiring: false,
+        })
     }
 
     async fn handle(
@@ -213,13 +225,20 @@ impl<H: Host> Live<H> {
             Message::Forget { source, sequence, ticket: _ticket } => {
                 machine.forget(source, sequence);
             }
-            Message::Wake { ticket: _ticket } => machine.wake(now, settings),
+            Message::Wake { ticket: _ticket } => {
+                self.delivery_waits = false;
+                machine.wake(now, settings);
+            }
             Message::Written(end) => self.written(end, myself),
             Message::Delivered { sequence, outcome } => {
                 self.delivering = false;
-                if outcome.is_ok() {
-                    count(&self.shared.stats.effects);
-                    machine.delivered(sequence);
+                self.delivery_waits = outcome.is_err();
+                match outcome {
+                    Ok(()) => {
+                        count(&self.shared.stats.effects);
+                        machine.delivered(sequence);
+                    }
+                    Err(DeliveryError) => count(&self.shared.stats.effects_failed),
                 }
             }
             Message::Confirmed { target, sequence } => machine.confirmed(target, sequence),
@@ -273,6 +292,7 @@ impl<H: Host> Live<H> {
             });
         }
         if !self.delivering
+            && !self.delivery_waits
             && let Some(effect) = machine.next_effect()
         {
             self.delivering = true;

@@ -45,7 +45,9 @@ pub(super) struct Shared<H: Host> {
     pub incarnation: u64,
     pub writes: AtomicU64,
     pub slots: DashMap<u128, Slot<H>, ahash::RandomState>,
-    pub ids: DashMap<ActorId, u128, ahash::RandomState>,
+    /// Whose actor it is. Locked while one is started, so that its end is never told before
+    /// it is known.
+    pub ids: Mutex<HashMap<ActorId, u128, ahash::RandomState>>,
     pub supervisors: Mutex<HashMap<u16, ActorCell, ahash::RandomState>>,
 }
 
@@ -158,12 +160,13 @@ impl<H: Host> Shared<H> {
         let supervisor = self.supervisor(key.shard().index())?;
         let arguments = Arguments { shared: self.clone(), key, grant, lane: lane.clone() };
         let handler = EntityActor::<H>(PhantomData);
+        let mut ids = self.ids.lock();
         let spawned = ActorRuntime::spawn_linked_instant(None, handler, arguments, supervisor);
         let (actor, _) = spawned.map_err(|error| {
             tracing::error!(entity = %key, %error, "an actor could not be started");
             self.unavailable()
         })?;
-        self.ids.insert(actor.get_id(), key.id);
+        ids.insert(actor.get_id(), key.id);
         Ok(Slot {
             phase: Phase::Live(actor),
             lane,
@@ -188,7 +191,7 @@ impl<H: Host> Shared<H> {
 
     /// An actor has ended; told by its supervisor.
     pub fn ended(&self, actor: ActorId, failed: bool) {
-        let Some((_, id)) = self.ids.remove(&actor) else { return };
+        let Some(id) = self.ids.lock().remove(&actor) else { return };
         let Entry::Occupied(mut occupied) = self.slots.entry(id) else { return };
         let slot = occupied.get_mut();
         match &slot.phase {
@@ -332,6 +335,11 @@ impl<H: Host> Shared<H> {
 
     pub fn overloaded(&self) -> CommandError<Rejection<H>> {
         CommandError::Overloaded { retry_after: self.settings.retry_after }
+    }
+
+    /// Actors that have not ended yet.
+    pub fn hot(&self) -> u64 {
+        self.ids.lock().len() as u64
     }
 
     fn uptime_ms(&self) -> u64 {

@@ -1,5 +1,6 @@
 //! The typed handle: how the rest of the program reaches the entities of one kind.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -71,8 +72,8 @@ impl<H: Host> Runtime<H> {
             draining: AtomicBool::new(false),
             writes: AtomicU64::new(0),
             slots: dashmap::DashMap::with_hasher(hasher.clone()),
-            ids: dashmap::DashMap::with_hasher(hasher.clone()),
-            supervisors: parking_lot::Mutex::new(std::collections::HashMap::with_hasher(hasher)),
+            ids: parking_lot::Mutex::new(HashMap::with_hasher(hasher.clone())),
+            supervisors: parking_lot::Mutex::new(HashMap::with_hasher(hasher)),
             settings: parts.settings,
         });
         let receiver: Weak<Shared<H>> = Arc::downgrade(&shared);
@@ -123,7 +124,7 @@ impl<H: Host> Runtime<H> {
         self.shared.draining.store(true, Ordering::Release);
         self.shared.retire_all();
         let give_up_at = self.shared.clock.uptime() + deadline;
-        while !self.shared.ids.is_empty() {
+        while self.shared.hot() > 0 {
             if self.shared.clock.uptime() >= give_up_at {
                 return false;
             }
@@ -135,7 +136,7 @@ impl<H: Host> Runtime<H> {
     pub fn observe(&self) -> RuntimeObservation {
         let shared = &self.shared;
         let in_flight = shared.settings.in_flight_max - shared.permits.available_permits();
-        shared.stats.observe(shared.ids.len() as u64, shared.warm.len(), in_flight as u64)
+        shared.stats.observe(shared.hot(), shared.warm.len(), in_flight as u64)
     }
 
     /// For the scanner of due entities.

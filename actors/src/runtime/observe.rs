@@ -19,6 +19,7 @@ pub struct RuntimeStats {
     pub(super) failures: AtomicU64,
     pub(super) refused: AtomicU64,
     pub(super) effects: AtomicU64,
+    pub(super) effects_failed: AtomicU64,
 }
 
 pub(super) fn count(counter: &AtomicU64) {
@@ -54,6 +55,8 @@ pub struct RuntimeObservation {
     pub refused: u64,
     /// Effects delivered.
     pub effects: u64,
+    /// Deliveries that failed; each is tried again.
+    pub effects_failed: u64,
 }
 
 impl RuntimeStats {
@@ -77,6 +80,7 @@ impl RuntimeStats {
             failures: read(&self.failures),
             refused: read(&self.refused),
             effects: read(&self.effects),
+            effects_failed: read(&self.effects_failed),
         }
     }
 }

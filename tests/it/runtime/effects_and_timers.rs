@@ -101,3 +101,21 @@ async fn more_effects_than_may_be_pending_are_refused() {
     until("all are delivered", || node.store.row(key(1)).unwrap().due.is_none()).await;
     assert_eq!(node.read(2).await, [1].into_iter().chain(0..16).collect::<Vec<_>>());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_refuses_at_once_is_tried_again_each_second_and_not_more_often() {
+    let node = Node::start();
+    // The target rests after a failure, and refuses without delay.
+    node.append(2, 1).await.unwrap();
+    for _ in 0..6 {
+        drop(node.send(2, ProbeCommand::Panic).await);
+        tokio::time::sleep(Duration::from_millis(1_700)).await;
+    }
+    drop(node.send(2, ProbeCommand::Panic).await);
+    node.send(1, ProbeCommand::Tell { target: 2, item: 5 }).await.unwrap();
+    settle().await;
+    assert_eq!(node.runtime.observe().effects_failed, 1);
+    until("it is delivered", || node.runtime.observe().effects == 1).await;
+    assert!(node.runtime.observe().effects_failed < 10);
+    assert_eq!(node.read(2).await, [1, 5]);
+}
