@@ -41,6 +41,10 @@ impl Failure {
         Failure { exit: Exit::Refused, what: what.to_string(), hint: None }
     }
 
+    pub fn usage(what: impl fmt::Display) -> Failure {
+        Failure { exit: Exit::Usage, what: what.to_string(), hint: None }
+    }
+
     pub fn unreachable(what: impl fmt::Display) -> Failure {
         Failure { exit: Exit::Unreachable, what: what.to_string(), hint: None }
     }

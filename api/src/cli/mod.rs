@@ -7,6 +7,7 @@ mod copies;
 mod data_dir;
 mod doctor;
 mod failure;
+mod import;
 mod logging;
 mod output;
 mod progress;
@@ -46,6 +47,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
         Some(Command::Config(args)) if args.manual => settings::print_manual().map(done),
         Some(Command::Config(args)) => settings::print(args, &quiet(settings)?).map(done),
         Some(Command::Doctor(args)) => doctor::run(args, config::load(&settings.sources())),
+        Some(Command::Import(args)) => import::run(args, &quiet(settings)?),
         Some(Command::Backup(args)) => copies::backup(args, &quiet(settings)?).map(done),
         Some(Command::Restore(args)) => copies::restore(args, &quiet(settings)?).map(done),
         _ => Ok(Exit::Done),

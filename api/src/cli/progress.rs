@@ -59,15 +59,19 @@ impl Progress {
         }
     }
 
-    /// Takes the bar away.
-    pub fn finish(self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
+    /// Tells something beside the progress.
+    pub fn aside(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| complain(text)),
+            None => complain(text),
         }
     }
 
-    pub fn elapsed(&self) -> Duration {
-        self.started.elapsed()
+    /// Takes the bar away.
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
     }
 
     fn describe(&self) -> String {

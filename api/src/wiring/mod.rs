@@ -3,3 +3,20 @@
 mod stores;
 
 pub use stores::{OpenError, Stores, load};
+
+use barrow_adapters::host::SystemClock;
+use barrow_engine::money::Currency;
+use barrow_engine::ports::Clock;
+use barrow_engine::pricing::Shop;
+use barrow_engine::time::Timestamp;
+
+/// The host's wall clock.
+pub fn now() -> Timestamp {
+    SystemClock.now()
+}
+
+/// The currency of the shop's default channel: what a price that names none is in.
+pub fn default_currency(shop: &Shop) -> Currency {
+    let channel = shop.channel(&shop.default_channel).expect("the shop was validated");
+    *channel.currencies.first().expect("the shop was validated")
+}

@@ -1,0 +1,193 @@
+//! `barrow import`: what was asked for, what became of it, and every row that failed.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use barrow_engine::money::Currency;
+use barrow_feeds::detect::Format;
+use barrow_feeds::failed::FailedRows;
+use barrow_feeds::formats::foreign::ForeignOptions;
+use barrow_feeds::import::{
+    self, HttpFetcher, ImageFetcher, ImportOptions, ImportSummary, Watcher,
+};
+use barrow_feeds::open::Inputs;
+use barrow_feeds::record::RowError;
+use serde_json::json;
+
+use crate::config::{Config, Loaded};
+use crate::wiring;
+
+use super::args::ImportArgs;
+use super::data_dir::DataDir;
+use super::failure::{Exit, Failure};
+use super::output::{self, complain};
+use super::progress::Progress;
+use super::stop::Stop;
+
+/// Errors told one by one; whoever has more wants them in a file.
+const ERRORS_SHOWN_MAX: u64 = 20;
+
+/// Imports the files, and tells how it went.
+pub fn run(args: &ImportArgs, loaded: &Loaded) -> Result<Exit, Failure> {
+    super::runtime()?.block_on(import(args, loaded))
+}
+
+async fn import(args: &ImportArgs, loaded: &Loaded) -> Result<Exit, Failure> {
+    let config = &loaded.config;
+    let options = ForeignOptions { currency: currency(args, config)? };
+    let format = args.format.as_deref().map(str::parse::<Format>).transpose();
+    let format = format.map_err(|what| Failure::usage(format!("--format: {what}")))?;
+    let inputs = Inputs::open(&args.files, format, options).map_err(|error| {
+        Failure::refused(error).hint("nothing was imported; mend the file or name another")
+    })?;
+    let data = DataDir::lock(config.data_dir(), "import")?;
+    let stores = super::open_stores(config, &data)?;
+    let stop = Stop::listen("the batch that is under way")?;
+    let mut report = Report::start(args, &inputs)?;
+    let fetcher = || Arc::new(HttpFetcher::default()) as Arc<dyn ImageFetcher>;
+    let options = ImportOptions {
+        dry_run: args.dry_run,
+        set_stock: args.set_stock,
+        fetcher: args.fetch_images.then(fetcher),
+        now: wiring::now(),
+    };
+    let told = stop.clone();
+    let rows = inputs.rows().take_while(move |_| !told.is_told());
+    let imported = import::import(rows, stores.for_import(), options, &mut report).await;
+    report.finish(imported.map_err(|error| error.to_string()), stop.is_told())
+}
+
+/// The currency of prices that name none.
+fn currency(args: &ImportArgs, config: &Config) -> Result<Currency, Failure> {
+    match &args.currency {
+        Some(code) => Currency::from_code(code)
+            .map_err(|error| Failure::usage(format!("--currency: {error}"))),
+        None => Ok(wiring::default_currency(&config.shop)),
+    }
+}
+
+/// Tells what happens, as it happens.
+struct Report {
+    json: bool,
+    dry_run: bool,
+    progress: Progress,
+    total_bytes: u64,
+    failed: Option<FailedRows>,
+    shown: u64,
+    problems: u64,
+    /// Why the report itself could not be written; the import goes on.
+    broken: Option<Failure>,
+}
+
+impl Report {
+    fn start(args: &ImportArgs, inputs: &Inputs) -> Result<Report, Failure> {
+        let label = if args.dry_run { "checking" } else { "importing" };
+        if args.json {
+            output::text("{\"problems\": [")?;
+        }
+        Ok(Report {
+            json: args.json,
+            dry_run: args.dry_run,
+            progress: Progress::start(label, "rows", None),
+            total_bytes: inputs.total_bytes(),
+            failed: args.failed.as_deref().map(|path| FailedRows::new(path, inputs)),
+            shown: 0,
+            problems: 0,
+            broken: None,
+        })
+    }
+
+    /// One error or warning: each in JSON, the first of them for people.
+    fn tell(&mut self, level: &str, error: &RowError) {
+        self.problems += 1;
+        if self.json {
+            let RowError { file, row, column, code, detail } = error;
+            let problem = json!({
+                "level": level, "file": &**file, "row": row, "column": column, "code": code,
+                "detail": detail,
+            });
+            let comma = if self.problems > 1 { "," } else { "" };
+            let written = output::text(&format!("{comma}\n  {problem}"));
+            self.broken = self.broken.take().or(written.err());
+        } else if self.shown < ERRORS_SHOWN_MAX {
+            self.shown += 1;
+            self.progress.aside(&format!("{level}: {error}"));
+        }
+    }
+
+    fn finish(
+        mut self,
+        imported: Result<ImportSummary, String>,
+        stopped: bool,
+    ) -> Result<Exit, Failure> {
+        self.progress.finish();
+        let written = self.failed.take().map(FailedRows::finish).transpose();
+        let failed_files = written
+            .map_err(|error| Failure::refused(format!("the file of failed rows: {error}")))?
+            .unwrap_or_default();
+        if self.json {
+            let summary = imported.as_ref().ok();
+            let end = json!({
+                "summary": summary, "dry_run": self.dry_run, "stopped": stopped,
+                "failed_files": failed_files, "error": imported.as_ref().err(),
+            });
+            // The rest of the object that was begun with the problems.
+            output::line(&format!("\n], {}", &end.to_string()[1..]))?;
+        } else {
+            self.conclude(&failed_files);
+        }
+        if let Some(broken) = self.broken {
+            return Err(broken);
+        }
+        let summary = imported.map_err(|what| {
+            Failure::unreachable(format!("the import could not go on: {what}"))
+                .hint("what was imported stays; import the same files again to take up there")
+        })?;
+        if !self.json {
+            output::line(&summary.to_string())?;
+        }
+        if stopped {
+            complain("stopped before the end; import the same files again to take up there");
+        }
+        Ok(if summary.failed > 0 || stopped { Exit::Refused } else { Exit::Done })
+    }
+
+    fn conclude(&self, failed_files: &[PathBuf]) {
+        if self.problems > self.shown {
+            let more = self.problems - self.shown;
+            complain(&format!("and {more} more; --json tells all, --failed FILE keeps the rows"));
+        }
+        for file in failed_files {
+            complain(&format!("the rows that failed are in {}", file.display()));
+        }
+        if self.dry_run {
+            complain("a dry run: nothing was changed");
+        }
+    }
+}
+
+impl Watcher for Report {
+    fn failed(&mut self, input: usize, raw: &[u8], errors: &[RowError]) {
+        for error in errors {
+            self.tell("error", error);
+        }
+        if let Some(failed) = &mut self.failed
+            && let Err(error) = failed.add(input, raw)
+        {
+            let failure = Failure::refused(format!("the file of failed rows: {error}"));
+            self.broken = self.broken.take().or(Some(failure));
+        }
+    }
+
+    fn warned(&mut self, warning: &RowError) {
+        self.tell("warning", warning);
+    }
+
+    fn progress(&mut self, progress: import::Progress) {
+        let rows = progress.summary.rows;
+        // How many rows there are is not known before the end; their bytes are.
+        let share = progress.read_bytes as f64 / self.total_bytes.max(1) as f64;
+        let total = (share > 0.0).then(|| (rows as f64 / share.min(1.0)).round() as u64);
+        self.progress.set(rows, total);
+    }
+}
