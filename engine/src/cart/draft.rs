@@ -16,7 +16,7 @@ pub(super) struct Draft<'a> {
     now: Timestamp,
     /// `None` for a line that was removed.
     touched: BTreeMap<LineId, Option<Line>>,
-    /// The lines that the steps added, if they still stand.
+    /// The lines that the steps added, whether or not they still stand.
     added: SkuIndex<LineId>,
     next_line: Option<LineId>,
     lines: usize,
@@ -125,9 +125,7 @@ impl<'a> Draft<'a> {
     }
 
     pub fn remove_line(&mut self, id: LineId) {
-        let sku = self.line(id).map(|line| line.sku().clone());
-        if let Some(sku) = sku {
-            self.added.remove(&sku);
+        if self.line(id).is_some() {
             self.lines -= 1;
             self.touched.insert(id, None);
         }

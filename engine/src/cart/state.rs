@@ -311,6 +311,16 @@ impl Cart {
         }
     }
 
+    /// What is kept beside the lines to find them is exactly what belongs to them.
+    #[cfg(test)]
+    pub(super) fn check_indexes(&self) {
+        let by_sku: SkuIndex<_> =
+            self.lines.values().map(|line| (line.sku().clone(), line.id())).collect();
+        assert_eq!(self.by_sku, by_sku);
+        let troubled = self.lines.values().filter(|line| !line.problems().is_empty());
+        assert_eq!(self.troubled, troubled.map(Line::id).collect());
+    }
+
     pub(super) fn settle(&mut self) {
         self.quote.settle(&self.terms, self.shipping_method.as_deref());
     }

@@ -157,6 +157,9 @@ fn a_row_that_breaks_the_carts_rules_is_damaged() {
     damaged(lines, 4);
     damaged(lines + 2, 0);
     damaged(lines + 3, 0);
+    let units = at(&[0x9f, 0x8d, 0x06, 0xe8, 0x07]) + 3;
+    let dear = [&blob[..units], &[0xff, 0xff, 0xff, 0x7f], &blob[units + 2..]].concat();
+    assert!(CartEntity::decode(1, &dear).is_err(), "99,999 units of something so dear");
     damaged(at(b"SKU-4") + 4, b'3');
     damaged(at(b"SKU-4"), 0);
     damaged(at(b"ada@"), 0xff);

@@ -127,6 +127,7 @@ impl Bench {
         let mut scratch = CartEntity::decode(self.cart.id().0, &self.row()).unwrap();
         scratch.refresh(self.shop.clone(), 0, self.sellables(&scratch), self.now);
         assert_eq!(view(&self.cart), view(&scratch));
+        self.cart.check_indexes();
     }
 
     pub fn totals(&self) -> [i64; 5] {

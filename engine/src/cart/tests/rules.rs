@@ -196,6 +196,12 @@ fn a_price_that_rises_beyond_all_sums_is_a_problem_and_is_not_charged() {
     assert_eq!(bench.step(CartStep::AcceptPrices), Ok(0));
     assert_eq!(bench.step(set(1, 1_001)), Err(Code::QuantityLimit));
     assert_eq!(bench.step(set(1, 900)), Ok(1), "fewer are welcome");
+    bench.stock(1, |sellable| {
+        at_price(LINE_TOTAL_MAX / 500)(sellable);
+        sellable.stock.max_per_customer = Some(750);
+    });
+    bench.freshen();
+    assert_eq!(bench.line_problems(), expected, "the smaller of two maxima");
     assert_eq!(bench.step(set(1, 500)), Ok(1));
     assert!(matches!(bench.line_problems()[..], [Problem::PriceChanged { .. }]));
 }
@@ -240,6 +246,18 @@ fn a_newer_snapshot_that_comes_with_an_add_is_no_consent_either() {
     bench.step(bench.add(1, 1)).unwrap();
     assert_eq!(bench.problem_codes()[0], "price_changed");
     assert_eq!(bench.totals()[0], 3 * 1_100);
+}
+
+#[test]
+fn the_tiers_of_the_newer_snapshot_count() {
+    let mut bench = bench();
+    bench.stock(1, |sellable| tier(sellable, 3, 900));
+    bench.step(bench.add(1, 2)).unwrap();
+    let mut newer = (*bench.catalog[&sku(1)]).clone();
+    newer.prices.prices.truncate(1);
+    bench.catalog.insert(sku(1), Arc::new(newer));
+    bench.step(bench.add(1, 1)).unwrap();
+    assert_eq!((bench.totals()[0], bench.line_problems()), (3_000, vec![]));
 }
 
 #[test]
