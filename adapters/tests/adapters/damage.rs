@@ -99,7 +99,7 @@ fn a_torn_tail_loses_the_last_write_only() {
         bytes.extend_from_slice(&[0; 100_000]);
     });
     assert_eq!(writes_found(zeroed.path()).unwrap(), WRITES - 1, "pages that never reached it");
-    let garbage = damaged(|bytes| bytes.extend((0..5_000u32).map(|i| (i * i >> 3) as u8)));
+    let garbage = damaged(|bytes| bytes.extend((0..5_000u32).map(|i| ((i * i) >> 3) as u8)));
     assert_eq!(writes_found(garbage.path()).unwrap(), WRITES, "what follows is no write");
 }
 

@@ -1,10 +1,14 @@
 //! Every adapter against its port's suite, alone and inside each decorator; and what only the
 //! embedded store promises: what is found again after a crash, and that damage is not served.
 
+#![expect(clippy::unwrap_used, reason = "what does not go as planned fails the test")]
+
 mod backup;
 mod contracts;
 mod crash;
 mod damage;
+#[cfg(unix)]
+mod disk_full;
 mod faults;
 mod opening;
 mod support;
