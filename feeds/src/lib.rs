@@ -6,6 +6,7 @@
 
 pub mod derive;
 pub mod detect;
+pub mod export;
 pub mod failed;
 pub mod formats;
 pub mod import;

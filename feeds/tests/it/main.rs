@@ -1,0 +1,7 @@
+//! Imports and exports against real stores: the embedded ones, in a folder of their own.
+
+mod catalogs;
+mod csv;
+mod jsonl;
+mod shop;
+mod traps;

@@ -1,0 +1,155 @@
+//! A shop in a temporary folder, and what an import told of itself.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use barrow_adapters::embedded::{EmbeddedMediaStore, EmbeddedOptions, EmbeddedStore};
+use barrow_engine::catalog::{Product, Sku, Slug};
+use barrow_engine::money::Currency;
+use barrow_engine::time::Timestamp;
+use barrow_feeds::failed::FailedRows;
+use barrow_feeds::formats::foreign::ForeignOptions;
+use barrow_feeds::import::{ImportOptions, ImportSummary, Progress, Stores, Watcher, import};
+use barrow_feeds::open::Inputs;
+use barrow_feeds::record::RowError;
+
+/// What an import told.
+pub struct Told {
+    pub summary: ImportSummary,
+    pub errors: Vec<RowError>,
+    pub failed_files: Vec<PathBuf>,
+    pub progress: Vec<Progress>,
+}
+
+impl Told {
+    /// Created, updated, unchanged, failed.
+    pub fn counts(&self) -> [u64; 4] {
+        let ImportSummary { created, updated, unchanged, failed, rows } = self.summary;
+        assert_eq!(created + updated + unchanged + failed, rows, "each row counts once");
+        [created, updated, unchanged, failed]
+    }
+
+    /// Row, column and code of each error.
+    pub fn errors(&self) -> Vec<(u64, &str, &str)> {
+        let errors = self.errors.iter();
+        errors.map(|e| (e.row, e.column.as_deref().unwrap_or_default(), e.code)).collect()
+    }
+}
+
+struct Listener {
+    errors: Vec<RowError>,
+    failed: Option<FailedRows>,
+    progress: Vec<Progress>,
+}
+
+impl Watcher for Listener {
+    fn failed(&mut self, input: usize, raw: &[u8], errors: &[RowError]) {
+        assert!(!errors.is_empty(), "a failed row says why");
+        self.errors.extend_from_slice(errors);
+        if let Some(failed) = &mut self.failed {
+            failed.add(input, raw).unwrap();
+        }
+    }
+
+    fn warned(&mut self, warning: &RowError) {
+        panic!("{warning}");
+    }
+
+    fn progress(&mut self, progress: Progress) {
+        self.progress.push(progress);
+    }
+}
+
+pub struct Shop {
+    pub dir: tempfile::TempDir,
+    pub stores: Stores,
+    _store: EmbeddedStore,
+}
+
+pub fn options() -> ImportOptions {
+    ImportOptions {
+        dry_run: false,
+        set_stock: false,
+        fetcher: None,
+        now: Timestamp(1_795_334_400_000),
+    }
+}
+
+impl Shop {
+    pub fn new() -> Shop {
+        let dir = tempfile::tempdir().unwrap();
+        let fatal = Box::new(|reason: &str| panic!("{reason}"));
+        let store =
+            EmbeddedStore::open(&dir.path().join("store"), EmbeddedOptions::new(fatal)).unwrap();
+        let media = EmbeddedMediaStore::open(&dir.path().join("media")).unwrap();
+        let stores = Stores {
+            products: store.products(),
+            inventory: store.inventory(),
+            media: Arc::new(media),
+        };
+        Shop { dir, stores, _store: store }
+    }
+
+    /// Writes a file into the shop's folder.
+    pub fn file(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.dir.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    pub async fn import(&self, paths: &[PathBuf]) -> Told {
+        self.import_with(paths, options()).await
+    }
+
+    pub async fn import_text(&self, name: &str, text: &str) -> Told {
+        self.import(&[self.file(name, text)]).await
+    }
+
+    pub async fn import_with(&self, paths: &[PathBuf], options: ImportOptions) -> Told {
+        let currency = Currency::from_code("USD").unwrap();
+        let inputs = Inputs::open(paths, None, ForeignOptions { currency }).unwrap();
+        let failed = FailedRows::new(&self.dir.path().join("failed.txt"), &inputs);
+        let total = inputs.total_bytes();
+        let mut listener =
+            Listener { errors: Vec::new(), failed: Some(failed), progress: Vec::new() };
+        let summary =
+            import(inputs.rows(), self.stores.clone(), options, &mut listener).await.unwrap();
+        let Listener { errors, failed, progress } = listener;
+        let told = progress.last().unwrap();
+        assert!(told.read_bytes <= total, "{} of {total} bytes read", told.read_bytes);
+        assert_eq!(told.summary, summary, "the last progress is the end");
+        let failed_files = failed.unwrap().finish().unwrap();
+        Told { summary, errors, failed_files, progress }
+    }
+
+    pub async fn product(&self, slug: &str) -> Product {
+        let id = self.stores.products.by_slug(&Slug::new(slug).unwrap()).await.unwrap();
+        let id = id.unwrap_or_else(|| panic!("no product {slug}"));
+        self.stores.products.get(id).await.unwrap().unwrap()
+    }
+
+    pub async fn on_hand(&self, sku: &str) -> Option<u32> {
+        self.stores.inventory.on_hand(&[Sku::new(sku).unwrap()]).await.unwrap()[0]
+    }
+
+    pub async fn all(&self) -> Vec<Product> {
+        self.stores.products.scan(None, 100_000).await.unwrap()
+    }
+}
+
+/// The folder of the real catalogs, if they are there.
+pub fn catalogs() -> Option<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let path = std::env::var_os("BARROW_TEST_CATALOGS")
+        .map_or_else(|| PathBuf::from("../shared/data"), PathBuf::from);
+    let path = if path.is_absolute() { path } else { root.join(path) };
+    if !path.is_dir() {
+        eprintln!(
+            "SKIP: the real catalogs are not at {}; set BARROW_TEST_CATALOGS",
+            path.display()
+        );
+        return None;
+    }
+    Some(path)
+}
