@@ -6,3 +6,7 @@ pub mod auth;
 pub mod edge;
 pub mod routes;
 pub mod wire;
+
+pub mod cli;
+pub mod config;
+pub mod wiring;

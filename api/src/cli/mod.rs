@@ -11,6 +11,7 @@ mod import;
 mod logging;
 mod output;
 mod progress;
+mod serve;
 mod settings;
 mod steward;
 mod stop;
@@ -50,8 +51,15 @@ fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
         Some(Command::Import(args)) => import::run(args, &quiet(settings)?),
         Some(Command::Backup(args)) => copies::backup(args, &quiet(settings)?).map(done),
         Some(Command::Restore(args)) => copies::restore(args, &quiet(settings)?).map(done),
+        None | Some(Command::Serve) => serve(settings),
         _ => Ok(Exit::Done),
     }
+}
+
+fn serve(settings: &Settings) -> Result<Exit, Failure> {
+    let loaded = config::load(&settings.sources())?;
+    logging::start(&loaded, &loaded.config.log.level);
+    serve::serve(&loaded)
 }
 
 /// Reads the configuration for a command that a person watches.

@@ -14,6 +14,7 @@ use crate::wiring::{self, Running, Stores};
 use super::data_dir::DataDir;
 use super::failure::{Exit, Failure};
 use super::output;
+use super::progress::Progress;
 use super::steward::Steward;
 use super::stop::Signals;
 
@@ -45,13 +46,13 @@ async fn run(loaded: &Loaded) -> Result<Exit, Failure> {
         None => None,
     };
     let stores = Arc::new(super::open_stores(config, &data)?);
-    super::seed::seed_if_empty(config, &stores).await?;
     let ops_address = ops.as_ref().map(|door| door.address);
-    let running = wiring::start(config, &stores, ops_address).await.map_err(Failure::unreachable)?;
+    let running = start(config, &stores, ops_address).await?;
     let steward = Steward::start(config, &data, Arc::clone(&stores), api.address, ops_address);
     tell(config, loaded, &data, &stores, api.address, ops_address);
 
     let stop = CancellationToken::new();
+    let address = shown(&config.server.listen, api.address);
     let mut serving = tokio::task::JoinSet::new();
     serving.spawn(crate::edge::serve(api.listen()?, running.app(), stop.clone()));
     if let Some(ops) = ops {
@@ -59,7 +60,7 @@ async fn run(loaded: &Loaded) -> Result<Exit, Failure> {
         let listener = ops.listen()?;
         serving.spawn(crate::edge::serve_router(listener, router, running.app(), stop.clone()));
     }
-    output::line(&format!("listening on http://{}", shown(&config.server.listen, api.address)))?;
+    output::line(&format!("listening on http://{address}"))?;
     let signal = signals.next().await;
     tracing::info!(signal, "ending: requests under way are answered first");
     end_in_time(signals);
@@ -73,6 +74,18 @@ async fn run(loaded: &Loaded) -> Result<Exit, Failure> {
     drop(data);
     tracing::info!("ended");
     Ok(Exit::Done)
+}
+
+async fn start(
+    config: &Config,
+    stores: &Stores,
+    ops: Option<SocketAddr>,
+) -> Result<Running, Failure> {
+    let mut progress = Progress::start("reading the catalog", "products", None);
+    let total = stores.products().count().await.ok();
+    let running = wiring::start(config, stores, ops, |done| progress.set(done, total)).await;
+    progress.finish();
+    running.map_err(Failure::unreachable)
 }
 
 async fn drain(config: &Config, running: &Running) {
@@ -181,5 +194,5 @@ fn tell(
             env!("CARGO_PKG_VERSION"),
         )),
     }
-    tracing::debug!(config = %crate::config::to_toml(config), "the effective configuration");
+    tracing::debug!(config = %serde_json::json!(config), "the effective configuration");
 }

@@ -1,7 +1,10 @@
 //! The one place that names adapters: it reads the configuration and puts the parts together.
 
+mod figures;
+mod start;
 mod stores;
 
+pub use start::{Running, StartError, start};
 pub use stores::{OpenError, Stores, load};
 
 use barrow_adapters::host::SystemClock;

@@ -7,7 +7,7 @@ mod restore;
 mod write;
 
 pub use restore::{Restored, restore};
-pub use write::{Written, media_keys, write};
+pub use write::{Written, write};
 
 #[cfg(test)]
 mod tests;

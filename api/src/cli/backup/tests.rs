@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::manifest::{MANIFEST, STORE};
+use super::write::media_keys;
 use super::*;
 
 const ROWS: &[u8] = &[7; 100_000];

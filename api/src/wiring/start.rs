@@ -1,0 +1,248 @@
+//! A running shop: the actors on the stores, the catalog, and the edge on top.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use barrow_actors::carts::{CartParts, Carts};
+use barrow_actors::catalog::{Catalog, CatalogLimits, CatalogPorts};
+use barrow_actors::runtime::{DueScanner, EffectRouter, RuntimeSettings};
+use barrow_actors::sessions::{SessionParts, Sessions};
+use barrow_adapters::decorators::{Measured, Meter};
+use barrow_adapters::embedded::EmbeddedCache;
+use barrow_adapters::host::{SystemClock, SystemEntropy};
+use barrow_cluster::{Lease, Ownership, SoleOwner};
+use barrow_engine::entity::EntityKind;
+use barrow_engine::ports::{
+    Cache, Clock, EntityStore, Entropy, Inventory, MediaStore, ProductStore,
+};
+use barrow_engine::pricing::Shop;
+
+use super::Stores;
+use super::figures::collect_ports;
+use crate::app::{App, AppParts, SharedApp};
+use crate::auth::TokenKeys;
+use crate::config::Config;
+use crate::edge::EdgeSettings;
+use crate::wire::cart::CartJson;
+use crate::wire::media::MediaUrls;
+
+/// What sessions looked at last, in memory: a few hundred bytes each.
+const CACHE_BYTES: u64 = 64 << 20;
+
+/// How often the catalog looks whether an instant has come at which a product changes by itself:
+/// a price that begins, a publication.
+const CATALOG_REFRESH: Duration = Duration::from_secs(1);
+
+/// Why the shop did not come up.
+#[derive(Debug, thiserror::Error)]
+#[error("the shop does not come up: {0}")]
+pub struct StartError(String);
+
+/// A shop that answers.
+pub struct Running {
+    app: SharedApp,
+    carts: Carts,
+    sessions: Sessions,
+}
+
+impl Running {
+    /// What the edge serves.
+    pub fn app(&self) -> SharedApp {
+        Arc::clone(&self.app)
+    }
+
+    /// Lets every actor finish and store what it was asked; false if not all did in time.
+    pub async fn drain(&self, deadline: Duration) -> bool {
+        // Carts tell their sessions, so they go first.
+        let began = SystemClock.uptime();
+        let carts = self.carts.drain(deadline).await;
+        let left = deadline.saturating_sub(SystemClock.uptime().saturating_sub(began));
+        self.sessions.drain(left).await && carts
+    }
+}
+
+/// The ports of a running shop, each with a meter on it.
+struct Ports {
+    entities: Arc<dyn EntityStore>,
+    products: Arc<dyn ProductStore>,
+    inventory: Arc<dyn Inventory>,
+    media: Arc<dyn MediaStore>,
+    cache: Arc<dyn Cache>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    meters: Vec<Arc<Meter>>,
+}
+
+impl Ports {
+    fn of(stores: &Stores) -> Ports {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let cache: Arc<dyn Cache> = Arc::new(EmbeddedCache::new(CACHE_BYTES));
+        let entities = Measured::<dyn EntityStore>::new(stores.entities(), clock.clone());
+        let products = Measured::<dyn ProductStore>::new(stores.products(), clock.clone());
+        let inventory = Measured::<dyn Inventory>::new(stores.inventory(), clock.clone());
+        let media = Measured::<dyn MediaStore>::new(stores.media(), clock.clone());
+        let cache = Measured::<dyn Cache>::new(cache, clock.clone());
+        Ports {
+            meters: vec![
+                entities.meter(),
+                products.meter(),
+                inventory.meter(),
+                media.meter(),
+                cache.meter(),
+            ],
+            entities: Arc::new(entities),
+            products: Arc::new(products),
+            inventory: Arc::new(inventory),
+            media: Arc::new(media),
+            cache: Arc::new(cache),
+            clock,
+            entropy: Arc::new(SystemEntropy),
+        }
+    }
+}
+
+/// Puts the shop together on the current tokio runtime. `loaded` hears how many products were
+/// read into the lists.
+pub async fn start(
+    config: &Config,
+    stores: &Stores,
+    ops_listen: Option<SocketAddr>,
+    loaded: impl FnMut(u64) + Send,
+) -> Result<Running, StartError> {
+    let ports = Ports::of(stores);
+    let shop = Arc::new(config.shop.clone());
+    let catalog = start_catalog(&ports, &shop, loaded).await?;
+    let settings = edge_settings(config, ops_listen);
+    // No other process can open these stores, so this one owns every shard while it lives. The
+    // time of its start tells its term of office from those before.
+    let epoch = u64::try_from(ports.clock.now().as_millis()).unwrap_or(0);
+    let ownership: Arc<dyn Ownership> = Arc::new(SoleOwner::new(epoch, Lease::endless()));
+    let effects = Arc::new(EffectRouter::default());
+    let runtime = runtime_settings(config);
+    let sessions = Sessions::start(SessionParts {
+        store: ports.entities.clone(),
+        cache: ports.cache.clone(),
+        clock: ports.clock.clone(),
+        entropy: ports.entropy.clone(),
+        ownership: ownership.clone(),
+        effects: effects.clone(),
+        settings: runtime.clone(),
+        viewed_ttl: config.auth.token_ttl.get(),
+    });
+    let sessions = sessions.await.map_err(|error| StartError(error.to_string()))?;
+    let carts = Carts::start(CartParts {
+        shop: shop.clone(),
+        shelf: Arc::new(catalog.clone()),
+        renderer: Arc::new(CartJson { urls: MediaUrls::new(&settings.media_base_url) }),
+        store: ports.entities.clone(),
+        clock: ports.clock.clone(),
+        entropy: ports.entropy.clone(),
+        ownership: ownership.clone(),
+        effects,
+        settings: runtime,
+    });
+    let mut wakeables = sessions.wakeables();
+    wakeables.insert(EntityKind::Cart, carts.wakeable());
+    DueScanner::new(ports.entities.clone(), ports.clock.clone(), ownership, wakeables).start();
+    let app = Arc::new(App::new(AppParts {
+        shop,
+        carts: carts.clone(),
+        sessions: sessions.clone(),
+        shelf: Arc::new(catalog.clone()),
+        catalog,
+        media: ports.media,
+        clock: ports.clock,
+        entropy: ports.entropy,
+        token_keys: token_keys(config, &sessions).await?,
+        settings,
+    }));
+    let meters = ports.meters;
+    app.metrics.add_source(move |out| collect_ports(out, &meters));
+    Ok(Running { app, carts, sessions })
+}
+
+async fn start_catalog(
+    ports: &Ports,
+    shop: &Arc<Shop>,
+    loaded: impl FnMut(u64) + Send,
+) -> Result<Catalog, StartError> {
+    let catalog = Catalog::new(
+        CatalogPorts {
+            products: ports.products.clone(),
+            inventory: ports.inventory.clone(),
+            clock: ports.clock.clone(),
+            shop: shop.clone(),
+        },
+        CatalogLimits::default(),
+    );
+    catalog.load(loaded).await.map_err(|error| StartError(error.to_string()))?;
+    let refreshed = catalog.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(CATALOG_REFRESH).await;
+            if let Err(error) = refreshed.refresh().await {
+                tracing::warn!(%error, "the lists could not be refreshed");
+            }
+        }
+    });
+    Ok(catalog)
+}
+
+/// The configured key, or those that the shop made itself.
+async fn token_keys(config: &Config, sessions: &Sessions) -> Result<TokenKeys, StartError> {
+    if let Some(secret) = &config.auth.signing_key {
+        return Ok(TokenKeys::from_configured(secret.expose()));
+    }
+    let keys = sessions.signing_keys().await.map_err(|error| StartError(error.to_string()))?;
+    TokenKeys::new(&keys).ok_or_else(|| StartError("there is no signing key".to_owned()))
+}
+
+fn runtime_settings(config: &Config) -> RuntimeSettings {
+    let actors = &config.actors;
+    RuntimeSettings {
+        in_flight_max: actors.max_in_flight,
+        queue_max: actors.max_queue,
+        hot_max: actors.max_hot,
+        idle_timeout: actors.idle_timeout.get(),
+        warm_bytes_max: actors.warm_memory.get(),
+        ..RuntimeSettings::default()
+    }
+}
+
+fn edge_settings(config: &Config, ops_listen: Option<SocketAddr>) -> EdgeSettings {
+    let server = &config.server;
+    let proxies = server.trusted_proxies.iter();
+    EdgeSettings {
+        cors_origins: server.cors_origins.clone(),
+        trusted_proxies: proxies
+            .map(|network| network.to_string().parse().expect("a network is a range"))
+            .collect(),
+        ops_listen,
+        body_bytes_max: usize::try_from(config.limits.body.get()).unwrap_or(usize::MAX),
+        body_timeout: server.body_timeout.get(),
+        header_timeout: server.header_timeout.get(),
+        connections_max: server.max_connections,
+        requests_in_flight_max: config.limits.requests,
+        streams_per_cart_max: config.limits.event_streams_per_cart,
+        streams_max: config.limits.event_streams,
+        drain_timeout: server.shutdown_timeout.get(),
+        session_ttl: config.auth.token_ttl.get(),
+        ..EdgeSettings::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The edge and the runtime say why their defaults are what they are; the configuration
+    /// repeats them, and must not come to differ.
+    #[test]
+    fn the_defaults_are_those_of_the_edge_and_the_runtime() {
+        let config = Config::default();
+        assert_eq!(runtime_settings(&config), RuntimeSettings::default());
+        let (made, default) = (edge_settings(&config, None), EdgeSettings::default());
+        assert_eq!(format!("{made:?}"), format!("{default:?}"));
+    }
+}
