@@ -60,15 +60,10 @@ impl Planned {
 /// All that is wrong with the product as it would be, by pointer.
 pub fn plan(record: &ProductRecord, context: Context) -> Result<Planned, Vec<Problem>> {
     let Context { existing, slug, media, now } = context;
-    let mut problems = Vec::new();
     let mut product = match &existing {
         Some(product) => product.clone(),
-        None => {
-            if record.title == Field::Keep {
-                problems.push(Problem::new("/title", "required", "a new product needs a title"));
-            }
-            blank(record, &slug, now)
-        }
+        // Its title is empty until the record sets it; without one it is not sound.
+        None => blank(record, &slug, now),
     };
     rename(&mut product, slug, &record.former_slugs);
     describe(&mut product, record);
@@ -83,10 +78,13 @@ pub fn plan(record: &ProductRecord, context: Context) -> Result<Planned, Vec<Pro
         .iter()
         .filter_map(|named| product.variants.iter().position(|v| v.sku == named.sku))
         .collect();
-    let invalid = product.validate().into_iter();
-    problems.extend(invalid.map(|ProductProblem { path, code, detail }| {
-        as_in_record(Problem::new(path, code, detail), &touched)
-    }));
+    let problems: Vec<Problem> = product
+        .validate()
+        .into_iter()
+        .map(|ProductProblem { path, code, detail }| {
+            as_in_record(Problem::new(path, code, detail), &touched)
+        })
+        .collect();
     if !problems.is_empty() {
         return Err(problems);
     }

@@ -135,7 +135,10 @@ pub fn product(
             record.variants = variants;
             Ok((record, variant_rows))
         }
-        _ => Err(errors),
+        _ => {
+            errors.sort_by_key(|error| error.row);
+            Err(errors)
+        }
     }
 }
 

@@ -151,6 +151,10 @@ pub struct Object<'p> {
 }
 
 impl<'p> Object<'p> {
+    pub fn has(&self, name: &str) -> bool {
+        self.map.contains_key(name)
+    }
+
     /// Takes the field out, if it is there.
     pub fn take(&mut self, name: &str) -> Option<Node<'p>> {
         let value = self.map.shift_remove(name)?;

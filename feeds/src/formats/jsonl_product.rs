@@ -19,10 +19,15 @@ use crate::{derive, slug};
 
 /// Reads a product; `None` where its key is missing (and noted).
 pub fn product(mut object: Object<'_>) -> Option<ProductRecord> {
+    let names_slug = object.has("slug");
     let slug = object.optional("slug", Node::parsed);
     let external_id = object.optional("external_id", Node::text);
     let title = object.field("title", Node::text);
-    let slug = slug_source(&object, slug, external_id.as_deref(), title.as_set());
+    let slug = match slug {
+        // What is wrong with it is noted.
+        None if names_slug => None,
+        slug => slug_source(&object, slug, external_id.as_deref(), title.as_set()),
+    };
     let description = object.field("description", Node::text);
     let brand = object.nullable("brand", Node::text);
     let status = object.field("status", Node::word);
