@@ -40,9 +40,9 @@ async fn import(args: &ImportArgs, loaded: &Loaded) -> Result<Exit, Failure> {
     let inputs = Inputs::open(&args.files, format, options).map_err(|error| {
         Failure::refused(error).hint("nothing was imported; mend the file or name another")
     })?;
+    let stop = Stop::listen("the batch that is under way")?;
     let data = DataDir::lock(config.data_dir(), "import")?;
     let stores = super::open_stores(config, &data)?;
-    let stop = Stop::listen("the batch that is under way")?;
     let mut report = Report::start(args, &inputs)?;
     let fetcher = || Arc::new(HttpFetcher::default()) as Arc<dyn ImageFetcher>;
     let options = ImportOptions {

@@ -7,6 +7,9 @@ use crate::config::{Loaded, LogFormat, Origin};
 
 use super::failure::colours;
 
+/// The database tells much of its inner life; whoever wants it names it in `log.level`.
+const QUIET: &str = "fjall=warn,lsm_tree=warn";
+
 /// Starts the log. `fallback` is the level where none was asked for: a server tells what it
 /// does, a command that a person watches only what goes wrong.
 pub fn start(loaded: &Loaded, fallback: &str) {
@@ -15,7 +18,7 @@ pub fn start(loaded: &Loaded, fallback: &str) {
         Origin::Default => fallback,
         _ => log.level.as_str(),
     };
-    let filter = EnvFilter::new(level);
+    let filter = EnvFilter::new(format!("{QUIET},{level}"));
     let builder = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter);
     // A second call, as tests make it, leaves the first one in force.
     let _ = match log.format {

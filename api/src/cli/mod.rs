@@ -6,6 +6,7 @@ mod control;
 mod copies;
 mod data_dir;
 mod doctor;
+mod export;
 mod failure;
 mod import;
 mod logging;
@@ -49,6 +50,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
         Some(Command::Config(args)) => settings::print(args, &quiet(settings)?).map(done),
         Some(Command::Doctor(args)) => doctor::run(args, config::load(&settings.sources())),
         Some(Command::Import(args)) => import::run(args, &quiet(settings)?),
+        Some(Command::Export(args)) => export::run(args, &quiet(settings)?),
         Some(Command::Backup(args)) => copies::backup(args, &quiet(settings)?).map(done),
         Some(Command::Restore(args)) => copies::restore(args, &quiet(settings)?).map(done),
         None | Some(Command::Serve) => serve(settings),
