@@ -4,7 +4,7 @@
 //! `!word` only where it has not; `=skin` lays the look's patterns over the outline; `$base`,
 //! `$accent` and their shades are colors.
 
-use super::color::{Rgb, named};
+use super::color::Rgb;
 use super::{Look, shapes};
 
 /// How a thing is held, which decides about its shadow.
@@ -147,7 +147,7 @@ fn colored(text: &str, look: &Look) -> String {
         ("$lid", lid.to_owned()),
         ("$met", if has("brass") { "brassh" } else { "steel" }.to_owned()),
         ("$shaft", if has("darkshaft") { "inkh" } else { "wood" }.to_owned()),
-        ("$skin2", named("Tan").unwrap_or(accent).hex()),
+        ("$tilt", if has("leftward") { "-14" } else { "9" }.to_owned()),
     ];
     fills.iter().fold(text.to_owned(), |text, (name, fill)| text.replace(name, fill))
 }
