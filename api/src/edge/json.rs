@@ -294,9 +294,11 @@ fn field_error(mut pointer: String, message: &str) -> FieldError {
         rest.split('`').nth(1).map(str::to_owned)
     };
     if let Some(field) = named("unknown field ") {
-        // The path of an unknown field already ends in it.
-        if !pointer.ends_with(&format!("/{field}")) {
-            push_segment(&mut pointer, &field);
+        // The path already ends in the field, but for a type that reads its fields itself.
+        let mut last = String::new();
+        push_segment(&mut last, &field);
+        if !pointer.ends_with(&last) {
+            pointer.push_str(&last);
         }
         return FieldError::new(pointer, "unknown_field", "this field is not known here");
     }
