@@ -41,6 +41,8 @@ const CHUNKS_WAITING: usize = 4;
 /// size do not add up.
 const CHUNK_BYTES: usize = 1024 * 1024;
 const BATCH_BYTES: usize = 16 * 1024 * 1024;
+/// What a variant counts beside its text; made records have none.
+const VARIANT_BYTES: usize = 1024;
 
 /// Where an import writes.
 #[derive(Clone)]
@@ -237,11 +239,12 @@ impl<'w> Importer<'w> {
                 return Ok(());
             }
         };
-        let bytes = origin.raw.len();
+        let mut bytes = origin.raw.len();
         match record {
             Record::Collection(record) => self.take_collection(origin, record).await?,
             Record::Product(record) => {
                 let names = Name::all_of(&record);
+                bytes += record.variants.len() * VARIANT_BYTES;
                 if names.iter().any(|name| self.batch_names.contains(name)) {
                     self.flush().await?;
                 }

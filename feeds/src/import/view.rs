@@ -22,8 +22,13 @@ const NAMES_MAX: usize = 5_000_000;
 pub struct Name;
 
 impl Name {
-    fn hash(kind: u64, text: &str) -> u64 {
-        xxhash_rust::xxh3::xxh3_64_with_seed(text.as_bytes(), kind)
+    /// The kind is hashed with the text, not as a seed: seeds that differ in a bit and texts that
+    /// differ in the same one hash alike.
+    fn hash(kind: u8, text: &str) -> u64 {
+        let mut hasher = xxhash_rust::xxh3::Xxh3Default::new();
+        hasher.update(&[kind]);
+        hasher.update(text.as_bytes());
+        hasher.digest()
     }
 
     pub fn slug(slug: &Slug) -> u64 {
@@ -134,6 +139,22 @@ impl View {
         if !self.dry_run {
             self.names.clear();
             self.decided.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_different_kinds_never_mix() {
+        let texts = (0..1000).map(|number| format!("a-{number}"));
+        let mut all = std::collections::HashSet::new();
+        for text in texts {
+            assert!(all.insert(Name::external_id(&text)), "{text}");
+            assert!(all.insert(Name::sku(&Sku::new(&text).expect("a SKU"))), "{text}");
+            assert!(all.insert(Name::slug(&Slug::new(&text).expect("a slug"))), "{text}");
         }
     }
 }

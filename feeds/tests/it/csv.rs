@@ -107,8 +107,8 @@ async fn errors_tell_row_and_column_and_good_rows_are_taken() {
         [
             (3, "price.EUR", "out_of_range"),
             (4, "title", "out_of_range"),
-            (4, "stock", "out_of_range"),
             (4, "option1_value", "required"),
+            (4, "stock", "out_of_range"),
             (5, "slug", "out_of_range"),
             (8, "status", "out_of_range"),
             (9, "", "wrong_width"),

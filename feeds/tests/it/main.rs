@@ -3,5 +3,6 @@
 mod catalogs;
 mod csv;
 mod jsonl;
+mod round_trip;
 mod shop;
 mod traps;
