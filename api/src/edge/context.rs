@@ -1,6 +1,6 @@
 //! What is known of a request before any route sees it: its id, its trace, where it came from.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -22,22 +22,16 @@ pub struct Peer(pub SocketAddr);
 pub struct RequestContext {
     pub request_id: HeaderValue,
     pub traceparent: HeaderValue,
-    pub client: Option<IpAddr>,
 }
 
 impl RequestContext {
-    pub fn request_id(&self) -> &str {
-        self.request_id.to_str().expect("ids are checked or made to be visible ASCII")
-    }
-
     /// Takes up what the client sent, if it is well-formed, and makes the rest.
-    pub fn read(headers: &HeaderMap, names: &Names, client: Option<IpAddr>) -> RequestContext {
+    pub fn read(headers: &HeaderMap, names: &Names) -> RequestContext {
         let request_id = headers.get(REQUEST_ID).filter(|value| is_request_id(value.as_bytes()));
         let traceparent = headers.get(TRACEPARENT).filter(|value| is_traceparent(value.as_bytes()));
         RequestContext {
             request_id: request_id.cloned().unwrap_or_else(|| names.request_id()),
             traceparent: traceparent.cloned().unwrap_or_else(|| names.traceparent()),
-            client,
         }
     }
 }
@@ -123,13 +117,13 @@ mod tests {
         if let Some(trace) = trace {
             headers.insert(TRACEPARENT, trace.parse().unwrap());
         }
-        RequestContext::read(&headers, &Names::new(42), None)
+        RequestContext::read(&headers, &Names::new(42))
     }
 
     #[test]
     fn good_names_are_taken_up() {
         let context = read(Some("abc-123"), Some(TRACE));
-        assert_eq!(context.request_id(), "abc-123");
+        assert_eq!(context.request_id, "abc-123");
         assert_eq!(context.traceparent, TRACE);
         let future = format!("01{}-more", &TRACE[2..]);
         assert_eq!(read(None, Some(&future)).traceparent, future);
@@ -138,7 +132,7 @@ mod tests {
     #[test]
     fn bad_names_are_replaced() {
         for id in ["", "a b", "ä", &"x".repeat(129)] {
-            assert_eq!(read(Some(id), None).request_id().len(), 26, "{id}");
+            assert_eq!(read(Some(id), None).request_id.len(), 26, "{id}");
         }
         let zero = "00-00000000000000000000000000000000-00f067aa0ba902b7-01";
         let upper = TRACE.to_uppercase();

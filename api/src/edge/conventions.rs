@@ -4,7 +4,6 @@
 
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -27,21 +26,21 @@ use crate::auth::identify;
 const SHED_RETRY: Duration = Duration::from_secs(1);
 
 /// The outer layer: names the request, writes problems, counts.
-pub async fn stamp(State(app): State<SharedApp>, mut request: Request, next: Next) -> Response {
+pub async fn stamp(State(app): State<SharedApp>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let client = client_of(&app, &request);
-    let context = Arc::new(RequestContext::read(request.headers(), &app.names, client));
+    let context = RequestContext::read(request.headers(), &app.names);
     let route = request.extensions().get::<MatchedPath>().cloned();
     let method = request.method().clone();
-    request.extensions_mut().insert(Arc::clone(&context));
     let mut response = next.run(request).await;
     if method == Method::OPTIONS && response.status() == StatusCode::METHOD_NOT_ALLOWED {
         response = options(response);
     }
-    let mut response = Problem::render(response, context.request_id());
+    let RequestContext { request_id, traceparent } = context;
+    let mut response = Problem::render(response, as_text(&request_id));
     let headers = response.headers_mut();
-    headers.insert(REQUEST_ID, context.request_id.clone());
-    headers.insert(TRACEPARENT, context.traceparent.clone());
+    headers.insert(REQUEST_ID, request_id.clone());
+    headers.insert(TRACEPARENT, traceparent);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let route = route.as_ref().map_or("none", MatchedPath::as_str);
     let took = started.elapsed();
@@ -50,7 +49,7 @@ pub async fn stamp(State(app): State<SharedApp>, mut request: Request, next: Nex
     tracing::debug!(
         target: "barrow::access",
         {
-            request.id = context.request_id(),
+            request.id = as_text(&request_id),
             http.method = method.as_str(),
             http.route = route,
             http.status = response.status().as_u16(),
@@ -60,6 +59,10 @@ pub async fn stamp(State(app): State<SharedApp>, mut request: Request, next: Nex
         "request answered"
     );
     response
+}
+
+fn as_text(request_id: &HeaderValue) -> &str {
+    request_id.to_str().expect("ids are checked or made to be visible ASCII")
 }
 
 fn client_of(app: &App, request: &Request) -> Option<IpAddr> {

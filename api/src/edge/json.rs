@@ -66,8 +66,13 @@ fn unsupported() -> Problem {
     Problem::new(Code::UnsupportedMediaType, "send the body as 'content-type: application/json'")
 }
 
-/// `application/json`, `application/merge-patch+json` and their like; a charset, if any, UTF-8.
+/// `application/json`, `application/merge-patch+json` and their like; a charset, if any, UTF-8;
+/// not compressed, since the size of what it becomes is not known before.
 fn has_json_type(headers: &HeaderMap) -> bool {
+    let is_plain = |value: &http::HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+    if !headers.get(header::CONTENT_ENCODING).is_none_or(is_plain) {
+        return false;
+    }
     let Some(value) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok())
     else {
         return false;
@@ -448,5 +453,9 @@ mod tests {
             assert_eq!(has_json_type(&headers), expected, "{value}");
         }
         assert!(!has_json_type(&HeaderMap::new()));
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, "application/json".parse().unwrap());
+        headers.insert(header::CONTENT_ENCODING, "gzip".parse().unwrap());
+        assert!(!has_json_type(&headers));
     }
 }

@@ -54,6 +54,7 @@ codes! {
     TokenExpired = "token_expired", UNAUTHORIZED, "The token has expired";
     NotFound = "not_found", NOT_FOUND, "There is nothing here";
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "The method is not allowed here";
+    CartExpired = "cart_expired", CONFLICT, "The cart has expired";
     /// Carries `current_version`.
     VersionMismatch = "version_mismatch", PRECONDITION_FAILED, "The object has changed since";
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "The body is too large";

@@ -31,6 +31,13 @@ const HEADERS_MAX: usize = 100;
 /// closed on unread bytes is reset, and takes the reply with it before the client read it.
 const LINGER_BYTES_MAX: usize = 64 << 20;
 const LINGER_TIME_MAX: Duration = Duration::from_secs(3);
+/// A client that sends nothing for so long is not in the middle of a body.
+const LINGER_SILENCE_MAX: Duration = Duration::from_millis(500);
+/// The same while the process ends, when idle connections are many.
+const LINGER_SILENCE_AT_END: Duration = Duration::from_millis(100);
+/// What a client is told whose request's head did not come in time.
+const REQUEST_TIMEOUT: &[u8] =
+    b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 /// The pause after the system refused a connection: it is out of something, and trying again
 /// at once would only burn the processor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -116,10 +123,18 @@ async fn connection(
             }
         }
     };
+    let was_slow = result.as_ref().is_err_and(hyper::Error::is_timeout);
     if let Err(error) = result {
         tracing::debug!(%error, "a connection ended early");
     }
-    linger(serving.into_parts().io.into_inner()).await;
+    let parts = serving.into_parts();
+    let mut stream = parts.io.into_inner();
+    // Who began a request and did not get on with it is told so; who was idle is not.
+    if was_slow && !parts.read_buf.is_empty() {
+        let _ = stream.try_write(REQUEST_TIMEOUT);
+    }
+    let patience = if ending { LINGER_SILENCE_AT_END } else { LINGER_SILENCE_MAX };
+    linger(&mut stream, patience).await;
 }
 
 fn prepare(stream: &TcpStream, stall: Duration) -> io::Result<()> {
@@ -132,23 +147,21 @@ fn prepare(stream: &TcpStream, stall: Duration) -> io::Result<()> {
     Ok(())
 }
 
-/// Ends a connection so that the client can still read the last reply.
-async fn linger(mut stream: TcpStream) {
+/// Ends a connection so that the client can still read the last reply, even while it is sending
+/// what nobody reads.
+async fn linger(stream: &mut TcpStream, silence_max: Duration) {
     if stream.shutdown().await.is_err() {
         return;
     }
     let mut dropped = 0;
     let mut buffer = vec![0; 16 << 10];
-    let reading = async {
-        while let Ok(read @ 1..) = stream.read(&mut buffer).await {
-            dropped += read;
-            if dropped > LINGER_BYTES_MAX {
-                break;
-            }
+    let ends_at = tokio::time::Instant::now() + LINGER_TIME_MAX;
+    while dropped < LINGER_BYTES_MAX && tokio::time::Instant::now() < ends_at {
+        match tokio::time::timeout(silence_max, stream.read(&mut buffer)).await {
+            Ok(Ok(read @ 1..)) => dropped += read,
+            _ => return,
         }
-    };
-    // Whoever is still sending by then does not want the reply.
-    let _ = tokio::time::timeout(LINGER_TIME_MAX, reading).await;
+    }
 }
 
 /// The requests of one connection.

@@ -151,6 +151,7 @@ pub struct Actions {
 #[derive(ToSchema)]
 #[schema(as = CartAction)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "only its schema is used")]
 pub enum ActionSchema {
     AddLine(AddLine),
     SetQuantity(SetLineQuantity),

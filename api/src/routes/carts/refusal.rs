@@ -91,8 +91,8 @@ fn rejected(rejection: CartRejection, place: Place) -> Problem {
         Why::VariantUnavailable => with_code(Code::VariantUnavailable),
         Why::QuantityLimit => with_code(Code::QuantityLimit),
         Why::LineLimit => with_code(Code::LineLimit),
-        // It can be read, but there is nothing left that could change.
-        Why::Closed(_) => Problem::not_found(why.detail()),
+        // It can still be read, so it is no 404; but nothing can change any more.
+        Why::Closed(_) => Problem::new(Code::CartExpired, why.detail()),
         Why::CreatedDifferently => Problem::new(Code::IdempotencyKeyReused, why.detail()),
     }
 }
@@ -104,6 +104,8 @@ pub fn invalid(pointer: String, code: &'static str, detail: &str) -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use barrow_engine::cart::CartStatus;
+
     use super::*;
 
     fn check(code: CartRejectionCode, place: Place, expected: Code, pointer: Option<(&str, &str)>) {
@@ -139,5 +141,6 @@ mod tests {
             Some(("/id", "unknown_shipping_method")),
         );
         check(Why::NotFound, Place::Actions, Code::NotFound, None);
+        check(Why::Closed(CartStatus::Expired), Place::Actions, Code::CartExpired, None);
     }
 }

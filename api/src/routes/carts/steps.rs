@@ -51,7 +51,7 @@ fn form_errors(errors: Vec<barrow_engine::cart::FieldError>, at: &str) -> Proble
 /// A step whose SKU is yet to be looked up, or that is complete.
 enum Draft {
     Add { sku: String, quantity: Quantity },
-    Ready(CartStep),
+    Ready(Box<CartStep>),
 }
 
 /// The steps of a batch. All SKUs are looked up together.
@@ -79,7 +79,7 @@ pub async fn batch(app: &App, actions: &[Value]) -> Result<Vec<CartStep>, Proble
             let sellable = found.next().expect("there is a snapshot for each SKU asked for");
             CartStep::AddLine { sellable, quantity }
         }
-        Draft::Ready(step) => step,
+        Draft::Ready(step) => *step,
     });
     Ok(steps.collect())
 }
@@ -129,7 +129,7 @@ fn draft(action: &Value, index: usize) -> Result<Draft, Problem> {
             return Err(invalid(at("/type"), "unknown_value", detail));
         }
     };
-    Ok(Draft::Ready(step))
+    Ok(Draft::Ready(Box::new(step)))
 }
 
 fn line(text: &str, pointer: String) -> Result<LineId, Problem> {
@@ -196,9 +196,10 @@ mod tests {
     fn what_is_in_range_passes() {
         for quantity in [0, 1, 99_999] {
             let action = json!({"type": "set_quantity", "line_id": "line_7", "quantity": quantity});
-            let Ok(Draft::Ready(CartStep::SetQuantity { line, quantity: found })) =
-                draft(&action, 0)
-            else {
+            let Ok(Draft::Ready(step)) = draft(&action, 0) else {
+                panic!("{action} must be taken");
+            };
+            let CartStep::SetQuantity { line, quantity: found } = *step else {
                 panic!("{action} must be taken");
             };
             assert_eq!((line.to_string().as_str(), i64::from(found)), ("line_7", quantity));
