@@ -41,10 +41,11 @@ impl Home {
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_barrow"));
         command.args(args).current_dir(self.0.path()).stdin(Stdio::null());
-        let ours = std::env::vars_os()
-            .map(|(name, _)| name)
-            .filter(|name| name.to_string_lossy().starts_with("BARROW_"));
-        ours.for_each(|name| drop(command.env_remove(name)));
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("BARROW_") {
+                command.env_remove(name);
+            }
+        }
         command
     }
 
@@ -80,12 +81,21 @@ impl Home {
     }
 }
 
-pub const SMALL_CATALOG: &str = r#"{"type":"collection","slug":"cups","title":"Cups"}
-{"type":"product","slug":"mug","title":"Mug","collections":["cups"],"variants":[{"sku":"MUG-1","prices":[{"amount":{"amount":1250,"currency":"EUR"}}]}]}
-{"type":"product","slug":"bowl","title":"Bowl","variants":[{"sku":"BOWL-1","prices":[{"amount":{"amount":900,"currency":"EUR"}}]}]}
-{"type":"stock","sku":"MUG-1","on_hand":100}
-{"type":"stock","sku":"BOWL-1","on_hand":100}
-"#;
+/// Two products in JSON Lines, and the stock of both.
+pub const SMALL_CATALOG: &str = concat!(
+    r#"{"type":"collection","slug":"cups","title":"Cups"}"#,
+    "\n",
+    r#"{"type":"product","slug":"mug","title":"Mug","collections":["cups"],"variants":"#,
+    r#"[{"sku":"MUG-1","prices":[{"amount":{"amount":1250,"currency":"EUR"}}]}]}"#,
+    "\n",
+    r#"{"type":"product","slug":"bowl","title":"Bowl","variants":"#,
+    r#"[{"sku":"BOWL-1","prices":[{"amount":{"amount":900,"currency":"EUR"}}]}]}"#,
+    "\n",
+    r#"{"type":"stock","sku":"MUG-1","on_hand":100}"#,
+    "\n",
+    r#"{"type":"stock","sku":"BOWL-1","on_hand":100}"#,
+    "\n",
+);
 
 impl Ended {
     /// It ended with this code; answers itself for more.
