@@ -346,7 +346,7 @@ impl Reader<'_> {
                 media.push(MediaRecord::at(MediaKind::Image, address));
             }
         };
-        own.into_iter().flat_map(|row| self.images(row)).for_each(|image| add(image));
+        own.into_iter().flat_map(|row| self.images(row)).for_each(&mut add);
         for row in rows.iter().filter(|row| own.is_none_or(|own| own.number != row.number)) {
             let images = self.images(row);
             images.iter().for_each(|image| add(image));

@@ -69,12 +69,12 @@ impl MediaWork {
         known: &[Media],
     ) -> Result<Result<Resolved, Refused>, MediaError> {
         let found = match &said.content {
-            MediaContent::File(path) => self.from_file(path).await?,
-            MediaContent::Made(make) => self.from_maker(said, make, known).await?,
+            MediaContent::File(path) => self.take_file(path).await?,
+            MediaContent::Made(make) => self.take_made(said, make, known).await?,
             MediaContent::Elsewhere if is_address(&said.key) => {
-                self.from_address(said, known).await?
+                self.take_address(said, known).await?
             }
-            MediaContent::Elsewhere => self.from_store(&said.key, known).await?,
+            MediaContent::Elsewhere => self.take_stored(&said.key, known).await?,
         };
         Ok(found.map(|content| {
             let same = known.iter().find(|media| media.key == content.key);
@@ -94,7 +94,7 @@ impl MediaWork {
         }))
     }
 
-    async fn from_file(&self, path: &Path) -> Result<Result<Content, Refused>, MediaError> {
+    async fn take_file(&self, path: &Path) -> Result<Result<Content, Refused>, MediaError> {
         let name = path.display();
         let refused = |detail| Ok(Err(Refused::new("unreadable", detail)));
         match tokio::fs::metadata(path).await {
@@ -117,7 +117,7 @@ impl MediaWork {
         Ok(Ok(Content::of(key, &bytes, format)))
     }
 
-    async fn from_maker(
+    async fn take_made(
         &self,
         said: &MediaRecord,
         make: &MakeContent,
@@ -148,7 +148,7 @@ impl MediaWork {
         Ok(Ok(Content::of(said.key.clone(), &bytes, format)))
     }
 
-    async fn from_address(
+    async fn take_address(
         &self,
         said: &MediaRecord,
         known: &[Media],
@@ -183,7 +183,7 @@ impl MediaWork {
     }
 
     /// What the media store holds under the key; a key that is not there yet is taken as it is.
-    async fn from_store(
+    async fn take_stored(
         &self,
         key: &str,
         known: &[Media],

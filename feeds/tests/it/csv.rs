@@ -1,5 +1,7 @@
 //! Our own CSV: what it reads, what it refuses and where, and that an export reads back.
 
+use std::slice::from_ref;
+
 use barrow_engine::catalog::{AttributeValue, MediaKind, Oversell, ProductStatus};
 use barrow_feeds::export::{ExportFormat, ExportSummary, Source, export};
 use barrow_feeds::import::ImportOptions;
@@ -154,7 +156,7 @@ async fn hostile_tables_are_refused_with_their_place() {
     let mut open_quote = b"slug,title\nc,C\nd,\"".to_vec();
     open_quote.resize(20 * 1024 * 1024, b'x');
     let path = shop.file("quote.csv", open_quote);
-    let told = shop.import(&[path]).await;
+    let told = shop.import(from_ref(&path)).await;
     assert_eq!(told.errors(), [(3, "", "too_long")]);
     assert_eq!(told.counts(), [1, 0, 0, 1], "what stands before the broken row is taken");
     let excel = shop.file("excel.csv", b"\xef\xbb\xbfslug;title\r\ne;\"E; f\"\r\n");
@@ -166,24 +168,25 @@ async fn hostile_tables_are_refused_with_their_place() {
 async fn stock_is_set_once_unless_it_is_wanted() {
     let shop = Shop::new();
     let path = shop.file("a.csv", two_products());
-    shop.import(&[path.clone()]).await;
+    shop.import(from_ref(&path)).await;
     let sku = "SHIRT-S".parse().unwrap();
     shop.stores.inventory.set_on_hand(&[(sku, 3)]).await.unwrap();
-    assert_eq!(shop.import(&[path.clone()]).await.counts(), [0, 0, 2, 0]);
+    assert_eq!(shop.import(from_ref(&path)).await.counts(), [0, 0, 2, 0]);
     assert_eq!(shop.on_hand("SHIRT-S").await, Some(3), "what was sold does not come back");
     let set_stock = ImportOptions { set_stock: true, ..options() };
     let dry = ImportOptions { dry_run: true, ..set_stock.clone() };
-    assert_eq!(shop.import_with(&[path.clone()], dry).await.counts(), [0, 1, 1, 0]);
+    assert_eq!(shop.import_with(from_ref(&path), dry).await.counts(), [0, 1, 1, 0]);
     assert_eq!(shop.on_hand("SHIRT-S").await, Some(3));
-    assert_eq!(shop.import_with(&[path.clone()], set_stock.clone()).await.counts(), [0, 1, 1, 0]);
+    assert_eq!(shop.import_with(from_ref(&path), set_stock.clone()).await.counts(), [0, 1, 1, 0]);
     assert_eq!(shop.on_hand("SHIRT-S").await, Some(12));
-    assert_eq!(shop.import_with(&[path], set_stock).await.counts(), [0, 0, 2, 0]);
+    assert_eq!(shop.import_with(from_ref(&path), set_stock).await.counts(), [0, 0, 2, 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_export_reads_back_without_change_and_into_another_shop() {
     let shop = Shop::new();
-    let formulas = "slug,title,description,attr.note,sku,price.EUR,price.JPY,stock,title.de,title.pt-BR\n\
+    let formulas = "slug,title,description,attr.note,sku,price.EUR,price.JPY,stock,\
+        title.de,title.pt-BR\n\
         calc,=SUM(A1),@brand,'=quoted,+SKU,0.05,500,7,-minus,Olá\n\
         lines,\"q\"\"q\",\"a\nb\r\nc\",text:number:7,LINES,1.00,,0,,\n\
         bare,Bare,,,,,,,,\n";

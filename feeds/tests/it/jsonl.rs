@@ -7,14 +7,7 @@ use crate::csv::exported;
 use crate::shop::Shop;
 
 /// Everything a line can say.
-pub const RICH: &str = r#"{"type":"collection","slug":"lamps","title":"Lamps & light","parent":"home"}
-{"type":"collection","slug":"home","title":"Home"}
-{"type":"product","slug":"arc-lamp","external_id":"L-1","title":"Arc lamp","description":"Bends","brand":"Lux","status":"active","publish_at":"2026-01-01T00:00:00Z","channels":["web"],"collections":["lamps"],"facets":{"color":["black","brass"]},"attributes":{"power":{"type":"number","value":"12.50","unit":"W"},"dimmable":true,"socket":{"type":"choice","value":"E27"},"since":{"type":"date","value":"2025-03-01"},"rooms":["living","office"],"note":"Oak","count":3},"options":[{"name":"Color","values":["Black","Brass"]}],"media":[{"key":"lamps/arc.webp","alt":"The lamp","mime":"image/webp","width":800,"height":600,"bytes":4321},{"type":"manual","key":"lamps/arc.pdf"},{"type":"video","key":"https://example.com/arc.mp4"}],"variants":[{"sku":"ARC-BLACK","options":[{"name":"Color","value":"Black"}],"prices":[{"amount":{"amount":19900,"currency":"EUR"},"compare_at":{"amount":24900,"currency":"EUR"}},{"amount":{"amount":17900,"currency":"EUR"},"min_quantity":10},{"amount":{"amount":15000,"currency":"EUR"},"channel":"web","customer_group":"trade","valid_from":"2026-01-01T00:00:00Z","valid_until":"2026-02-01T00:00:00Z"},{"sku":"ARC-BLACK","amount":{"amount":21900,"currency":"USD"}}],"stock":{"track":true,"oversell":"preorder","oversell_limit":20,"expected_at":"2026-12-01T00:00:00Z","max_per_customer":2},"tax_category":"standard","weight_g":4200,"media":["lamps/arc.webp"],"attributes":{"finish":"matt"},"on_hand":4},{"sku":"ARC-BRASS","options":[{"name":"Color","value":"Brass"}],"prices":[]}],"translations":{"de":{"title":"Bogenlampe","description":"Biegt sich","slug":"bogenlampe"},"fr":{"title":"Lampe arc"}},"seo":{"title":"Arc lamp | Lux","description":null},"featured":3,"former_slugs":["old-arc-lamp"],"created_at":"2025-06-01T00:00:00Z"}
-{"type":"product","slug":"plain","title":"Plain","variants":[{"sku":"PLAIN","prices":[{"amount":{"amount":500,"currency":"EUR"}}]}]}
-{"type":"stock","sku":"PLAIN","location":"default","on_hand":9}
-{"type":"review","product":"arc-lamp","rating":5,"title":"Bright","body":"Very bright.","author":"Ada L.","verified":true,"created_at":"2026-02-03T04:05:06Z"}
-{"type":"review","product_external_id":"L-1","rating":3,"body":"Tips over.","author":"Bo","status":"published","created_at":"2026-02-04T04:05:06Z"}
-"#;
+pub const RICH: &str = include_str!("../data/rich.jsonl");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_field_is_read_and_reads_back() {
@@ -56,7 +49,8 @@ async fn an_export_brings_back_what_it_found() {
     let shop = Shop::new();
     shop.import_text("a.jsonl", RICH).await;
     let (text, _) = exported(&shop, ExportFormat::JsonLines).await;
-    let changed = r#"{"type":"product","slug":"plain","brand":"Late","attributes":{"new":"x"},"featured":1,"translations":{"it":{"title":"Piano"}}}"#;
+    let changed = "{\"type\":\"product\",\"slug\":\"plain\",\"brand\":\"Late\",\"featured\":1,\
+        \"attributes\":{\"new\":\"x\"},\"translations\":{\"it\":{\"title\":\"Piano\"}}}";
     assert_eq!(shop.import_text("b.jsonl", changed).await.counts(), [0, 1, 0, 0]);
     assert_eq!(shop.product("plain").await.brand.as_deref(), Some("Late"));
     assert_eq!(shop.import_text("out.jsonl", &text).await.counts(), [0, 1, 7, 0]);
@@ -68,22 +62,9 @@ async fn an_export_brings_back_what_it_found() {
 #[tokio::test(flavor = "multi_thread")]
 async fn errors_point_at_what_is_wrong() {
     let shop = Shop::new();
-    let lines = [
-        r#"{"type":"product","slug":"a","title":"A","colour":"red","variants":[{"sku":"A","prices":[{"amount":{"amount":1.5,"currency":"EUR"}}]}]}"#,
-        r#"{"type":"product","slug":"B b","title":7}"#,
-        r#"{"type":"product","title":"nameless"}"#,
-        r#"{"type":"product","slug":"c","title":"C","options":[{"name":"Size","values":["S"]}],"variants":[{"sku":"C","options":[{"name":"Size","value":"M"}]}]}"#,
-        r#"{"type":"product","slug":"d"}"#,
-        r#"{"type":"wish"}"#,
-        r#"not json"#,
-        r#"{"type":"stock","sku":"NONE","on_hand":1}"#,
-        r#"{"type":"review","product":"none","rating":5,"body":"","author":"A","created_at":"2026-01-01T00:00:00Z"}"#,
-        r#"{"type":"review","product":"e","rating":6,"body":"","author":"A","status":"pending","created_at":"soon"}"#,
-        r#"{"type":"product","slug":"e","title":"E"}"#,
-        r#"{"type":"collection","slug":"loop","title":"Loop","parent":"loop"}"#,
-        r#"[]"#,
-    ];
-    let told = shop.import_text("a.jsonl", &(lines.join("\n") + "\n")).await;
+    let text = include_str!("../data/wrong.jsonl");
+    let lines: Vec<&str> = text.lines().collect();
+    let told = shop.import_text("a.jsonl", text).await;
     assert_eq!(told.counts(), [1, 0, 0, 12]);
     let mut errors = told.errors();
     errors.sort_by_key(|(row, _, _)| *row);

@@ -114,28 +114,36 @@ fn product(index: usize, full: bool) -> impl Strategy<Value = ProductRecord> {
             true => vec![],
             false => vec![ProductOption { name: name.clone(), values: values.clone() }],
         });
-        let count = values.len().max(1);
-        for (place, (prices, on_hand, oversell)) in variants.into_iter().take(count).enumerate() {
-            let sku = Sku::new(&format!("=SKU|{index}/{place}")).unwrap();
-            let mut variant = VariantRecord::new(sku);
-            variant.prices = PriceChange::All(prices);
-            variant.on_hand = on_hand;
-            let oversells = [Oversell::Deny, Oversell::Backorder, Oversell::Preorder];
-            variant.stock.oversell = Field::Set(oversells[oversell]);
-            variant.options = Field::Set(match values.get(place) {
-                None => vec![],
-                Some(value) => {
-                    vec![SelectedOption { name: name.clone(), value: value.clone() }]
-                }
-            });
-            if full {
-                variant.attributes =
-                    MapChange::all([("x".into(), AttributeValue::Boolean { value: true })].into());
-            }
-            record.variants.push(variant);
-        }
+        let said = variants.into_iter().take(values.len().max(1)).enumerate();
+        record.variants = said
+            .map(|(place, said)| variant(index, place, said, &name, values.get(place), full))
+            .collect();
         record
     })
+}
+
+fn variant(
+    index: usize,
+    place: usize,
+    (prices, on_hand, oversell): (Vec<PriceRecord>, Option<u32>, usize),
+    option: &str,
+    value: Option<&String>,
+    full: bool,
+) -> VariantRecord {
+    let sku = Sku::new(&format!("=SKU|{index}/{place}")).unwrap();
+    let mut variant = VariantRecord::new(sku);
+    variant.prices = PriceChange::All(prices);
+    variant.on_hand = on_hand;
+    let oversells = [Oversell::Deny, Oversell::Backorder, Oversell::Preorder];
+    variant.stock.oversell = Field::Set(oversells[oversell]);
+    let selected =
+        value.map(|value| SelectedOption { name: option.to_owned(), value: value.clone() });
+    variant.options = Field::Set(selected.into_iter().collect());
+    if full {
+        let value = AttributeValue::Boolean { value: true };
+        variant.attributes = MapChange::all([("x".to_owned(), value)].into());
+    }
+    variant
 }
 
 /// A dozen products at once: what costs time is the shop, not the product.

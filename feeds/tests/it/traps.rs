@@ -1,5 +1,6 @@
 //! The traps of foreign files, in small files of our own making.
 
+use std::slice::from_ref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -100,7 +101,8 @@ async fn a_json_list_with_equal_names_and_a_bad_item() {
 }
 
 const SHOES: &str = "\
-slug,sku,name,price,compare_at_price,currency,status,category1,option1_name,option1_value,image1_src,inventory_count,weight,weight_unit
+slug,sku,name,price,compare_at_price,currency,status,category1,option1_name,option1_value,\
+image1_src,inventory_count,weight,weight_unit
 shoe,SHOE,Shoe,0,0,USD,active,Wear -> Shoes,,,https://example.com/s.webp,,,
 shoe,SHOE-40,,50,60,USD,,,Size,40,https://example.com/40.webp,5,1,kg
 shoe,SHOE-41,,50,0,USD,,,Size,41,,6,1.1,kg
@@ -163,11 +165,11 @@ impl ImageFetcher for OnePicture {
 async fn pictures_are_fetched_once_and_only_when_wanted() {
     let shop = Shop::new();
     let path = shop.file("products.csv", SHOES);
-    shop.import(&[path.clone()]).await;
+    shop.import(from_ref(&path)).await;
     assert_eq!(shop.product("shoe").await.media[0].key, "https://example.com/s.webp");
     let fetcher = Arc::new(OnePicture(AtomicUsize::new(0)));
     let fetching = ImportOptions { fetcher: Some(fetcher.clone()), ..options() };
-    assert_eq!(shop.import_with(&[path.clone()], fetching.clone()).await.counts(), [0, 1, 1, 0]);
+    assert_eq!(shop.import_with(from_ref(&path), fetching.clone()).await.counts(), [0, 1, 1, 0]);
     let shoe = shop.product("shoe").await;
     assert_eq!((shoe.media[0].width, shoe.media[0].height), (Some(3), Some(2)));
     assert_eq!(shoe.media[0].mime, "image/gif");
@@ -175,9 +177,9 @@ async fn pictures_are_fetched_once_and_only_when_wanted() {
     assert_eq!(stored.unwrap().bytes, 13);
     assert_eq!(shoe.variants[0].media, [shoe.media[1].key.clone()]);
     assert_eq!(fetcher.0.load(Ordering::Relaxed), 2);
-    assert_eq!(shop.import_with(&[path.clone()], fetching).await.counts(), [0, 0, 2, 0]);
+    assert_eq!(shop.import_with(from_ref(&path), fetching).await.counts(), [0, 0, 2, 0]);
     assert_eq!(fetcher.0.load(Ordering::Relaxed), 2, "what is there is not fetched again");
-    assert_eq!(shop.import(&[path]).await.counts(), [0, 0, 2, 0]);
+    assert_eq!(shop.import(from_ref(&path)).await.counts(), [0, 0, 2, 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -186,9 +188,9 @@ async fn a_dry_run_sees_what_comes_twice() {
     let text = "slug,title,sku\na,A,ONE\nb,B,ONE\na,Aa,ONE\nc,C,TWO\na,Aa,ONE\n";
     let path = shop.file("a.csv", text);
     let dry = ImportOptions { dry_run: true, ..options() };
-    let told = shop.import_with(&[path.clone()], dry).await;
+    let told = shop.import_with(from_ref(&path), dry).await;
     assert_eq!(told.counts(), [2, 1, 1, 1]);
     assert_eq!(shop.all().await, []);
-    let real = shop.import(&[path]).await;
+    let real = shop.import(from_ref(&path)).await;
     assert_eq!((real.counts(), real.errors()), (told.counts(), told.errors()));
 }
