@@ -4,6 +4,7 @@
 pub mod app;
 pub mod auth;
 pub mod edge;
+pub mod openapi;
 pub mod routes;
 pub mod wire;
 

@@ -8,7 +8,6 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 /// Declares the codes in use: name, text form, status, title.
 macro_rules! codes {
@@ -106,8 +105,8 @@ struct Refusal {
     code: Code,
     detail: Cow<'static, str>,
     errors: Vec<FieldError>,
-    /// What the code promises beyond the common fields.
-    extra: Map<String, Value>,
+    /// What `version_mismatch` promises beyond the common fields.
+    current_version: Option<u64>,
     retry_after: Option<Duration>,
 }
 
@@ -125,10 +124,9 @@ pub struct ProblemBody<'a> {
     pub code: &'a str,
     pub request_id: &'a str,
     pub errors: &'a [FieldError],
-    /// What the code promises beyond these, e.g. `current_version`.
-    #[serde(flatten)]
-    #[schema(value_type = Object, additional_properties)]
-    extra: &'a Map<String, Value>,
+    /// With `version_mismatch`: the version that would have fitted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current_version: Option<u64>,
 }
 
 impl Problem {
@@ -137,7 +135,7 @@ impl Problem {
             code,
             detail: detail.into(),
             errors: Vec::new(),
-            extra: Map::new(),
+            current_version: None,
             retry_after: None,
         }))
     }
@@ -170,10 +168,12 @@ impl Problem {
         self
     }
 
-    /// Adds a field that the code promises.
-    pub fn with(mut self, field: &'static str, value: impl Into<Value>) -> Problem {
-        self.0.extra.insert(field.to_owned(), value.into());
-        self
+    /// 412: the object is at another version than the client saw.
+    pub fn version_mismatch(current: u64) -> Problem {
+        let detail = format!("it is at version {current}");
+        let mut problem = Problem::new(Code::VersionMismatch, detail);
+        problem.0.current_version = Some(current);
+        problem
     }
 
     /// When it is worth to come again.
@@ -205,7 +205,7 @@ impl Problem {
             code: code.as_str(),
             request_id,
             errors: &self.0.errors,
-            extra: &self.0.extra,
+            current_version: self.0.current_version,
         };
         serde_json::to_vec(&body).expect("texts and numbers always serialise")
     }
@@ -257,10 +257,8 @@ mod tests {
 
     #[test]
     fn the_body_has_every_field() {
-        let problem = Problem::new(Code::VersionMismatch, "it is at version 7")
-            .with("current_version", 7)
-            .at("/actions/0");
-        let body: Value = serde_json::from_slice(&problem.body("req-1")).unwrap();
+        let problem = Problem::version_mismatch(7).at("/actions/0");
+        let body: serde_json::Value = serde_json::from_slice(&problem.body("req-1")).unwrap();
         assert_eq!(
             body,
             serde_json::json!({

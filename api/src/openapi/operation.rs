@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use utoipa::PartialSchema;
 use utoipa::ToSchema;
 use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
-use utoipa::openapi::schema::{ComponentsBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat};
+use utoipa::openapi::schema::{
+    ComponentsBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat,
+};
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{
     Content, ContentBuilder, HttpMethod, PathItem, Ref, RefOr, Required, ResponseBuilder, Type,
@@ -72,7 +73,7 @@ impl Param {
 
     /// One of a few texts in the query.
     pub fn choice(name: &str, values: &[&str], what: &str) -> Param {
-        let schema = text().enum_values(values.iter().map(|one| Value::from(*one)));
+        let schema = text().enum_values(Some(values.iter().map(|one| Value::from(*one))));
         Param::new(name, ParameterIn::Query, schema, what)
     }
 
@@ -127,10 +128,7 @@ impl Operation {
         Operation {
             method,
             path,
-            builder: OperationBuilder::new()
-                .operation_id(Some(id))
-                .tag(tag)
-                .summary(Some(summary)),
+            builder: OperationBuilder::new().operation_id(Some(id)).tag(tag).summary(Some(summary)),
             replies: BTreeMap::new(),
             codes: Vec::new(),
             register: Vec::new(),
@@ -169,7 +167,7 @@ impl Operation {
             .required(Some(if required { Required::True } else { Required::False }))
             .content("application/json", content::<T>(examples));
         self.builder = self.builder.request_body(Some(body.build()));
-        self.register.push(ComponentsBuilder::schema_from::<T>);
+        self.register.push(register::<T>);
         self.refuses([
             Code::MalformedJson,
             Code::UnsupportedMediaType,
@@ -184,7 +182,7 @@ impl Operation {
             .description(what)
             .content("application/json", content::<T>(&[("example", example)]));
         self.replies.insert(status.to_string(), reply);
-        self.register.push(ComponentsBuilder::schema_from::<T>);
+        self.register.push(register::<T>);
         self
     }
 
@@ -232,10 +230,12 @@ impl Operation {
         for (status, codes) in by_status(&self.codes) {
             self.replies.entry(status).or_insert_with(|| refusal(&codes));
         }
-        let replies = self.replies.into_iter().fold(
-            utoipa::openapi::ResponsesBuilder::new(),
-            |replies, (status, reply)| replies.response(status, reply.build()),
-        );
+        let replies = self
+            .replies
+            .into_iter()
+            .fold(utoipa::openapi::ResponsesBuilder::new(), |replies, (status, reply)| {
+                replies.response(status, reply.build())
+            });
         let operation = self.builder.responses(replies.build()).build();
         let item = PathItem::new(self.method, operation);
         match paths.get_mut(self.path) {
@@ -246,6 +246,13 @@ impl Operation {
         }
         components
     }
+}
+
+/// Adds a shape and all that it is made of.
+pub(super) fn register<T: ToSchema>(components: ComponentsBuilder) -> ComponentsBuilder {
+    let mut parts = Vec::new();
+    T::schemas(&mut parts);
+    components.schemas_from_iter(parts).schema_from::<T>()
 }
 
 fn content<T: ToSchema>(examples: &[(&str, Value)]) -> Content {
@@ -289,9 +296,4 @@ fn refusal(codes: &[Code]) -> ResponseBuilder {
     ResponseBuilder::new()
         .description(names.join(", "))
         .content("application/problem+json", content.build())
-}
-
-/// The schema of a type, for those that are not spoken of by an operation.
-pub(super) fn schema_of<T: PartialSchema>() -> RefOr<Schema> {
-    T::schema()
 }

@@ -1,7 +1,7 @@
 //! What each refusal looks like, for the document and the pages that explain them: made by the
 //! same code that refuses.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::edge::{Code, FieldError, Problem};
 
@@ -43,6 +43,7 @@ fn detail(code: Code) -> &'static str {
         Code::TokenExpired => "the token has expired; start a new session",
         Code::NotFound => "there is no such product",
         Code::MethodNotAllowed => "POST is not allowed here",
+        Code::CartExpired => "The cart has expired; open a new one.",
         Code::BodyTooLarge => "the body is larger than 1048576 bytes",
         Code::UnsupportedMediaType => "the body is text/plain",
         Code::IdempotencyKeyReused => "the key came with another payload before",
@@ -68,6 +69,8 @@ pub(super) fn common_fields() -> Vec<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

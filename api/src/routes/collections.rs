@@ -12,7 +12,7 @@ use super::view::catalog_view;
 use super::{cursor, reply};
 use crate::app::SharedApp;
 use crate::edge::{Params, Problem};
-use crate::wire::catalog::{CollectionBody, List};
+use crate::wire::catalog::{CollectionBody, CollectionList};
 
 /// What the cursors of the list are bound to; it has no filters.
 const QUESTION: &str = "collections";
@@ -42,7 +42,7 @@ pub async fn list(
         let count = app.catalog.count_in(&collection.slug, &view.channel);
         CollectionBody::new(collection, tree.parent(collection), count, &app.media_urls)
     });
-    Ok(reply::cacheable(&List { items: items.collect(), next_cursor }, &headers))
+    Ok(reply::cacheable(&CollectionList { items: items.collect(), next_cursor }, &headers))
 }
 
 fn position(bytes: &[u8]) -> Result<Slug, Problem> {

@@ -12,7 +12,7 @@ use super::view::catalog_view;
 use super::{cursor, reply};
 use crate::app::SharedApp;
 use crate::edge::{Params, Problem};
-use crate::wire::catalog::{List, ReviewBody};
+use crate::wire::catalog::{ReviewBody, ReviewList};
 
 /// The place right after a review.
 type Position = (Timestamp, ReviewId);
@@ -47,7 +47,7 @@ pub async fn list(
         .filter(|_| !is_last)
         .map(|last| app.cursors.seal(&question, &bytes((last.created_at, last.id))));
     let items: Vec<ReviewBody> = reviews.into_iter().map(ReviewBody::from).collect();
-    Ok(reply::cacheable(&List { items, next_cursor }, &headers))
+    Ok(reply::cacheable(&ReviewList { items, next_cursor }, &headers))
 }
 
 fn bytes((at, id): Position) -> Vec<u8> {

@@ -4,12 +4,21 @@ use barrow_engine::catalog::listing;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Item;
+use super::{CollectionBody, Item, ReviewBody};
 
-/// A page of a list.
+/// A page of collections.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct List<T> {
-    pub items: Vec<T>,
+pub struct CollectionList {
+    pub items: Vec<CollectionBody>,
+    /// Given as `cursor`, it gets the next page; `null` on the last.
+    #[schema(required)]
+    pub next_cursor: Option<String>,
+}
+
+/// A page of reviews.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ReviewList {
+    pub items: Vec<ReviewBody>,
     /// Given as `cursor`, it gets the next page; `null` on the last.
     #[schema(required)]
     pub next_cursor: Option<String>,

@@ -14,7 +14,7 @@ mod variant;
 pub use availability::{Availability, ItemAvailability};
 pub use collection::{CollectionBody, CollectionRef};
 pub use item::{Item, ItemRating, Range};
-pub use list::{Facet, FacetValue, List, ProductList, Total};
+pub use list::{CollectionList, Facet, FacetValue, ProductList, ReviewList, Total};
 pub use media::Media;
 pub use page::{Attribute, Page, Reviews, Section, Sections, SeoBody, Sources};
 pub use review::ReviewBody;
