@@ -39,10 +39,7 @@ pub fn problem(error: CartError, place: Place) -> (Problem, &'static str) {
     match error {
         CommandError::Rejected(rejection) => (rejected(rejection, place), rejection.code.code()),
         CommandError::VersionMismatch { current } => {
-            let problem =
-                Problem::new(Code::VersionMismatch, format!("the cart is at version {current}"))
-                    .with("current_version", current);
-            (problem, "version_mismatch")
+            (Problem::version_mismatch(current), "version_mismatch")
         }
         CommandError::KeyReused => {
             let detail = "the idempotency key was used for another request to this cart";
