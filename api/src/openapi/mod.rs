@@ -4,6 +4,7 @@
 
 mod carts;
 mod catalog;
+mod error_pages;
 mod examples;
 mod operation;
 mod ops;
@@ -25,6 +26,7 @@ use utoipa::openapi::{
 use crate::edge::ProblemBody;
 use operation::{BEARER, Operation, register};
 
+pub use error_pages::{index as error_index, page as error_page};
 pub use problems::example as problem_example;
 
 /// What a reader has to know before any single call.

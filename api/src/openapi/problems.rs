@@ -21,9 +21,7 @@ fn problem(code: Code) -> Problem {
             "out_of_range",
             "it must be a whole number from 1 to 99999",
         )]),
-        Code::VersionMismatch => {
-            Problem::new(code, "the cart is at version 8").with("current_version", 8)
-        }
+        Code::VersionMismatch => Problem::version_mismatch(8),
         _ => Problem::new(code, detail(code)),
     }
 }
@@ -56,8 +54,6 @@ fn detail(code: Code) -> &'static str {
         Code::Unavailable => "the catalog cannot be read now",
         Code::OutcomeUnknown => "the store did not say whether it wrote; repeat with the same key",
         Code::ValidationFailed | Code::VersionMismatch => code.title(),
-        #[expect(unreachable_patterns, reason = "codes join as the shop grows")]
-        _ => code.title(),
     }
 }
 

@@ -4,6 +4,7 @@ mod carts;
 mod catalog;
 mod collections;
 mod cursor;
+mod docs;
 mod media;
 mod name;
 mod ops;
@@ -36,7 +37,7 @@ pub fn router(app: SharedApp) -> Router {
         .fallback(edge::unrouted)
         .method_not_allowed_fallback(edge::wrong_method)
         .layer(from_fn_with_state(Arc::clone(&app), edge::guard));
-    let mut open = Router::new().merge(ops::health());
+    let mut open = Router::new().merge(ops::health()).merge(docs::routes());
     if app.settings.ops_listen.is_none() {
         open = open.merge(ops::metrics());
     }

@@ -4,6 +4,7 @@
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use barrow_actors::catalog::{CatalogError, Viewpoint};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
@@ -18,6 +19,11 @@ const ASK_EACH_TIME: HeaderValue = HeaderValue::from_static("no-cache");
 /// A body that is the same for all who stand at the same viewpoint.
 pub fn cacheable(body: &impl Serialize, request: &HeaderMap) -> Response {
     let body = serde_json::to_vec(body).expect("replies have text keys and finite numbers");
+    cacheable_bytes(body.into(), request)
+}
+
+/// The same for JSON that is written already.
+pub fn cacheable_bytes(body: Bytes, request: &HeaderMap) -> Response {
     let hash = blake3::hash(&body);
     // Weak, since a proxy may compress it. 80 bits are plenty: nobody gains by a collision.
     let tag = format!("W/\"{}\"", &hash.to_hex()[..20]);
@@ -34,10 +40,11 @@ pub fn cacheable(body: &impl Serialize, request: &HeaderMap) -> Response {
 
 /// A body that says of itself how it may be kept.
 pub fn json(body: &impl Serialize) -> Response {
-    json_body(serde_json::to_vec(body).expect("replies have text keys and finite numbers"))
+    let body = serde_json::to_vec(body).expect("replies have text keys and finite numbers");
+    json_body(body.into())
 }
 
-fn json_body(body: Vec<u8>) -> Response {
+fn json_body(body: Bytes) -> Response {
     let mut response = Response::new(Body::from(body));
     response
         .headers_mut()
