@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use barrow_engine::ports::{Expected, WriteId};
-use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, broadcast, oneshot};
 
 use super::host::{Host, Rejection};
 use super::outbox::DeliveryError;
@@ -30,7 +30,7 @@ impl Drop for Ticket {
 /// The newest durable view, as a subscriber follows it.
 pub(super) struct Subscription<H: Host> {
     pub first: Reply<H::View>,
-    pub newest: watch::Receiver<Option<Reply<H::View>>>,
+    pub newest: broadcast::Receiver<Reply<H::View>>,
 }
 
 pub(super) type SubscriptionAnswer<H> = Result<Subscription<H>, CommandError<Rejection<H>>>;
@@ -56,7 +56,7 @@ pub(super) enum Held<H: Host> {
 
 impl<H: Host> Held<H> {
     /// Lets the reply go. A caller that went away is no concern.
-    fn release(self, publisher: &watch::Sender<Option<Reply<H::View>>>) {
+    fn release(self, publisher: &broadcast::Sender<Reply<H::View>>) {
         match self {
             Held::Command { to, answer, .. } => drop(to.send(answer)),
             Held::Subscribe { to, answer, .. } => {
@@ -87,7 +87,8 @@ pub(super) struct Gate<H: Host> {
     in_flight: Vec<Held<H>>,
     /// Replies that wait for the next write.
     waiting: Vec<Held<H>>,
-    publisher: watch::Sender<Option<Reply<H::View>>>,
+    /// Keeps only the newest: a slow follower skips what came between.
+    publisher: broadcast::Sender<Reply<H::View>>,
 }
 
 impl<H: Host> Gate<H> {
@@ -98,7 +99,7 @@ impl<H: Host> Gate<H> {
             dirty: false,
             in_flight: Vec::new(),
             waiting: Vec::new(),
-            publisher: watch::Sender::new(None),
+            publisher: broadcast::Sender::new(1),
         }
     }
 
@@ -153,8 +154,9 @@ impl<H: Host> Gate<H> {
     ) {
         let Some(write_id) = self.writing.take() else { return };
         self.durable = Expected::Present { version: row_version, write_id };
-        if publication.is_some() && lease_is_valid {
-            self.publisher.send_replace(publication);
+        if let Some(publication) = publication.filter(|_| lease_is_valid) {
+            // Nobody may be following any more.
+            drop(self.publisher.send(publication));
         }
         for held in self.in_flight.drain(..) {
             if lease_is_valid {

@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use barrow_cluster::Ownership;
 use barrow_engine::entity::{Entity, EntityKey};
 use barrow_engine::ports::{Clock, EntityStore, Entropy};
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{Semaphore, broadcast, oneshot};
 
 use super::actor::Message;
 use super::directory::Shared;
@@ -200,7 +201,7 @@ impl<H: Host> Receiver for Shared<H> {
 /// Follows one entity: the newest durable view after each change, skipping what came between.
 pub struct Feed<H: Host> {
     first: Option<Reply<H::View>>,
-    newest: watch::Receiver<Option<Reply<H::View>>>,
+    newest: broadcast::Receiver<Reply<H::View>>,
     _guard: FeedGuard,
 }
 
@@ -212,9 +213,11 @@ impl<H: Host> Feed<H> {
             return Some(first);
         }
         loop {
-            self.newest.changed().await.ok()?;
-            if let Some(reply) = self.newest.borrow_and_update().clone() {
-                return Some(reply);
+            match self.newest.recv().await {
+                Ok(reply) => return Some(reply),
+                // Some were skipped; the newest is there.
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return None,
             }
         }
     }

@@ -11,9 +11,10 @@ use barrow_actors::runtime::{DueScanner, EffectRouter, PlainHost, Runtime, Runti
 use barrow_actors::runtime::{RuntimeSettings, Wakeable};
 use barrow_actors::shelf::{Shelf, ShelfError};
 use barrow_cluster::{Lease, SoleOwner};
-use barrow_engine::cart::{Cart, workload};
+use barrow_engine::cart::{Cart, Owner, workload};
 use barrow_engine::catalog::{Sellable, Sku};
 use barrow_engine::entity::{EntityKey, EntityKind, Shard};
+use barrow_engine::ids::CartId;
 use barrow_engine::ports::{
     CasOutcome, DueEntity, EntityStore, Entropy, Expected, Row, StoreError,
 };
@@ -28,7 +29,7 @@ use crate::host::{SeededEntropy, SimulatedClock};
 /// One run of the node's process.
 pub struct Node {
     pub carts: Carts,
-    pub sessions: Runtime<PlainHost<SessionEntity>>,
+    sessions: Runtime<PlainHost<SessionEntity>>,
     lease: Lease,
     alive: Arc<AtomicBool>,
 }
@@ -37,6 +38,12 @@ impl Node {
     /// A process that has crashed answers nobody.
     pub fn is_alive(&self) -> bool {
         self.alive.load(Ordering::Acquire)
+    }
+
+    /// What the shoppers' session knows of its cart: an effect told it.
+    pub async fn current_cart(&self) -> Option<CartId> {
+        let Owner::Session(session) = workload::OWNER else { return None };
+        self.sessions.read(session.0, ()).await.ok()?.view.current_cart()
     }
 }
 
