@@ -2,6 +2,7 @@
 //! may be, which words are ours, what may be shipped.
 
 mod crates;
+mod docs;
 mod sources;
 mod words;
 
