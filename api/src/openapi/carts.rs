@@ -68,8 +68,7 @@ fn change(method: HttpMethod, path: &'static str, id: &str, summary: &str) -> Op
             Param::header(
                 "Prefer",
                 "`return=minimal` answers only `id`, `version`, `totals` and `problems`.",
-            )
-            .example("return=minimal"),
+            ),
         ])
         .replies::<CartBody<'_>>(200, "The cart as it is now.", examples::cart());
     versioned(operation, 200).refuses([
@@ -91,7 +90,7 @@ fn open() -> Operation {
         )
         .takes([
             key(),
-            Param::header("Prefer", "`return=minimal` answers less.").example("return=minimal"),
+            Param::header("Prefer", "`return=minimal` answers less."),
             Param::header("Accept-Language", "The languages the shopper prefers."),
         ])
         .body::<OpenCart>(

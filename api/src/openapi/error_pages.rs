@@ -48,7 +48,7 @@ const INDEX: &str = include_str!("../../../docs/errors/README.md");
 const STYLE: &str = "\
 :root{color-scheme:light dark}\
 body{font:16px/1.6 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem}\
-code,pre{font:14px/1.5 ui-monospace,monospace}\
+code,pre{font:14px/1.5 ui-monospace,monospace}h1 code{font-size:inherit}\
 pre{padding:1rem;overflow-x:auto;border:1px solid #8885;border-radius:6px;background:#8881}\
 table{border-collapse:collapse}td,th{padding:.3rem .8rem;border:1px solid #8885;text-align:left}\
 nav{font-size:14px}";

@@ -47,18 +47,21 @@ pub struct Operation {
 /// Where a parameter comes from, and what it looks like.
 pub struct Param {
     builder: ParameterBuilder,
+    what: String,
+    is_required: bool,
 }
 
 impl Param {
     fn new(name: &str, place: ParameterIn, schema: impl Into<RefOr<Schema>>, what: &str) -> Param {
-        let required = if place == ParameterIn::Path { Required::True } else { Required::False };
+        let is_required = place == ParameterIn::Path;
+        let required = if is_required { Required::True } else { Required::False };
         let builder = ParameterBuilder::new()
             .name(name)
             .parameter_in(place)
             .required(required)
             .description(Some(what))
             .schema(Some(schema));
-        Param { builder }
+        Param { builder, what: what.to_owned(), is_required }
     }
 
     /// A part of the path.
@@ -104,8 +107,16 @@ impl Param {
         Param::new(name, ParameterIn::Header, text(), what)
     }
 
-    pub fn example(self, example: impl Into<Value>) -> Param {
-        Param { builder: self.builder.example(Some(example.into())) }
+    /// Shows what it may be. Of one that may be left out only in words: a browser of the
+    /// document would else send it with every call that is tried.
+    pub fn example(mut self, example: &str) -> Param {
+        if self.is_required {
+            self.builder = self.builder.example(Some(Value::from(example)));
+        } else {
+            self.what = format!("{} E.g. `{example}`.", self.what);
+            self.builder = self.builder.description(Some(self.what.as_str()));
+        }
+        self
     }
 
     fn build(self) -> Parameter {

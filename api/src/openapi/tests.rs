@@ -1,5 +1,4 @@
-//! The document against the shapes it promises. That it has every route and no other is held
-//! by the tests over HTTP, which walk the paths.
+//! The document against the shapes it promises and the routes there are.
 
 use std::collections::BTreeSet;
 
@@ -193,4 +192,61 @@ fn operations_have_ids_of_their_own_a_tag_a_summary_and_their_refusals() {
             }
         }
     }
+}
+
+#[test]
+fn what_may_be_left_out_is_not_sent_by_whoever_tries_a_call() {
+    let document = document();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let parameters = operation.get("parameters").and_then(Value::as_array);
+            for parameter in parameters.into_iter().flatten() {
+                let name = &parameter["name"];
+                let is_required = parameter["required"] == true;
+                let has_example = parameter.get("example").is_some();
+                assert_eq!(is_required, has_example, "{name} of {method} {path}");
+            }
+        }
+    }
+}
+
+/// Each route that the code names, as `get /path`.
+fn routes() -> BTreeSet<String> {
+    let mut open = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/routes")];
+    let mut found = BTreeSet::new();
+    while let Some(place) = open.pop() {
+        if place.is_dir() {
+            open.extend(std::fs::read_dir(&place).unwrap().map(|entry| entry.unwrap().path()));
+            continue;
+        }
+        let source = std::fs::read_to_string(&place).unwrap();
+        for route in source.split(".route(\"").skip(1) {
+            let (path, rest) = route.split_once('"').unwrap();
+            // Up to the next route or the end of the statement.
+            let rest = rest.split([';', '}']).next().unwrap();
+            for method in ["get", "post", "put", "patch", "delete"] {
+                if [' ', '.'].iter().any(|before| rest.contains(&format!("{before}{method}("))) {
+                    found.insert(format!("{method} {path}"));
+                }
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_route_is_described_and_no_other() {
+    // Files of the document's own browser, other spellings of its address, and the list of the
+    // error pages.
+    let unlisted = ["get /docs/", "get /docs/{file}", "get /docs/errors"];
+    let routes: BTreeSet<String> = routes()
+        .into_iter()
+        .filter(|route| !unlisted.contains(&route.as_str()))
+        .map(|route| route.replace("{*key}", "{key}"))
+        .collect();
+    let document = document();
+    let described = document["paths"].as_object().unwrap().iter().flat_map(|(path, item)| {
+        item.as_object().unwrap().keys().map(move |method| format!("{method} {path}"))
+    });
+    assert_eq!(described.collect::<BTreeSet<_>>(), routes);
 }
