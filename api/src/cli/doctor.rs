@@ -277,13 +277,13 @@ fn newest(data: &Path) -> Option<SystemTime> {
 
 fn check_open_files(config: &Config) -> Check {
     let name = "open files";
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum;
     let wanted = config.server.max_connections as u64 + OWN_FILES;
     match limit {
         Some(limit) if limit < wanted => warn(
             name,
             format!("at most {limit}, but {wanted} are wanted for server.max_connections"),
-            "raise the limit (ulimit -n, LimitNOFILE) or lower server.max_connections",
+            "raise the limit (ulimit -Hn, LimitNOFILE) or lower server.max_connections",
         ),
         Some(limit) => ok(name, format!("at most {limit}")),
         None => ok(name, "no limit".to_owned()),

@@ -1,10 +1,11 @@
 //! How far a long command has come: a bar on a terminal, else a plain line now and then. On
 //! standard error, so that standard output holds nothing but data.
 
+use std::fmt::Write;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::output::complain;
 
@@ -42,15 +43,21 @@ impl Progress {
     /// So many are done in all.
     pub fn set(&mut self, done: u64, total: Option<u64>) {
         self.done = done;
-        if total.is_some() && total != self.total {
-            self.total = total;
-            if let (Some(bar), Some(total)) = (&self.bar, total) {
-                bar.set_length(total);
+        if total.is_some() {
+            if self.total.is_none()
+                && let Some(bar) = &self.bar
+            {
                 bar.set_style(style(true, self.unit));
             }
+            self.total = total;
         }
         match &self.bar {
-            Some(bar) => bar.set_position(done),
+            Some(bar) => bar.update(|state| {
+                state.set_pos(done);
+                if let Some(total) = total {
+                    state.set_len(total);
+                }
+            }),
             None if self.lined.elapsed() >= LINE_INTERVAL => {
                 self.lined = Instant::now();
                 complain(&self.describe());
@@ -90,11 +97,16 @@ impl Progress {
 fn style(has_total: bool, unit: &str) -> ProgressStyle {
     let template = match has_total {
         true => format!(
-            "{{prefix}} {{wide_bar}} {{human_pos}}/{{human_len}} {unit} {{per_sec}} ETA {{eta}}"
+            "{{prefix}} {{wide_bar}} {{human_pos}}/{{human_len}} {unit} {{rate}} {{eta}} left"
         ),
-        false => format!("{{prefix}} {{spinner}} {{human_pos}} {unit} {{per_sec}}"),
+        false => format!("{{prefix}} {{spinner}} {{human_pos}} {unit} {{rate}}"),
     };
-    ProgressStyle::with_template(&template).expect("the template is well formed")
+    let rate = |state: &ProgressState, out: &mut dyn Write| {
+        // If it cannot be written there is nobody to tell.
+        let _ = write!(out, "{:.0}/s", state.per_sec());
+    };
+    let style = ProgressStyle::with_template(&template).expect("the template is well formed");
+    style.with_key("rate", rate)
 }
 
 #[cfg(test)]

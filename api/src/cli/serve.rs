@@ -28,52 +28,123 @@ const END_AT_LATEST: Duration = Duration::from_secs(24);
 /// What is left for actors and stores after the requests have ended.
 const ACTORS_DRAIN_MIN: Duration = Duration::from_secs(3);
 
+/// How long a backup that nobody can finish any more may hold up the end.
+const THREADS_END: Duration = Duration::from_millis(500);
+
 /// Serves until it is told to stop.
 pub fn serve(loaded: &Loaded) -> Result<Exit, Failure> {
+    raise_open_files();
     let runtime = super::runtime()?;
-    runtime.block_on(run(loaded))
+    let ended = runtime.block_on(async {
+        // From here on a signal is not lost, however early it comes.
+        let mut signals = Signals::listen()?;
+        let house = tokio::select! {
+            signal = signals.next() => {
+                tracing::info!(signal, "ended before it served");
+                return Ok(Exit::Done);
+            }
+            house = House::open(loaded) => house?,
+        };
+        house.serve(signals).await
+    });
+    runtime.shutdown_timeout(THREADS_END);
+    ended
 }
 
-async fn run(loaded: &Loaded) -> Result<Exit, Failure> {
-    let config = &loaded.config;
-    // From here on a signal is not lost, however early it comes.
-    let mut signals = Signals::listen()?;
-    let data = DataDir::lock(config.data_dir(), "serve")?;
-    // The ports go before the stores: whoever has no port should not wait for a journal.
-    let api = Door::open(&config.server.listen, "server.listen").await?;
-    let ops = match &config.ops.listen {
-        Some(listen) => Some(Door::open(listen, "ops.listen").await?),
-        None => None,
-    };
-    let stores = Arc::new(super::open_stores(config, &data)?);
-    let ops_address = ops.as_ref().map(|door| door.address);
-    let running = start(config, &stores, ops_address).await?;
-    let steward = Steward::start(config, &data, Arc::clone(&stores), api.address, ops_address);
-    tell(config, loaded, &data, &stores, api.address, ops_address);
+/// Each connection is an open file. The soft limit is low on many systems, for programs of old
+/// that break above it; what the administrator allows is the hard one.
+fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // Where it is refused the doctor tells what the limit is.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+}
 
-    let stop = CancellationToken::new();
-    let address = shown(&config.server.listen, api.address);
-    let mut serving = tokio::task::JoinSet::new();
-    serving.spawn(crate::edge::serve(api.listen()?, running.app(), stop.clone()));
-    if let Some(ops) = ops {
-        let router = crate::routes::ops_router(running.app());
-        let listener = ops.listen()?;
-        serving.spawn(crate::edge::serve_router(listener, router, running.app(), stop.clone()));
+/// Everything a serving process holds.
+struct House<'a> {
+    loaded: &'a Loaded,
+    api: Door,
+    ops: Option<Door>,
+    running: Running,
+    steward: Steward,
+    stores: Arc<Stores>,
+    /// Given up last.
+    data: DataDir,
+}
+
+impl House<'_> {
+    async fn open(loaded: &Loaded) -> Result<House<'_>, Failure> {
+        let config = &loaded.config;
+        let data = DataDir::lock(config.data_dir(), "serve")?;
+        // The ports go before the stores: whoever has no port should not wait for a journal.
+        let api = Door::open(&config.server.listen, "server.listen").await?;
+        let ops = match &config.ops.listen {
+            Some(listen) => Some(Door::open(listen, "ops.listen").await?),
+            None => None,
+        };
+        let stores = Arc::new(super::open_stores(config, &data)?);
+        let ops_address = ops.as_ref().map(|door| door.address);
+        let running = start(config, &stores, ops_address).await?;
+        let steward = Steward::start(config, &data, Arc::clone(&stores), api.address, ops_address);
+        Ok(House { loaded, api, ops, running, steward, stores, data })
     }
-    output::line(&format!("listening on http://{address}"))?;
-    let signal = signals.next().await;
-    tracing::info!(signal, "ending: requests under way are answered first");
-    end_in_time(signals);
-    running.app().draining.cancel();
-    stop.cancel();
-    while serving.join_next().await.is_some() {}
-    drain(config, &running).await;
-    drop(steward);
-    drop(running);
-    drop(stores);
-    drop(data);
-    tracing::info!("ended");
-    Ok(Exit::Done)
+
+    async fn serve(self, mut signals: Signals) -> Result<Exit, Failure> {
+        self.tell();
+        let House { loaded, api, ops, running, steward, stores, data } = self;
+        let config = &loaded.config;
+        let address = shown(&config.server.listen, api.address);
+        let stop = CancellationToken::new();
+        let mut serving = tokio::task::JoinSet::new();
+        serving.spawn(crate::edge::serve(api.listen()?, running.app(), stop.clone()));
+        if let Some(ops) = ops {
+            let router = crate::routes::ops_router(running.app());
+            let listener = ops.listen()?;
+            serving.spawn(crate::edge::serve_router(listener, router, running.app(), stop.clone()));
+        }
+        output::line(&format!("listening on http://{address}"))?;
+        let signal = signals.next().await;
+        tracing::info!(signal, "ending: requests under way are answered first");
+        end_in_time(signals);
+        running.app().draining.cancel();
+        stop.cancel();
+        while serving.join_next().await.is_some() {}
+        drain(config, &running).await;
+        drop((steward, running, stores, data));
+        tracing::info!("ended");
+        Ok(Exit::Done)
+    }
+
+    /// Tells people (or, where the log is for machines, the log) what runs here and what it
+    /// promises.
+    fn tell(&self) {
+        let config = &self.loaded.config;
+        let api = shown(&config.server.listen, self.api.address);
+        let metrics = match (&config.ops.listen, &self.ops) {
+            (Some(listen), Some(door)) => shown(listen, door.address),
+            _ => api.clone(),
+        };
+        let durability = self.stores.entities().durability();
+        let path = self.data.path().display();
+        match config.log.format {
+            LogFormat::Json => tracing::info!(
+                version = env!("CARGO_PKG_VERSION"),
+                %durability,
+                data = %path,
+                api = format!("http://{api}/v1"),
+                docs = format!("http://{api}/docs"),
+                metrics = format!("http://{metrics}/metrics"),
+                "barrow is ready"
+            ),
+            LogFormat::Text => output::complain(&format!(
+                "Barrow {}\n  durable  {durability}\n  data     {path}\n  shop API \
+                 http://{api}/v1\n  docs     http://{api}/docs\n  metrics  \
+                 http://{metrics}/metrics",
+                env!("CARGO_PKG_VERSION"),
+            )),
+        }
+        tracing::debug!(config = %serde_json::json!(config), "the effective configuration");
+    }
 }
 
 async fn start(
@@ -160,39 +231,4 @@ fn refusal(listen: &Address, key: &str, error: &std::io::Error) -> Failure {
 /// The address with the host as it was configured, and the port as it is.
 fn shown(listen: &Address, bound: SocketAddr) -> String {
     Address::new(listen.host(), bound.port()).to_string()
-}
-
-/// Tells people (or, where the log is for machines, the log) what runs here and what it promises.
-fn tell(
-    config: &Config,
-    loaded: &Loaded,
-    data: &DataDir,
-    stores: &Stores,
-    api: SocketAddr,
-    ops: Option<SocketAddr>,
-) {
-    let api = shown(&config.server.listen, api);
-    let metrics = match (&config.ops.listen, ops) {
-        (Some(listen), Some(bound)) => shown(listen, bound),
-        _ => api.clone(),
-    };
-    let durability = stores.entities().durability();
-    let path = data.path().display();
-    match loaded.config.log.format {
-        LogFormat::Json => tracing::info!(
-            version = env!("CARGO_PKG_VERSION"),
-            %durability,
-            data = %path,
-            api = format!("http://{api}/v1"),
-            docs = format!("http://{api}/docs"),
-            metrics = format!("http://{metrics}/metrics"),
-            "barrow is ready"
-        ),
-        LogFormat::Text => output::complain(&format!(
-            "Barrow {}\n  durable  {durability}\n  data     {path}\n  shop API http://{api}/v1\n  \
-             docs     http://{api}/docs\n  metrics  http://{metrics}/metrics",
-            env!("CARGO_PKG_VERSION"),
-        )),
-    }
-    tracing::debug!(config = %serde_json::json!(config), "the effective configuration");
 }
