@@ -13,4 +13,5 @@ pub mod import;
 pub mod open;
 pub mod plan;
 pub mod record;
+pub mod sample;
 pub mod slug;

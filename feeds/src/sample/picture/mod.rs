@@ -69,3 +69,13 @@ pub fn collection_svg(looks: &[Look], seed: u64) -> String {
         parts.concat()
     )
 }
+
+/// The SVG of a product without anything behind it, for print.
+pub fn figure_svg(look: &Look) -> String {
+    let drawing = template::draw(look);
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 800 800\">\
+         <defs>{}</defs>{}</svg>",
+        drawing.defs, drawing.body
+    )
+}
