@@ -202,7 +202,8 @@ fn shipping_method() -> Operation {
 
 fn events() -> Operation {
     let sample = "retry: 1000\n\nid: 3\nevent: cart\ndata: {\"id\": \"cart_...\", ...}\n\n\
-                  event: price_changed\ndata: {\"sku\": ..., \"old_price\": ..., ...}\n\n: ping\n\n";
+                  event: price_changed\ndata: {\"sku\": ..., \"old_price\": ..., ...}\n\n\
+                  : ping\n\n";
     call(HttpMethod::Get, "/v1/carts/{id}/events", "watchCart", "The cart as it changes")
         .about(
             "Server-sent events, read with `fetch` so that the token can go into its header. \

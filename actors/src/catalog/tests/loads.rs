@@ -1,6 +1,6 @@
 //! How often the stores are asked, and what becomes of loads that a change overtakes.
 
-use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use barrow_engine::catalog::Translation;
 use barrow_engine::ids::ProductId;
@@ -21,20 +21,16 @@ async fn until(condition: impl Fn() -> bool) {
 async fn a_product_is_read_once_however_many_ask() {
     let world = World::new([product(1, 100)]);
     world.stores.hold();
-    let asking: Vec<_> = (0..50)
-        .map(|_| {
-            tokio::spawn({
-                let catalog = world.catalog.clone();
-                async move { catalog.product(ProductId(1)).await.unwrap().unwrap() }
-            })
-        })
-        .collect();
-    until(|| world.stores.waiting.load(SeqCst) == 1).await;
-    for _ in 0..1000 {
-        tokio::task::yield_now().await;
-    }
-    world.stores.release();
-    let offers: Vec<_> = join_all(asking).await.into_iter().map(Result::unwrap).collect();
+    let asking = join_all((0..50).map(|_| world.catalog.product(ProductId(1))));
+    let releasing = async {
+        until(|| world.stores.waiting.load(SeqCst) == 1).await;
+        for _ in 0..1000 {
+            tokio::task::yield_now().await;
+        }
+        world.stores.release();
+    };
+    let (offers, ()) = tokio::join!(asking, releasing);
+    let offers: Vec<_> = offers.into_iter().map(|offer| offer.unwrap().unwrap()).collect();
     assert!(offers.iter().all(|offer| Arc::ptr_eq(offer, &offers[0])));
     assert_eq!(world.stores.reads.load(SeqCst), 1);
 }
@@ -122,25 +118,26 @@ async fn a_sku_that_moves_leads_to_its_new_product() {
 async fn a_load_that_a_change_overtakes_is_not_kept() {
     let world = World::new([product(1, 100)]);
     world.stores.hold();
-    let reading = tokio::spawn({
-        let catalog = world.catalog.clone();
-        async move { catalog.sellables(&[sku("SKU-1")]).await.unwrap() }
-    });
-    // The store has the old product in hand when the new one is written.
-    until(|| world.stores.waiting.load(SeqCst) == 1).await;
-    let new = product(1, 200);
-    world.stores.write(new.clone());
-    let changing = tokio::spawn({
-        let catalog = world.catalog.clone();
-        async move { catalog.changed(&[new]).await.unwrap() }
-    });
-    for _ in 0..100 {
-        tokio::task::yield_now().await;
-    }
-    assert!(!changing.is_finished(), "the change waits for the loads it overtakes");
-    world.stores.release();
-    changing.await.unwrap();
-    reading.await.unwrap();
+    let (written, announced) = (AtomicBool::new(false), AtomicBool::new(false));
+    let reading = async { world.catalog.sellables(&[sku("SKU-1")]).await.unwrap() };
+    let changing = async {
+        // The store has the old product in hand when the new one is written.
+        until(|| world.stores.waiting.load(SeqCst) == 1).await;
+        let new = product(1, 200);
+        world.stores.write(new.clone());
+        written.store(true, SeqCst);
+        world.catalog.changed(&[new]).await.unwrap();
+        announced.store(true, SeqCst);
+    };
+    let releasing = async {
+        until(|| written.load(SeqCst)).await;
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert!(!announced.load(SeqCst), "the change waits for the loads it overtakes");
+        world.stores.release();
+    };
+    tokio::join!(reading, changing, releasing);
     let found = world.catalog.sellables(&[sku("SKU-1")]).await.unwrap();
     assert_eq!(found[0].as_ref().unwrap().prices.prices[0].amount.amount, 200);
 }
