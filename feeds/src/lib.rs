@@ -9,6 +9,7 @@ pub mod detect;
 pub mod export;
 pub mod failed;
 pub mod formats;
+pub mod generate;
 pub mod import;
 pub mod open;
 pub mod plan;

@@ -114,9 +114,7 @@ fn created_at(slug: &Slug) -> Timestamp {
 
 /// The option whose values are colors, if there is one.
 fn colors(options: &[OptionLine]) -> Option<&OptionLine> {
-    options.iter().find(|line| {
-        line.values.iter().all(|(value, _)| palette().contains_key(value))
-    })
+    options.iter().find(|line| line.values.iter().all(|(value, _)| palette().contains_key(value)))
 }
 
 fn look(entry: &Entry, color: Option<&str>) -> Look {

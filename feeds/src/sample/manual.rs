@@ -65,10 +65,8 @@ pub fn record(
 ) -> MediaRecord {
     let key = format!("sample/{slug}-manual.pdf");
     let (title, brand) = (entry.title.clone(), entry.by.clone());
-    let table: Vec<(String, String)> = attributes
-        .iter()
-        .map(|(key, value)| (specs::label(key), specs::readable(value)))
-        .collect();
+    let table: Vec<(String, String)> =
+        attributes.iter().map(|(key, value)| (specs::label(key), specs::readable(value))).collect();
     let look = look.clone();
     let make = move || pdf(&title, &brand, &look, &table);
     MediaRecord {
@@ -93,7 +91,8 @@ fn pdf(
     paper.text(title, Style::TITLE);
     paper.text("Manual", Style::LEAD);
     paper.gap(16.0);
-    paper.figure(&figure_svg(look), look.base.mix(super::picture::color::Rgb(255, 255, 255), 82))?;
+    paper
+        .figure(&figure_svg(look), look.base.mix(super::picture::color::Rgb(255, 255, 255), 82))?;
     paper.gap(20.0);
     paper.text(&manual.intro, Style::LEAD);
     paper.gap(14.0);

@@ -21,6 +21,9 @@ mod tests;
 
 use crate::record::{Field, MediaRecord, Record};
 
+pub(crate) use build::drawn;
+pub(crate) use prices::{Pricing, prices};
+
 /// All records: collections, then products with their stock, then reviews. Pictures and manuals
 /// come with them, to be made when they are asked for.
 pub fn records() -> impl Iterator<Item = Record> {
@@ -36,8 +39,12 @@ pub fn records() -> impl Iterator<Item = Record> {
         let heading = &shelf.collection;
         for (index, entry) in shelf.products.iter().enumerate() {
             let parent_title = heading.parent.as_deref().and_then(title_of);
-            let place =
-                build::Place { heading, number: index + 1, parent_title, translations: &translations };
+            let place = build::Place {
+                heading,
+                number: index + 1,
+                parent_title,
+                translations: &translations,
+            };
             let item = build::item(entry, &place);
             looks.push((&heading.slug, item.look));
             products.push(Record::Product(Box::new(item.record)));

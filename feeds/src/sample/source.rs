@@ -220,7 +220,10 @@ mod tests {
         check("Color = Sage", &[("Color", &[("Sage", 0)])]);
         check(
             "Color = Sage, Oat; Comfort = +5 °C, -2 °C +4000",
-            &[("Color", &[("Sage", 0), ("Oat", 0)]), ("Comfort", &[("+5 °C", 0), ("-2 °C", 4000)])],
+            &[
+                ("Color", &[("Sage", 0), ("Oat", 0)]),
+                ("Comfort", &[("+5 °C", 0), ("-2 °C", 4000)]),
+            ],
         );
     }
 

@@ -101,9 +101,8 @@ fn the_first_twenty_can_be_relied_on() {
 #[test]
 fn stock_is_of_all_kinds() {
     let variants: Vec<_> = products().into_iter().flat_map(|one| one.variants).collect();
-    let count = |oversell| {
-        variants.iter().filter(|one| one.stock.oversell == Field::Set(oversell)).count()
-    };
+    let count =
+        |oversell| variants.iter().filter(|one| one.stock.oversell == Field::Set(oversell)).count();
     assert!(count(Oversell::Backorder) > 5 && count(Oversell::Preorder) > 2);
     assert!(count(Oversell::Deny) > variants.len() * 8 / 10);
     let denied = variants.iter().filter(|one| one.stock.oversell == Field::Set(Oversell::Deny));
@@ -147,7 +146,9 @@ fn what_is_referred_to_is_there() {
 fn media_keys_are_keys() {
     let segment = |part: &str| {
         !part.is_empty()
-            && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b))
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b))
     };
     for medium in media() {
         assert!(medium.key.split('/').all(segment), "{}", medium.key);

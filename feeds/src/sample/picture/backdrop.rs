@@ -141,8 +141,10 @@ fn table(tint: Rgb, decoration: u64) -> String {
             "<circle cx=\"110\" cy=\"690\" r=\"250\" fill=\"{dark}\" opacity=\".18\"/>\
              <circle cx=\"700\" cy=\"100\" r=\"190\" fill=\"{light}\" opacity=\".75\"/>"
         ),
-        _ => format!("<rect y=\"520\" width=\"800\" height=\"280\" fill=\"{light}\" \
-                      opacity=\".6\"/>"),
+        _ => format!(
+            "<rect y=\"520\" width=\"800\" height=\"280\" fill=\"{light}\" \
+                      opacity=\".6\"/>"
+        ),
     };
     format!(
         "<defs>{}</defs>{DROP}<rect width=\"800\" height=\"800\" fill=\"url(#wall)\"/>{on_table}",

@@ -4,6 +4,7 @@
 
 mod backdrop;
 pub mod color;
+mod palette;
 mod raster;
 mod shapes;
 mod template;

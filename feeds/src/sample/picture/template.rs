@@ -129,7 +129,13 @@ fn colored(text: &str, look: &Look) -> String {
     let dark_face = has("darkface");
     let face = if dark_face { "#2c2f33" } else { "#faf7ef" };
     let ink = if dark_face { "#f3efe4" } else { "#2f2d2b" };
-    let lid = if has("woodlid") { "wood" } else if has("steellid") { "steel" } else { "ah" };
+    let lid = if has("woodlid") {
+        "wood"
+    } else if has("steellid") {
+        "steel"
+    } else {
+        "ah"
+    };
     let fills = [
         ("$adark", accent.dark().hex()),
         ("$adeep", accent.deep().hex()),
@@ -154,6 +160,5 @@ fn colored(text: &str, look: &Look) -> String {
 
 /// Puts `prefix` before every id of the SVG and every reference to one.
 pub fn prefix_ids(svg: &str, prefix: &str) -> String {
-    svg.replace(" id=\"", &format!(" id=\"{prefix}"))
-        .replace("url(#", &format!("url(#{prefix}"))
+    svg.replace(" id=\"", &format!(" id=\"{prefix}")).replace("url(#", &format!("url(#{prefix}"))
 }
