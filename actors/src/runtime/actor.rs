@@ -230,17 +230,7 @@ impl<H: Host> Live<H> {
                 machine.wake(now, settings);
             }
             Message::Written(end) => self.written(end, myself),
-            Message::Delivered { sequence, outcome } => {
-                self.delivering = false;
-                self.delivery_waits = outcome.is_err();
-                match outcome {
-                    Ok(()) => {
-                        count(&self.shared.stats.effects);
-                        machine.delivered(sequence);
-                    }
-                    Err(DeliveryError) => count(&self.shared.stats.effects_failed),
-                }
-            }
+            Message::Delivered { sequence, outcome } => self.delivered(sequence, outcome),
             Message::Confirmed { target, sequence } => machine.confirmed(target, sequence),
             Message::Retire => self.retiring = true,
             Message::Loaded(_) => {}
@@ -270,6 +260,19 @@ impl<H: Host> Live<H> {
         // What is in memory is ahead of the row and must not be seen: the actor is dropped.
         machine.gate.abandon(&error);
         self.phase = Phase::Down(error);
+    }
+
+    fn delivered(&mut self, sequence: u64, outcome: Result<(), DeliveryError>) {
+        let Phase::Up(machine) = &mut self.phase else { return };
+        self.delivering = false;
+        self.delivery_waits = outcome.is_err();
+        match outcome {
+            Ok(()) => {
+                count(&self.shared.stats.effects);
+                machine.delivered(sequence);
+            }
+            Err(DeliveryError) => count(&self.shared.stats.effects_failed),
+        }
     }
 
     /// Starts what has become possible: a write, a delivery, the end.

@@ -10,7 +10,7 @@ use super::{expect_none, files, read, root};
 fn metadata() -> Metadata {
     let manifest = root().join("Cargo.toml");
     let mut command = MetadataCommand::new();
-    command.manifest_path(manifest).other_options(vec!["--locked".into(), "--offline".into()]);
+    command.manifest_path(manifest).other_options(vec!["--locked".into()]);
     command.exec().expect("cargo knows the workspace")
 }
 

@@ -17,7 +17,9 @@ fn is_this_check(name: &str) -> bool {
 fn things_have_one_name() {
     let mut offences = Vec::new();
     for (name, path) in files(&[".rs", ".md", ".toml"]) {
-        if is_this_check(&name) || name.contains("/data/") || name.contains("testdata") {
+        // The sample shop sells what it likes, baskets among it.
+        let goods = name.starts_with("feeds/src/sample/") || name.contains("testdata");
+        if is_this_check(&name) || goods {
             continue;
         }
         let text = read(&path).to_lowercase();
