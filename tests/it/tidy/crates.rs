@@ -150,7 +150,7 @@ const LICENCES: &[&str] = &[
 ];
 
 /// Crates that a kept one replaces, or that would bring a second TLS.
-const BANNED: &[&str] = &["openssl-sys", "native-tls", "chrono", "serde_yaml"];
+const BANNED: &[&str] = &["openssl-sys", "native-tls", "serde_yaml"];
 
 #[test]
 fn everything_that_is_linked_may_be_shipped() {
