@@ -6,7 +6,7 @@ use utoipa::openapi::HttpMethod;
 use super::examples;
 use super::operation::{Needs, Operation, Param};
 use crate::edge::Code;
-use crate::wire::cart::{CartBody, ShippingMethodList};
+use crate::wire::cart::{CartBody, MinimalCart, ShippingMethodList};
 use crate::wire::cart_requests::{
     Actions, AddLine, OpenCart, SetAddresses, SetContact, SetQuantity, SetShippingMethod,
 };
@@ -70,7 +70,11 @@ fn change(method: HttpMethod, path: &'static str, id: &str, summary: &str) -> Op
                 "`return=minimal` answers only `id`, `version`, `totals` and `problems`.",
             ),
         ])
-        .replies::<CartBody<'_>>(200, "The cart as it is now.", examples::cart());
+        .replies_either::<CartBody<'_>, MinimalCart>(
+            200,
+            "The cart as it is now.",
+            &[("the whole", examples::cart()), ("minimal", examples::minimal_cart())],
+        );
     versioned(operation, 200).refuses([
         Code::NotFound,
         Code::CartExpired,
@@ -97,7 +101,11 @@ fn open() -> Operation {
             false,
             &[("defaults", json!({})), ("in dollars", json!({"currency": "USD", "locale": "en"}))],
         )
-        .replies::<CartBody<'_>>(201, "The new cart.", examples::empty_cart())
+        .replies_either::<CartBody<'_>, MinimalCart>(
+            201,
+            "The new cart.",
+            &[("the whole", examples::empty_cart()), ("minimal", examples::minimal_cart())],
+        )
         .with_header(201, "Location", "Where the cart is.");
     versioned(operation, 201).refuses([
         Code::IdempotencyKeyInvalid,

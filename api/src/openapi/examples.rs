@@ -252,6 +252,17 @@ pub fn cart() -> Value {
     cart
 }
 
+/// The answer to a change where `Prefer: return=minimal` was sent.
+pub fn minimal_cart() -> Value {
+    let cart = cart();
+    json!({
+        "id": cart["id"],
+        "version": cart["version"],
+        "totals": cart["totals"],
+        "problems": cart["problems"],
+    })
+}
+
 pub fn shipping_methods() -> Value {
     json!({
         "items": [{

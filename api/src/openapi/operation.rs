@@ -10,7 +10,7 @@ use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::schema::{
-    ComponentsBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat,
+    ComponentsBuilder, KnownFormat, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat,
 };
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{
@@ -197,9 +197,28 @@ impl Operation {
         self
     }
 
+    /// A reply in JSON of either of two shapes, with an example of each.
+    pub fn replies_either<A: ToSchema, B: ToSchema>(
+        mut self,
+        status: u16,
+        what: &str,
+        examples: &[(&str, Value)],
+    ) -> Operation {
+        let either = OneOfBuilder::new()
+            .item(Ref::from_schema_name(A::name()))
+            .item(Ref::from_schema_name(B::name()));
+        let content = with_examples(ContentBuilder::new().schema(Some(either)), examples);
+        let reply = ResponseBuilder::new().description(what).content("application/json", content);
+        self.replies.insert(status.to_string(), reply);
+        self.register.extend([register::<A>, register::<B>]);
+        self
+    }
+
     /// A reply of another type.
     pub fn replies_as(mut self, status: u16, what: &str, mime: &str, sample: &str) -> Operation {
-        let mut content = ContentBuilder::new().schema(Some(text()));
+        let kind = if mime == "application/json" { Type::Object } else { Type::String };
+        let schema = ObjectBuilder::new().schema_type(kind);
+        let mut content = ContentBuilder::new().schema(Some(schema));
         if !sample.is_empty() {
             content = content.example(Some(Value::from(sample)));
         }
@@ -268,7 +287,10 @@ pub(super) fn register<T: ToSchema>(components: ComponentsBuilder) -> Components
 
 fn content<T: ToSchema>(examples: &[(&str, Value)]) -> Content {
     let schema = Ref::from_schema_name(T::name());
-    let content = ContentBuilder::new().schema(Some(schema));
+    with_examples(ContentBuilder::new().schema(Some(schema)), examples)
+}
+
+fn with_examples(content: ContentBuilder, examples: &[(&str, Value)]) -> Content {
     match examples {
         [] => content.build(),
         [(_, only)] => content.example(Some(only.clone())).build(),

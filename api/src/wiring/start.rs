@@ -206,6 +206,8 @@ fn runtime_settings(config: &Config) -> RuntimeSettings {
         hot_max: actors.max_hot,
         idle_timeout: actors.idle_timeout.get(),
         warm_bytes_max: actors.warm_memory.get(),
+        // An event stream is a subscription to its cart.
+        feeds_max: config.limits.event_streams_per_cart,
         ..RuntimeSettings::default()
     }
 }
