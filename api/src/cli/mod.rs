@@ -6,12 +6,14 @@ mod control;
 mod copies;
 mod data_dir;
 mod doctor;
+mod draw;
 mod export;
 mod failure;
 mod import;
 mod logging;
 mod output;
 mod progress;
+mod seed;
 mod serve;
 mod settings;
 mod steward;
@@ -54,7 +56,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
         Some(Command::Backup(args)) => copies::backup(args, &quiet(settings)?).map(done),
         Some(Command::Restore(args)) => copies::restore(args, &quiet(settings)?).map(done),
         None | Some(Command::Serve) => serve(settings),
-        _ => Ok(Exit::Done),
+        Some(Command::Seed(args)) => seed::run(args, &quiet(settings)?),
     }
 }
 
