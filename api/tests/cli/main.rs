@@ -6,5 +6,6 @@ mod command;
 
 mod copies;
 mod feeds;
+mod seeding;
 mod serving;
 mod settings;
