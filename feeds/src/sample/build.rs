@@ -193,7 +193,7 @@ fn media(
 
 /// A picture that is drawn when it is wanted.
 pub fn drawn(key: String, alt: &str, look: Look, setting: Setting) -> MediaRecord {
-    let make = move || picture::png(&picture::product_svg(&look, setting), picture::WIDTH);
+    let make = move || picture::product_png(&look, setting);
     MediaRecord {
         content: MediaContent::Made(Arc::new(make)),
         alt: alt.to_owned().into(),

@@ -46,6 +46,7 @@ fn attribute(name: &str, value: &str) -> (String, AttributeValue) {
         }
         _ if name == "care" => AttributeValue::List { value: vec![own] },
         _ if is_date(value) => AttributeValue::Date { value: own },
+        _ if ending.is_some() => AttributeValue::Number { value: own, unit },
         _ if notes.choices.iter().any(|choice| choice == stem) => {
             AttributeValue::Choice { value: own }
         }
@@ -101,6 +102,8 @@ mod tests {
         };
         check("capacity_l", "1.8", "capacity", r#"Number { value: "1.8", unit: Some("l") }"#);
         check("battery_hours", "40", "battery_life", r#"Number { value: "40", unit: Some("h") }"#);
+        check("waterproof_mm", "600", "waterproof", r#"Number { value: "600", unit: Some("mm") }"#);
+        check("waterproof", "IPX6", "waterproof", r#"Choice { value: "IPX6" }"#);
         check("pieces", "3", "pieces", r#"Number { value: "3", unit: None }"#);
         check("vegan", "no", "vegan", "Boolean { value: false }");
         check("best_before", "2028-06-30", "best_before", r#"Date { value: "2028-06-30" }"#);

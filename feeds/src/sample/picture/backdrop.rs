@@ -50,10 +50,6 @@ fn suiting_tint(base: Rgb, seed: u64) -> Rgb {
     candidates.max_by_key(|tint| tint.distance(base)).unwrap_or(TINTS[0])
 }
 
-const DROP: &str = "<defs><filter id=\"drop\" x=\"-10%\" y=\"-10%\" width=\"120%\" \
-    height=\"125%\"><feDropShadow dx=\"10\" dy=\"16\" stdDeviation=\"12\" \
-    flood-color=\"#2a1d14\" flood-opacity=\".34\"/></filter></defs>";
-
 fn studio(stance: Stance) -> String {
     let floor = match stance {
         Stance::Stand(..) => "<rect y=\"560\" width=\"800\" height=\"240\" fill=\"url(#floor)\"/>",
@@ -64,7 +60,7 @@ fn studio(stance: Stance) -> String {
          <stop offset=\"0\" stop-color=\"#fdfcfa\"/><stop offset=\"1\" stop-color=\"#e8e5df\"/>\
          </radialGradient><linearGradient id=\"floor\" x2=\"0\" y2=\"1\">\
          <stop offset=\"0\" stop-color=\"#dcd8d0\" stop-opacity=\"0\"/>\
-         <stop offset=\"1\" stop-color=\"#d3cec5\"/></linearGradient></defs>{DROP}\
+         <stop offset=\"1\" stop-color=\"#d3cec5\"/></linearGradient></defs>\
          <rect width=\"800\" height=\"800\" fill=\"url(#sweep)\"/>{floor}"
     )
 }
@@ -82,7 +78,7 @@ fn room(tint: Rgb, decoration: u64) -> String {
     let floor = tint.mix(Rgb(255, 255, 255), 38);
     let on_wall = decorate(tint, decoration);
     format!(
-        "<defs>{}{}</defs>{DROP}<rect width=\"800\" height=\"800\" fill=\"url(#wall)\"/>{on_wall}\
+        "<defs>{}{}</defs><rect width=\"800\" height=\"800\" fill=\"url(#wall)\"/>{on_wall}\
          <rect y=\"590\" width=\"800\" height=\"210\" fill=\"url(#ground)\"/>\
          <rect y=\"588\" width=\"800\" height=\"3\" fill=\"{}\" opacity=\".5\"/>",
         gradient("wall", tint.light(), tint.dark().mix(tint, 45)),
@@ -94,7 +90,7 @@ fn room(tint: Rgb, decoration: u64) -> String {
 fn wall(tint: Rgb, decoration: u64) -> String {
     let on_wall = decorate(tint, if decoration == 3 { 0 } else { decoration });
     format!(
-        "<defs>{}</defs>{DROP}<rect width=\"800\" height=\"800\" fill=\"url(#wall)\"/>{on_wall}",
+        "<defs>{}</defs><rect width=\"800\" height=\"800\" fill=\"url(#wall)\"/>{on_wall}",
         gradient("wall", tint.light(), tint.dark().mix(tint, 30)),
     )
 }
@@ -147,7 +143,7 @@ fn table(tint: Rgb, decoration: u64) -> String {
         ),
     };
     format!(
-        "<defs>{}</defs>{DROP}<rect width=\"800\" height=\"800\" fill=\"url(#wall)\"/>{on_table}",
+        "<defs>{}</defs><rect width=\"800\" height=\"800\" fill=\"url(#wall)\"/>{on_table}",
         gradient("wall", tint.light(), tint.dark().mix(tint, 40)),
     )
 }

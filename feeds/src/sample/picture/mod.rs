@@ -32,20 +32,26 @@ pub enum Setting {
     Room(u64),
 }
 
-/// The SVG of one product.
-pub fn product_svg(look: &Look, setting: Setting) -> String {
+/// The picture of one product.
+///
+/// # Errors
+/// Says why where it cannot be drawn.
+pub fn product_png(look: &Look, setting: Setting) -> Result<Vec<u8>, String> {
     let drawing = template::draw(look);
-    let backdrop = backdrop::behind(look, setting, drawing.stance);
-    let shadow = backdrop::shadow(drawing.stance);
-    let filter = match drawing.stance {
-        template::Stance::Flat => " filter=\"url(#drop)\"",
-        _ => "",
-    };
-    format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 800 800\">\
-         <defs>{}</defs>{backdrop}{shadow}<g{filter}>{}</g></svg>",
-        drawing.defs, drawing.body
-    )
+    let behind = backdrop::behind(look, setting, drawing.stance);
+    let (defs, body) = (&drawing.defs, &drawing.body);
+    match drawing.stance {
+        template::Stance::Flat => raster::png_over(&square(&behind), &figure_svg(look)),
+        stance => {
+            let shadow = backdrop::shadow(stance);
+            let svg = square(&format!("<defs>{defs}</defs>{behind}{shadow}{body}"));
+            raster::png(&svg, WIDTH)
+        }
+    }
+}
+
+fn square(content: &str) -> String {
+    format!("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 800 800\">{content}</svg>")
 }
 
 /// The SVG of a collection: three of its products side by side.
@@ -74,9 +80,5 @@ pub fn collection_svg(looks: &[Look], seed: u64) -> String {
 /// The SVG of a product without anything behind it, for print.
 pub fn figure_svg(look: &Look) -> String {
     let drawing = template::draw(look);
-    format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 800 800\">\
-         <defs>{}</defs>{}</svg>",
-        drawing.defs, drawing.body
-    )
+    square(&format!("<defs>{}</defs>{}", drawing.defs, drawing.body))
 }
