@@ -1,6 +1,7 @@
 //! `barrow seed`: the sample catalog, or a made-up one of any size, by the way of an import. A
 //! server whose catalog is empty seeds the sample itself.
 
+use std::fs::File;
 use std::sync::Arc;
 
 use barrow_feeds::import::{self, ImportError, ImportOptions, ImportSummary, Watcher};
@@ -59,14 +60,26 @@ fn failure(error: ImportError) -> Failure {
         .hint("what was written stays; seed again to take up there")
 }
 
-/// Seeds the sample where there is no product yet.
-pub async fn if_empty(stores: &Stores) -> Result<(), Failure> {
-    let count = stores.products().count().await;
-    if count.map_err(|error| Failure::unreachable(format!("the catalog: {error}")))? > 0 {
-        return Ok(());
+/// Is there while a first start seeds, so that one that is cut off is taken up by the next.
+const UNFINISHED: &str = "sample.unfinished";
+
+/// Seeds the sample where there is no product yet, or where a seeding was cut off.
+pub async fn if_empty(stores: &Stores, data: &DataDir) -> Result<(), Failure> {
+    let unfinished = data.path().join(UNFINISHED);
+    if !unfinished.exists() {
+        let count = stores.products().count().await;
+        if count.map_err(|error| Failure::unreachable(format!("the catalog: {error}")))? > 0 {
+            return Ok(());
+        }
+        complain("the catalog is empty: seeding the sample");
+        File::create(&unfinished)?.sync_all()?;
+        File::open(data.path())?.sync_all()?;
+    } else {
+        complain("the last start was cut off while seeding the sample: going on");
     }
-    complain("the catalog is empty: seeding the sample");
-    let summary = sample_catalog(stores, || false).await.map_err(failure)?;
+    let rows = draw::ahead(rows("sample", sample::records()));
+    let summary = import(stores, rows, sample_size(), || false).await.map_err(failure)?;
+    std::fs::remove_file(&unfinished)?;
     complain(&format!("seeded the sample, {summary}"));
     Ok(())
 }
@@ -76,13 +89,16 @@ async fn sample_catalog(
     is_told: impl Fn() -> bool + Send + 'static,
 ) -> Result<ImportSummary, ImportError> {
     let is_first = stores.products().count().await? == 0;
-    let total = sample::records().count() as u64;
     let rows = rows("sample", sample::records());
     match is_first {
-        true => import(stores, draw::ahead(rows), total, is_told).await,
+        true => import(stores, draw::ahead(rows), sample_size(), is_told).await,
         // Most pictures are there already, and are not drawn again.
-        false => import(stores, rows, total, is_told).await,
+        false => import(stores, rows, sample_size(), is_told).await,
     }
+}
+
+fn sample_size() -> u64 {
+    sample::records().count() as u64
 }
 
 async fn made_up_catalog(

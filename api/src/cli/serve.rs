@@ -83,7 +83,7 @@ impl House<'_> {
             None => None,
         };
         let stores = Arc::new(super::open_stores(config, &data)?);
-        super::seed::if_empty(&stores).await?;
+        super::seed::if_empty(&stores, &data).await?;
         let ops_address = ops.as_ref().map(|door| door.address);
         let running = start(config, &stores, ops_address).await?;
         let steward = Steward::start(config, &data, Arc::clone(&stores), api.address, ops_address);

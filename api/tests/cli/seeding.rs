@@ -1,6 +1,6 @@
 //! Seeding: the sample on the first start, and a made-up catalog of any size.
 
-use crate::command::Home;
+use crate::command::{Home, until, wait};
 
 #[test]
 fn a_first_start_seeds_the_sample_once() {
@@ -21,6 +21,24 @@ fn a_first_start_seeds_the_sample_once() {
     assert_eq!(server.get("/v1/products?limit=100").1["items"], page["items"]);
     let ended = server.stop().check(0);
     assert!(!ended.err.contains("seeding"), "{ended:?}");
+}
+
+#[test]
+fn a_first_start_that_was_cut_off_is_taken_up() {
+    let home = Home::new();
+    let unfinished = home.path("data/sample.unfinished");
+    let mut child = home.command(&["serve", "--listen", "127.0.0.1:0"]).spawn().unwrap();
+    until("it seeds", || unfinished.exists());
+    child.kill().unwrap();
+    wait(&mut child);
+    assert!(unfinished.exists());
+    // Some products are there by now; that alone must not pass for a whole sample.
+    home.import_small_catalog();
+    let server = home.serve();
+    let (_, page) = server.get("/v1/products?limit=100");
+    assert_eq!(page["items"].as_array().unwrap().len(), 100, "{page}");
+    server.stop().check(0).says(&["going on", "0 failed"]);
+    assert!(!unfinished.exists());
 }
 
 #[test]
