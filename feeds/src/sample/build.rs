@@ -81,7 +81,7 @@ pub fn item(entry: &Entry, place: &Place<'_>) -> Item {
     Item { record, reviews, look }
 }
 
-/// The record of a collection; its picture shows up to three of its products.
+/// The record of a collection; its picture shows three of its products.
 pub fn collection(heading: &Heading, looks: Vec<Look>) -> CollectionRecord {
     let slug = Slug::new(&heading.slug).expect("headings hold slugs");
     let key = format!("sample/collection-{slug}.png");

@@ -19,6 +19,8 @@ mod specs;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 use crate::record::{Field, MediaRecord, Record};
 
 pub(crate) use build::drawn;
@@ -34,7 +36,7 @@ pub fn records() -> impl Iterator<Item = Record> {
         headings.find(|heading| heading.slug == slug).map(|heading| heading.title.as_str())
     };
     let (mut collections, mut products, mut reviews) = (Vec::new(), Vec::new(), Vec::new());
-    let mut looks: Vec<(&str, picture::Look)> = Vec::new();
+    let mut looks = BTreeMap::new();
     for shelf in &shelves {
         let heading = &shelf.collection;
         for (index, entry) in shelf.products.iter().enumerate() {
@@ -46,22 +48,14 @@ pub fn records() -> impl Iterator<Item = Record> {
                 translations: &translations,
             };
             let item = build::item(entry, &place);
-            looks.push((&heading.slug, item.look));
+            looks.insert(item.record.slug.slug().to_string(), item.look);
             products.push(Record::Product(Box::new(item.record)));
             reviews.extend(item.reviews.into_iter().map(Record::Review));
         }
     }
     for shelf in &shelves {
         let heading = &shelf.collection;
-        let within = |slug: &str| {
-            let mut all = shelves.iter().map(|shelf| &shelf.collection);
-            let parent = all.find(|own| own.slug == slug).and_then(|own| own.parent.as_deref());
-            slug == heading.slug || parent == Some(heading.slug.as_str())
-        };
-        let own: Vec<_> = looks.iter().filter(|(slug, _)| within(slug)).collect();
-        // Spread over the collection, so that a parent's picture is not its first child's.
-        let step = (own.len() / 3).max(1);
-        let shown = own.iter().step_by(step).take(3).map(|(_, look)| look.clone()).collect();
+        let shown = heading.show.iter().map(|slug| looks[slug].clone()).collect();
         collections.push(Record::Collection(build::collection(heading, shown)));
     }
     collections.into_iter().chain(products).chain(reviews)

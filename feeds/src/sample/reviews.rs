@@ -1,7 +1,7 @@
 //! What customers say of the sample goods: put together from sentences that suit the stars and
 //! the kind of goods, so that each product has its own and none contradicts itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use barrow_engine::catalog::Slug;
@@ -20,19 +20,21 @@ const LAST: Timestamp = Timestamp(1_794_700_800_000);
 #[serde(deny_unknown_fields)]
 struct Sentences {
     authors: Vec<String>,
-    titles: Titles,
+    titles: Openings,
     great: Vec<String>,
     good: Vec<String>,
     fair: Vec<String>,
     poor: Vec<String>,
+    lasting: Openings,
     closing: Vec<String>,
     mending: Vec<String>,
     families: BTreeMap<String, Family>,
 }
 
+/// By how many stars they suit.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Titles {
+struct Openings {
     great: Vec<String>,
     good: Vec<String>,
     fair: Vec<String>,
@@ -42,6 +44,9 @@ struct Titles {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Family {
+    /// Such goods are gone one day: nobody says that they last.
+    #[serde(default)]
+    used_up: bool,
     praise: Vec<String>,
     gripe: Vec<String>,
 }
@@ -58,8 +63,8 @@ struct Pile<'a> {
 }
 
 impl<'a> Pile<'a> {
-    fn new(cards: &'a [String], dice: &mut Dice) -> Pile<'a> {
-        let mut cards: Vec<&str> = cards.iter().map(String::as_str).collect();
+    fn new(cards: impl IntoIterator<Item = &'a String>, dice: &mut Dice) -> Pile<'a> {
+        let mut cards: Vec<&str> = cards.into_iter().map(String::as_str).collect();
         for index in (1..cards.len()).rev() {
             cards.swap(index, dice.below(index as u64 + 1) as usize);
         }
@@ -80,17 +85,28 @@ pub fn of(slug: &Slug, talk: &TalkLine, created_at: Timestamp) -> Vec<ReviewReco
     let mut dice = Dice::new(&format!("reviews of {slug}"));
     let mut pile = |cards: &'static [String]| Pile::new(cards, &mut dice);
     let mut authors = pile(&all.authors);
-    let mut openings = [&all.poor, &all.fair, &all.good, &all.great].map(|cards| pile(cards));
     let titles = [&all.titles.poor, &all.titles.fair, &all.titles.good, &all.titles.great];
     let mut titles = titles.map(|cards| pile(cards));
     let (mut praise, mut gripe) = (pile(&family.praise), pile(&family.gripe));
     let (mut closing, mut mending) = (pile(&all.closing), pile(&all.mending));
+    let lasting = &all.lasting;
+    let openings = [
+        (&all.poor, &lasting.poor),
+        (&all.fair, &lasting.fair),
+        (&all.good, &lasting.good),
+        (&all.great, &lasting.great),
+    ];
+    let mut openings = openings.map(|(always, lasting)| {
+        let lasting = lasting.iter().filter(|_| !family.used_up);
+        Pile::new(always.iter().chain(lasting), &mut dice)
+    });
 
     let span = (LAST.0 - created_at.0 - 6 * DAY_MS).max(DAY_MS) as u64;
     let mut times: Vec<u64> = (0..talk.count).map(|_| dice.below(span) / 1000 * 1000).collect();
     times.sort_unstable();
     // Some goods are liked more than others.
     let charm = dice.below(18);
+    let mut said = BTreeSet::new();
     let reviews = times.into_iter().map(|time| {
         let rating = rating(&mut dice, charm);
         let group = [0, 0, 1, 2, 3][usize::from(rating) - 1];
@@ -105,6 +121,10 @@ pub fn of(slug: &Slug, talk: &TalkLine, created_at: Timestamp) -> Vec<ReviewReco
             2 => body.extend([praise.deal(), gripe.deal()]),
             1 => body.extend([gripe.deal(), praise.deal()]),
             _ => body.extend([gripe.deal(), mending.deal()]),
+        }
+        // The piles begin again after a while; nothing is said twice.
+        if !said.insert(body.clone()) {
+            body.push(closing.deal());
         }
         ReviewRecord {
             product: ProductKey::Slug(slug.clone()),

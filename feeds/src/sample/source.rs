@@ -26,6 +26,8 @@ pub struct Heading {
     pub title: String,
     #[serde(default)]
     pub parent: Option<String>,
+    /// The slugs of the three products on its picture: left, right, and large in the middle.
+    pub show: Vec<String>,
 }
 
 /// A product as it is written down.

@@ -54,7 +54,7 @@ fn square(content: &str) -> String {
     format!("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 800 800\">{content}</svg>")
 }
 
-/// The SVG of a collection: three of its products side by side.
+/// The SVG of a collection: three of its products, on the left, on the right, and in the middle.
 pub fn collection_svg(looks: &[Look], seed: u64) -> String {
     let tint = backdrop::tint(seed);
     let mut parts = vec![backdrop::wide(tint)];
