@@ -1,5 +1,9 @@
 //! Everything that is proven from outside, in one program: it is linked once.
 
+mod hostile;
+mod http;
+mod kill;
 mod runtime;
 mod simulation;
+mod support;
 mod tidy;

@@ -3,4 +3,5 @@
 pub mod host;
 pub mod probe;
 pub mod scripted_store;
+pub mod server;
 pub mod simulation;

@@ -1,0 +1,156 @@
+//! Files that a disk gave back wrong: the start is refused, or what it serves is a state that
+//! the shop was in; never one it was not in.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use barrow_tests::server::{Ended, Launch, Server};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{copy_folder, stocked};
+use crate::support::goods::bulk_sku;
+use crate::support::{Cart, Client};
+
+/// Changes of the cart before the kill.
+const CHANGES: usize = 60;
+
+/// What a killed server left, and every state of its cart that a client was told.
+struct Remains {
+    folder: TempDir,
+    token: String,
+    path: String,
+    /// By version, from 1.
+    states: Vec<Value>,
+}
+
+impl Remains {
+    async fn make() -> Remains {
+        let (folder, launch) = stocked();
+        let server = launch.start();
+        let guest = Client::of(&server.url).guest().await;
+        let cart: Cart = guest.cart().await;
+        let mut states = vec![cart.read().await];
+        for n in 0..CHANGES {
+            states.push(cart.add(&bulk_sku(n), 1 + n % 3).ok().await);
+        }
+        tokio::task::spawn_blocking(|| server.kill()).await.unwrap();
+        Remains { folder, token: guest.token.unwrap(), path: cart.path, states }
+    }
+
+    fn newest_journal(&self, folder: &Path) -> PathBuf {
+        let mut journals: Vec<PathBuf> = files(&folder.join("data/store"))
+            .into_iter()
+            .filter(|path| path.extension().is_some_and(|extension| extension == "jnl"))
+            .collect();
+        journals.sort();
+        journals.pop().expect("a store has a journal")
+    }
+
+    /// The end of what was written in the newest journal; behind it lie zeros.
+    fn written(&self) -> usize {
+        let bytes = fs::read(self.newest_journal(self.folder.path())).unwrap();
+        bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)
+    }
+
+    /// Changes the newest journal of a copy, and starts a server on it.
+    fn damaged(&self, change: impl FnOnce(&mut Vec<u8>)) -> (TempDir, Result<Server, Ended>) {
+        let copy = tempfile::tempdir().unwrap();
+        copy_folder(&self.folder.path().join("data"), &copy.path().join("data"));
+        let journal = self.newest_journal(copy.path());
+        let mut bytes = fs::read(&journal).unwrap();
+        change(&mut bytes);
+        fs::write(&journal, bytes).unwrap();
+        let started = Launch::at(copy.path()).try_start();
+        (copy, started)
+    }
+
+    /// How many changes are there; every field is as it was told at that version.
+    async fn changes_found(&self, server: &Server) -> usize {
+        let client = Client::of(&server.url).with_token(&self.token);
+        let reply = client.get(&self.path).send().await;
+        if reply.status == 404 {
+            return 0;
+        }
+        let cart = reply.is(200).json();
+        let version = cart["version"].as_u64().unwrap() as usize;
+        assert_eq!(cart, self.states[version - 1], "a state the cart was never in");
+        // What was recovered takes changes again.
+        let shelf = Cart { client, path: self.path.clone() };
+        let next = shelf.add(&bulk_sku(CHANGES + 1), 1).ok().await;
+        assert_eq!(next["version"].as_u64().unwrap() as usize, version + 1);
+        version
+    }
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+/// A refusal that a person can act on.
+fn is_clear(ended: &Ended) {
+    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    assert!(ended.err.contains("damage"), "{ended:#?}");
+    assert!(ended.err.contains("backup"), "it says what to do: {ended:#?}");
+    assert!(!ended.err.contains("panicked"), "{ended:#?}");
+}
+
+#[tokio::test]
+async fn a_cut_tail_is_recovered_to_a_state_that_was() {
+    let remains = Remains::make().await;
+    let written = remains.written();
+    let (_copy, whole) = remains.damaged(|_| {});
+    let found = remains.changes_found(&whole.expect("nothing was damaged")).await;
+    assert_eq!(found, CHANGES + 1, "all of it is there");
+    let mut before = CHANGES + 1;
+    for cut in [1, 7, 40, 333, 2_000] {
+        let (_copy, started) = remains.damaged(|bytes| bytes.truncate(written - cut));
+        let server = started.expect("a torn tail is what a crash leaves");
+        let found = remains.changes_found(&server).await;
+        assert!(found <= before && found > 0, "cut by {cut}: {found} of {before}");
+        before = found;
+    }
+    assert!(before < CHANGES, "the cuts did cut");
+}
+
+#[tokio::test]
+async fn a_flipped_bit_is_refused_or_undone_and_never_served() {
+    let remains = Remains::make().await;
+    let written = remains.written();
+    let mut refused = 0;
+    for (index, place) in [10, 30, 50, 70, 90, 95].into_iter().enumerate() {
+        let at = written * place / 100;
+        let (_copy, started) = remains.damaged(|bytes| bytes[at] ^= 1 << index);
+        match started {
+            Err(ended) => {
+                is_clear(&ended);
+                refused += 1;
+            }
+            // Only where nothing that was acknowledged lies behind.
+            Ok(server) => {
+                let found = remains.changes_found(&server).await;
+                assert!(found >= CHANGES, "{found} of {CHANGES} at {place} %");
+            }
+        }
+    }
+    assert!(refused >= 4, "{refused} starts were refused");
+    // The last write, which a crash could have torn.
+    let (_copy, started) = remains.damaged(|bytes| bytes[written - 10] ^= 0x20);
+    match started {
+        Err(ended) => is_clear(&ended),
+        Ok(server) => assert!(remains.changes_found(&server).await >= CHANGES),
+    }
+}
+
+#[tokio::test]
+async fn a_lost_journal_is_not_an_empty_shop() {
+    let remains = Remains::make().await;
+    let copy = tempfile::tempdir().unwrap();
+    copy_folder(&remains.folder.path().join("data"), &copy.path().join("data"));
+    fs::remove_file(remains.newest_journal(copy.path())).unwrap();
+    let Err(ended) = Launch::at(copy.path()).try_start() else {
+        panic!("a shop without its journal is served");
+    };
+    is_clear(&ended);
+}

@@ -1,0 +1,97 @@
+//! `kill -9` in the middle of mixed load, again and again on the same data.
+
+use std::sync::Arc;
+
+use super::clients::{Ledger, acknowledged, load};
+use super::stocked;
+use crate::support::Client;
+
+const ROUNDS: usize = 6;
+const CARTS: usize = 3;
+/// In the nightly run.
+const ROUNDS_LONG: usize = 60;
+
+fn rounds() -> usize {
+    match std::env::var("BARROW_TEST_LONG").as_deref() {
+        Ok("1") => ROUNDS_LONG,
+        _ => ROUNDS,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_acknowledged_is_lost_and_nothing_is_done_twice() {
+    let (_folder, launch) = stocked();
+    let mut older: Vec<Arc<Ledger>> = Vec::new();
+    let mut cut_off = 0;
+    for round in 0..rounds() {
+        let server = launch.clone().start();
+        let url = server.url.clone();
+        // What earlier rounds left is there after every later crash, too.
+        for cart in &older {
+            cart.check(&url).await;
+        }
+        let mut carts = Vec::new();
+        for _ in 0..CARTS {
+            carts.push(Ledger::open(&url).await);
+        }
+        // At another moment each time: early, in the middle, late.
+        let until = 40 + round * 97 % 500;
+        load(&url, &carts, async || {
+            acknowledged(&carts, until).await;
+            tokio::task::spawn_blocking(|| server.kill()).await.unwrap();
+        })
+        .await;
+        cut_off += carts.iter().map(|cart| cart.unanswered()).sum::<usize>();
+        let server = launch.clone().start();
+        let mut replays = 0;
+        for cart in &carts {
+            cart.check(&server.url).await;
+            replays += cart.repeat(&server.url).await;
+            // And what the repeats did is as durable.
+            cart.check(&server.url).await;
+        }
+        assert!(replays * 2 > until - 40, "round {round}: {replays} replays of {until}");
+        tokio::task::spawn_blocking(|| server.kill()).await.unwrap();
+        older.append(&mut carts);
+    }
+    // The kills came in the middle of something, or they prove nothing.
+    assert!(cut_off > rounds() * 3, "{cut_off} requests were cut off");
+    let server = launch.start();
+    for cart in &older {
+        cart.check(&server.url).await;
+    }
+    Client::of(&server.url).guest().await.cart().await.add("BULK-0001", 1).ok().await;
+}
+
+#[tokio::test]
+async fn sessions_and_their_ends_survive_a_kill() {
+    let (_folder, launch) = stocked();
+    let server = launch.clone().start();
+    let [alive, ended] =
+        [Client::of(&server.url).guest().await, Client::of(&server.url).guest().await];
+    let cart = alive.cart().await;
+    let key = "opened-before-the-kill";
+    let keyed = alive.post("/v1/carts", serde_json::json!({})).key(key).made().await;
+    ended.delete("/v1/sessions/current").send().await.is(204);
+    let page = alive.read("/v1/products?limit=5").await;
+    tokio::task::spawn_blocking(|| server.kill()).await.unwrap();
+
+    let server = launch.start();
+    let again =
+        |client: &Client| Client::of(&server.url).with_token(client.token.as_deref().unwrap());
+    let alive = again(&alive);
+    alive.read(&cart.path).await;
+    // Ended is ended: from the first request on.
+    again(&ended).get("/v1/sessions/current").refused(401, "unauthenticated").await;
+    let replay = alive.post("/v1/carts", serde_json::json!({})).key(key).send().await.is(201);
+    assert_eq!(
+        (replay.json()["id"].clone(), replay.header("idempotent-replayed")),
+        (keyed["id"].clone(), "true")
+    );
+    let current = alive.read("/v1/sessions/current").await;
+    assert_eq!(current["cart_id"], keyed["id"], "the newest cart");
+    // The catalog is as it was, and a cursor of the page before still leads on.
+    assert_eq!(alive.read("/v1/products?limit=5").await, page);
+    let cursor = page["next_cursor"].as_str().unwrap();
+    alive.read(&format!("/v1/products?limit=5&cursor={cursor}")).await;
+}
