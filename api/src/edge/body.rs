@@ -1,10 +1,17 @@
 //! Request bodies, bounded in size and time: a client that sends too much or too slowly gets
 //! an answer, and never holds memory or a task for long.
 
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use axum::body::{Body, HttpBody};
 use axum::extract::Request;
 use bytes::Bytes;
 use http::header;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::{Frame, SizeHint};
 
 use super::settings::EdgeSettings;
 use super::{Code, Problem};
@@ -35,4 +42,57 @@ pub async fn read_body(request: Request, settings: &EdgeSettings) -> Result<Byte
 
 fn too_large(limit: usize) -> Problem {
     Problem::new(Code::BodyTooLarge, format!("the body has more than {limit} bytes"))
+}
+
+/// Whether a request's body was read to its end. A connection on which it was not ends with the
+/// reply, and the client has to be told so, or its next request is lost.
+#[derive(Debug)]
+pub struct ReadToEnd {
+    /// `None` where there is no body.
+    ended: Option<Arc<AtomicBool>>,
+}
+
+impl ReadToEnd {
+    /// Watches the body of a request from now on.
+    pub fn watch(request: Request) -> (Request, ReadToEnd) {
+        if request.body().is_end_stream() {
+            return (request, ReadToEnd { ended: None });
+        }
+        let ended = Arc::<AtomicBool>::default();
+        let watched = Some(Arc::clone(&ended));
+        (request.map(|body| Body::new(Watched { body, ended })), ReadToEnd { ended: watched })
+    }
+
+    pub fn is_so(&self) -> bool {
+        self.ended.as_ref().is_none_or(|ended| ended.load(Ordering::Relaxed))
+    }
+}
+
+struct Watched {
+    body: Body,
+    ended: Arc<AtomicBool>,
+}
+
+impl HttpBody for Watched {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        if matches!(polled, Poll::Ready(None)) || self.body.is_end_stream() {
+            self.ended.store(true, Ordering::Relaxed);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }

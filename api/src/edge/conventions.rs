@@ -16,6 +16,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{And, Predicate, SizeAbove};
 
+use super::body::ReadToEnd;
 use super::context::{Peer, REQUEST_ID, RequestContext, TRACEPARENT};
 use super::metrics::Gauged;
 use super::{Code, Problem, client_ip};
@@ -27,6 +28,7 @@ const SHED_RETRY: Duration = Duration::from_secs(1);
 
 /// The outer layer: names the request, writes problems, counts.
 pub async fn stamp(State(app): State<SharedApp>, request: Request, next: Next) -> Response {
+    let (request, body) = ReadToEnd::watch(request);
     let started = Instant::now();
     let client = client_of(&app, &request);
     let context = RequestContext::read(request.headers(), &app.names);
@@ -42,6 +44,9 @@ pub async fn stamp(State(app): State<SharedApp>, request: Request, next: Next) -
     headers.insert(REQUEST_ID, request_id.clone());
     headers.insert(TRACEPARENT, traceparent);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if !body.is_so() {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     let route = route.as_ref().map_or("none", MatchedPath::as_str);
     let took = started.elapsed();
     app.metrics.request(&method, route, response.status(), took);

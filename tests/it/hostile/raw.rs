@@ -124,3 +124,32 @@ async fn endless_heads_are_cut_off() {
     .unwrap();
     visitor().read("/healthz").await;
 }
+
+#[tokio::test]
+async fn a_reply_to_an_unread_body_says_that_the_connection_ends() {
+    tokio::task::spawn_blocking(|| {
+        let post = |path: &str, kind: &str, body: &str| {
+            let length = body.len().max(5_000_000);
+            let reply = send(
+                format!(
+                    "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: {kind}\r\n\
+                     content-length: {length}\r\n\r\n{body}"
+                )
+                .as_bytes(),
+            );
+            let head = reply.split("\r\n\r\n").next().unwrap().to_lowercase();
+            (status(&reply), head.contains("connection: close"))
+        };
+        assert_eq!(post("/v1/sessions", "application/json", "{"), (413, true));
+        assert_eq!(post("/v1/carts", "application/json", "{"), (401, true));
+        assert_eq!(post("/v1/nothing", "application/json", "{"), (404, true));
+        assert_eq!(post("/v1/products", "application/json", "{"), (405, true));
+        // One that was read leaves the connection open, whatever was in it.
+        let read = "POST /v1/sessions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+                    content-length: 2\r\n\r\n";
+        let both = send(format!("{read}{{]{read}{{}}").as_bytes());
+        assert!(both.starts_with("HTTP/1.1 400") && both.contains("HTTP/1.1 201"), "{both}");
+    })
+    .await
+    .unwrap();
+}

@@ -183,9 +183,9 @@ fn oak_chair() -> Value {
     })
 }
 
-/// A product of one variant.
-fn simple(slug: &str, sku: &str, prices: Value, rest: Value) -> Value {
-    let mut variant = json!({"sku": sku, "prices": prices, "on_hand": 200});
+/// A product of one variant, whose SKU is its slug in capitals.
+fn simple(slug: &str, prices: Value, rest: Value) -> Value {
+    let mut variant = json!({"sku": slug.to_uppercase(), "prices": prices, "on_hand": 200});
     let mut product = json!({"type": "product", "slug": slug, "title": slug.replace('-', " ")});
     for (name, value) in rest.as_object().expect("the rest is an object") {
         let of_variant = ["stock", "on_hand", "tax_category"].contains(&name.as_str());
@@ -196,97 +196,59 @@ fn simple(slug: &str, sku: &str, prices: Value, rest: Value) -> Value {
     product
 }
 
-fn odd_ones() -> Vec<Value> {
-    let euros = |amount| json!([price(amount, "EUR")]);
-    let all = |amount| json!([price(amount, "EUR"), price(amount, "USD"), price(amount, "GBP")]);
+fn euros(amount: i64) -> Value {
+    json!([price(amount, "EUR")])
+}
+
+fn in_all_currencies(amount: i64) -> Value {
+    json!([price(amount, "EUR"), price(amount, "USD"), price(amount, "GBP")])
+}
+
+/// What a shop sells on ordinary days, in every state of stock.
+fn everyday() -> Vec<Value> {
+    let wood = json!({"material": ["pine"], "color": ["natural"]});
+    let lamp = |color: &str, on_hand: u32| {
+        let facets = json!({"color": [color]});
+        json!({"collections": ["lamps"], "facets": facets, "on_hand": on_hand})
+    };
+    let backorder = json!({"oversell": "backorder", "expected_at": "2099-06-01T00:00:00Z"});
+    let preorder = json!({"oversell": "preorder", "oversell_limit": 20});
+    let all = in_all_currencies;
+    let pine = json!({"collections": ["chairs"], "brand": "Hollow & Pine", "facets": wood});
+    let back = json!({"collections": ["furniture"], "on_hand": 0, "stock": backorder});
     vec![
-        simple(
-            "pine-chair",
-            "PINE-CHAIR",
-            all(4_999),
-            json!({
-                "collections": ["chairs"], "brand": "Hollow & Pine",
-                "facets": {"material": ["pine"], "color": ["natural"]},
-            }),
-        ),
-        simple(
-            "red-lamp",
-            "RED-LAMP",
-            all(1_999),
-            json!({
-                "collections": ["lamps"], "facets": {"color": ["red"]}, "on_hand": 50,
-            }),
-        ),
-        simple(
-            "low-lamp",
-            "LOW-LAMP",
-            all(2_999),
-            json!({
-                "collections": ["lamps"], "facets": {"color": ["red"]}, "on_hand": 3,
-            }),
-        ),
-        simple(
-            "out-lamp",
-            "OUT-LAMP",
-            all(3_999),
-            json!({
-                "collections": ["lamps"], "facets": {"color": ["black"]}, "on_hand": 0,
-            }),
-        ),
-        simple(
-            "back-table",
-            "BACK-TABLE",
-            all(19_900),
-            json!({
-                "collections": ["furniture"], "on_hand": 0,
-                "stock": {"oversell": "backorder", "expected_at": "2099-06-01T00:00:00Z"},
-            }),
-        ),
-        simple(
-            "pre-table",
-            "PRE-TABLE",
-            all(29_900),
-            json!({
-                "on_hand": 0, "stock": {"oversell": "preorder", "oversell_limit": 20},
-            }),
-        ),
-        simple("odd-cup", "ODD-CUP", euros(333), json!({"tax_category": "reduced"})),
-        simple("sticker", "STICKER", euros(0), json!({})),
-        simple(
-            "download",
-            "DOWNLOAD",
-            all(1_200),
-            json!({
-                "on_hand": 0, "stock": {"track": false},
-            }),
-        ),
-        simple(
-            "limited-print",
-            "LIMITED-PRINT",
-            euros(5_000),
-            json!({
-                "stock": {"max_per_customer": 2},
-            }),
-        ),
-        simple("gold-bar", "GOLD-BAR", euros(2_000_000_000_000), json!({})),
-        simple("us-cap", "US-CAP", json!([price(1_995, "USD")]), json!({"channels": ["us"]})),
-        simple("priceless", "PRICELESS", json!([]), json!({})),
-        simple("draft-stool", "DRAFT-STOOL", all(900), json!({"status": "draft"})),
-        simple("archived-stool", "ARCHIVED-STOOL", all(900), json!({"status": "archived"})),
-        simple(
-            "future-stool",
-            "FUTURE-STOOL",
-            all(900),
-            json!({
-                "publish_at": "2099-01-01T00:00:00Z",
-            }),
-        ),
+        simple("pine-chair", all(4_999), pine),
+        simple("red-lamp", all(1_999), lamp("red", 50)),
+        simple("low-lamp", all(2_999), lamp("red", 3)),
+        simple("out-lamp", all(3_999), lamp("black", 0)),
+        simple("back-table", all(19_900), back),
+        simple("pre-table", all(29_900), json!({"on_hand": 0, "stock": preorder})),
+        simple("download", all(1_200), json!({"on_hand": 0, "stock": {"track": false}})),
+    ]
+}
+
+/// What a cart trips over.
+fn odd() -> Vec<Value> {
+    let all = in_all_currencies;
+    vec![
+        simple("odd-cup", euros(333), json!({"tax_category": "reduced"})),
+        simple("sticker", euros(0), json!({})),
+        simple("limited-print", euros(5_000), json!({"stock": {"max_per_customer": 2}})),
+        simple("gold-bar", euros(2_000_000_000_000), json!({})),
+        simple("us-cap", json!([price(1_995, "USD")]), json!({"channels": ["us"]})),
+        simple("priceless", json!([]), json!({})),
+        simple("draft-stool", all(900), json!({"status": "draft"})),
+        simple("archived-stool", all(900), json!({"status": "archived"})),
+        simple("future-stool", all(900), json!({"publish_at": "2099-01-01T00:00:00Z"})),
     ]
 }
 
 /// All of it, as a file of JSON Lines.
 pub fn catalog() -> String {
-    let collection = |slug: &str, title: &str, parent: Option<&str>| json!({"type": "collection", "slug": slug, "title": title, "parent": parent});
+    let collection = |slug: &str, title: &str, parent: Option<&str>| {
+        let (kind, parent) = ("collection", json!(parent));
+        json!({"type": kind, "slug": slug, "title": title, "parent": parent})
+    };
     let mut records = vec![
         collection("furniture", "Furniture", None),
         collection("chairs", "Chairs", Some("furniture")),
@@ -296,7 +258,8 @@ pub fn catalog() -> String {
         collection("bare", "Bare shelf", None),
         oak_chair(),
     ];
-    records.extend(odd_ones());
+    records.extend(everyday());
+    records.extend(odd());
     records.extend(books().iter().flat_map(Book::records));
     records.extend(bulk());
     records.extend((0..CHAIR_REVIEWS).map(|n| review("oak-chair", 1 + (n % 5) as u8, n)));
