@@ -1,5 +1,6 @@
 //! Everything that is proven from outside, in one program: it is linked once.
 
+mod catalogs;
 mod hostile;
 mod http;
 mod kill;

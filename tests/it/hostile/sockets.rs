@@ -173,3 +173,34 @@ async fn crowd(server: &Server, token: &str, path: &str, count: usize) {
     };
     tokio::task::spawn_blocking(crowd).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_full_server_refuses_early_and_still_tells_how_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = small_shop(folder.path()).set("limits.requests=8").start();
+    let client = Client::of(&server.url);
+    let head = "POST /v1/sessions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+                content-length: 100\r\n\r\n";
+    let mut slow: Vec<TcpStream> = Vec::new();
+    for _ in 0..8 {
+        let mut stream = TcpStream::connect(server.address()).unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+        slow.push(stream);
+    }
+    until("all places are taken", async || client.get("/v1/shop").send().await.status == 429).await;
+    let began = Instant::now();
+    client.get("/v1/shop").refused(429, "overloaded").await;
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    client.read("/healthz").await;
+    client.read("/readyz").await;
+    let metrics = client.get("/metrics").send().await.is(200);
+    assert!(metrics.text().contains("barrow_http_requests_shed_total "), "{metrics:?}");
+    // The slow ones are answered as ever, and make room.
+    for stream in &mut slow {
+        stream.write_all(format!("{{}}{}", " ".repeat(98)).as_bytes()).unwrap();
+        let mut reply = [0; 12];
+        stream.read_exact(&mut reply).unwrap();
+        assert_eq!(&reply, b"HTTP/1.1 201");
+    }
+    client.read("/v1/shop").await;
+}
