@@ -9,7 +9,7 @@ use axum::routing::get;
 use serde_json::Value;
 
 /// The size of the reply, in bytes.
-pub const REPLY_BYTES: &str = "BARROW_BENCH_REPLY_BYTES";
+pub const REPLY_BYTES: &str = "BENCH_REPLY_BYTES";
 
 pub fn run() -> ExitCode {
     let bytes = std::env::var(REPLY_BYTES).ok().and_then(|bytes| bytes.parse().ok());

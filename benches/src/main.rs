@@ -19,7 +19,7 @@ use load::Figures;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Says what this process is to be, if not the load.
-const ROLE: &str = "BARROW_BENCH_ROLE";
+const ROLE: &str = "BENCH_ROLE";
 
 /// How many alternating rounds a ratio is the median of.
 const ROUNDS: usize = 5;
