@@ -38,7 +38,7 @@ pub fn books() -> Vec<Book> {
             cover: COVERS[n / 3 % 2],
             price: 499 + 50 * (n as i64 * 31 % BOOKS as i64),
             on_hand: [0, 3, 40, 500][n % 4],
-            featured: (n % 5 == 0).then_some(1_000 + shuffled as u32),
+            featured: n.is_multiple_of(5).then_some(1_000 + shuffled as u32),
             ratings: (0..n % 4).map(|k| (1 + (n * 7 + k * 3) % 5) as u8).collect(),
             age: n * 41 % BOOKS,
         }
@@ -123,10 +123,10 @@ fn review(slug: &str, rating: u8, index: usize) -> Value {
         "type": "review",
         "product": slug,
         "rating": rating,
-        "title": (index % 2 == 0).then(|| format!("Said {index}")),
+        "title": index.is_multiple_of(2).then(|| format!("Said {index}")),
         "body": format!("Review number {index}."),
         "author": "Ada L.",
-        "verified": index % 3 == 0,
+        "verified": index.is_multiple_of(3),
         "created_at": format!("2026-03-{day:02}T10:{minute:02}:00Z"),
     })
 }

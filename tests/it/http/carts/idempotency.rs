@@ -4,7 +4,10 @@ use serde_json::{Value, json};
 
 use super::lines;
 use crate::support::client::text;
-use crate::support::{Reply, guest};
+use crate::support::{Call, Reply, guest};
+
+/// Makes the same call each time.
+type MakeCall<'a> = Box<dyn Fn() -> Call + 'a>;
 
 fn replayed(reply: &Reply) -> (&str, &str) {
     (reply.header("idempotent-replayed"), reply.header("idempotent-version"))
@@ -49,7 +52,7 @@ async fn every_change_takes_a_key() {
     cart.add("RED-LAMP", 1).ok().await;
     let client = &cart.client;
     let mut version = 2;
-    let calls: [(&str, Box<dyn Fn() -> crate::support::Call>); 6] = [
+    let calls: [(&str, MakeCall<'_>); 6] = [
         ("set", Box::new(|| client.patch(&cart.at("/lines/line_1"), json!({"quantity": 2})))),
         ("contact", Box::new(|| cart.contact("ada@example.com"))),
         ("addresses", Box::new(|| cart.ship_to("DE", Value::Null))),
