@@ -5,7 +5,7 @@
 //! - **R1** Every write is conditional on the entity's version and on the id of the write that
 //!   made it ([`cas`](barrow_engine::ports::EntityStore::cas)).
 //! - **R2** A write of unknown outcome is resolved by repeating the same write
-//!   (module [`write`]); if that does not tell, the actor is dropped and its callers
+//!   (module [`mod@write`]); if that does not tell, the actor is dropped and its callers
 //!   get [`CommandError::OutcomeUnknown`]. The next activation starts only after the former's
 //!   write has ended (the entity's *lane*).
 //! - **R3** Every reply waits until the state it was decided on is durable and the lease is

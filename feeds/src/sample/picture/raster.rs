@@ -34,7 +34,7 @@ pub fn png(svg: &str, width: u32) -> Result<Vec<u8>, String> {
 /// could do that too, and would take ten times as long as all the rest.)
 ///
 /// # Errors
-/// As with [`png`].
+/// As with [`png()`].
 pub fn png_over(background: &str, figure: &str) -> Result<Vec<u8>, String> {
     let mut pixmap = pixmap(WIDTH, HEIGHT)?;
     draw(background, &mut pixmap)?;
