@@ -59,6 +59,17 @@ pub fn run(folder: &Path, args: &[&str]) -> Ended {
     }
 }
 
+/// Runs a command of the binary in a folder, and kills it after a while, unless it has ended.
+pub fn run_and_kill(folder: &Path, args: &[&str], wait: Duration) {
+    let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+    let mut command = command(&args, folder);
+    let quiet = command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = quiet.spawn().expect("the binary can be run");
+    std::thread::sleep(wait);
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
 /// A server about to be started: its data lies in `data` of a folder.
 #[derive(Debug, Clone)]
 pub struct Launch {

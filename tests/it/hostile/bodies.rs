@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{guest, shop};
 use crate::support::goods::bulk_sku;
-use crate::support::{Call, Cart};
+use crate::support::{Call, Cart, times};
 
 /// Every call that changes a cart, or makes something, with a body that it takes.
 fn mutations(cart: &Cart) -> Vec<(Method, String, Value)> {
@@ -237,9 +237,6 @@ fn pointers(value: &Value, at: String, out: &mut Vec<String>) {
     out.push(at);
 }
 
-/// Bodies tried on each route; the client looks at every reply.
-const CASES: usize = 60;
-
 #[tokio::test]
 async fn any_json_on_any_route_is_answered_below_500() {
     let guest = guest().await;
@@ -249,8 +246,10 @@ async fn any_json_on_any_route_is_answered_below_500() {
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     let strategy = (any_json(), any::<prop::sample::Index>(), any::<bool>());
     let mut refused = 0;
+    // Bodies tried on each route; the client looks at every reply.
+    let cases = times(60, 2_000);
     for (method, path, good) in mutations(&cart) {
-        for case in 0..CASES {
+        for case in 0..cases {
             let (part, at, whole) = strategy.new_tree(&mut runner).unwrap().current();
             let body = if whole { part } else { mutated(&good, part, at) };
             let call = send(&cart, &method, &path, body.to_string().into_bytes());
@@ -261,7 +260,7 @@ async fn any_json_on_any_route_is_answered_below_500() {
             refused += usize::from(reply.status >= 400);
         }
     }
-    assert!(refused > CASES * 4, "{refused} were refused: the bodies are too tame");
+    assert!(refused > cases * 4, "{refused} were refused: the bodies are too tame");
     cart.read().await;
     let metrics = guest.get("/metrics").send().await;
     let panics = metrics.text().lines().find(|line| line.starts_with("barrow_http_panics_total"));

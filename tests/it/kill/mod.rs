@@ -4,6 +4,7 @@
 mod clients;
 mod damage;
 mod ending;
+mod imports;
 mod rounds;
 
 use std::path::Path;

@@ -4,18 +4,12 @@ use std::sync::Arc;
 
 use super::clients::{Ledger, acknowledged, load};
 use super::stocked;
-use crate::support::Client;
+use crate::support::{Client, times};
 
-const ROUNDS: usize = 6;
 const CARTS: usize = 3;
-/// In the nightly run.
-const ROUNDS_LONG: usize = 60;
 
 fn rounds() -> usize {
-    match std::env::var("BARROW_TEST_LONG").as_deref() {
-        Ok("1") => ROUNDS_LONG,
-        _ => ROUNDS,
-    }
+    times(6, 60)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

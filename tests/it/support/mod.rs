@@ -66,6 +66,14 @@ pub async fn guest() -> Client {
     visitor().guest().await
 }
 
+/// How often to try: what everybody waits for, or what `./dev test --long` has time for.
+pub fn times(everyday: usize, long: usize) -> usize {
+    match std::env::var("BARROW_TEST_LONG").as_deref() {
+        Ok("1") => long,
+        _ => everyday,
+    }
+}
+
 /// Waits until something holds, and says what did not if it never does.
 pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let began = tokio::time::Instant::now();
