@@ -2,7 +2,7 @@
 //!
 //! `LOCK` is held while the store is open. `STORE` says what the directory is, and is written
 //! when the store was made completely: from then on nothing may be missing. `db/` is the
-//! database.
+//! database; it comes to be as `db.making/`, which is thrown away if its maker was interrupted.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -19,6 +19,7 @@ const LOCK: &str = "LOCK";
 const STORE: &str = "STORE";
 const RESTORING: &str = "RESTORING";
 const DATABASE: &str = "db";
+const MAKING: &str = "db.making";
 
 #[derive(Serialize, Deserialize)]
 struct StoreMark {
@@ -78,6 +79,24 @@ impl StoreDirectory {
 
     pub fn database(&self) -> PathBuf {
         self.path.join(DATABASE)
+    }
+
+    /// Lets the database be made aside where there is none, and then puts it into its place.
+    pub fn make_database(
+        &self,
+        make: impl FnOnce(&Path) -> Result<(), fjall::Error>,
+    ) -> Result<(), fjall::Error> {
+        if self.database().exists() {
+            return Ok(());
+        }
+        let aside = self.path.join(MAKING);
+        match fs::remove_dir_all(&aside) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+        make(&aside)?;
+        fs::rename(&aside, self.database())?;
+        Ok(sync_directory(&self.path)?)
     }
 
     /// Looks through the directory before the database opens it, which would take some losses

@@ -200,6 +200,9 @@ impl Tables {
     fn open(directory: &StoreDirectory, options: &EmbeddedOptions) -> Result<Tables, OpenError> {
         let damaged = |reason: String| OpenError::Damaged { dir: directory.path(), reason };
         let opened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            // The library cannot take up a database that it was interrupted in making. So it
+            // makes it aside, and the directory gets it whole or not at all.
+            directory.make_database(|aside| Tables::open_database(aside, options).map(drop))?;
             Tables::open_database(&directory.database(), options)
         }));
         // The library has assertions about what it reads; a file that breaks one is damaged.

@@ -127,9 +127,17 @@ fn a_missing_journal_is_refused() {
 fn a_store_that_was_never_complete_is_made() {
     let dir = tempfile::tempdir().unwrap();
     drop(open(dir.path()));
+    assert!(!dir.path().join("db.making").exists());
+    // All of it was there but the mark.
     std::fs::remove_file(dir.path().join("STORE")).unwrap();
-    open(dir.path());
-    assert!(dir.path().join("STORE").exists());
+    drop(open(dir.path()));
+    // Only a part of the database was there: a journal, but not its version.
+    std::fs::remove_file(dir.path().join("STORE")).unwrap();
+    let (made, making) = (dir.path().join("db"), dir.path().join("db.making"));
+    std::fs::rename(&made, &making).unwrap();
+    std::fs::remove_file(making.join("version")).unwrap();
+    drop(open(dir.path()));
+    assert!(dir.path().join("STORE").exists() && made.exists() && !making.exists());
 }
 
 /// The products of a large catalog pass through; they are never all held.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use barrow_tests::server::{run, run_and_kill};
 use serde_json::{Value, json};
 
-use crate::support::goods;
+use crate::support::{goods, times};
 
 /// Many batches.
 const PRODUCTS: usize = 6_000;
@@ -82,4 +82,21 @@ fn an_import_that_was_killed_is_taken_up() {
     let summary = import(killed.path());
     assert_eq!((&summary["failed"], &summary["created"]), (&json!(0), &json!(0)), "{summary}");
     assert!(exported(killed.path()) == expected, "the shop is not the one it should be");
+}
+
+#[test]
+fn a_first_start_may_be_cut_off_at_any_moment() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("one.jsonl"), goods::lines(&goods::bulk()[..1])).unwrap();
+    let mut made = 0;
+    for wait in 0..times(20, 300) {
+        let data = format!("data-{wait}");
+        let import = ["import", "one.jsonl", "--data", &data];
+        // Making the store takes some milliseconds; this goes through them.
+        run_and_kill(folder.path(), &import, Duration::from_micros(750 * wait as u64));
+        made += usize::from(folder.path().join(&data).join("store/STORE").exists());
+        let ended = run(folder.path(), &import);
+        assert_eq!(ended.code, Some(0), "killed at step {wait}: {ended:#?}");
+    }
+    assert!(made < times(20, 300), "no kill came before the store was made");
 }
