@@ -174,6 +174,9 @@ async fn crowd(server: &Server, token: &str, path: &str, count: usize) {
     tokio::task::spawn_blocking(crowd).await.unwrap();
 }
 
+/// How the figures tell that eight requests are being answered.
+const ALL_TAKEN: &str = "\nbarrow_http_requests_in_flight 8\n";
+
 #[tokio::test]
 async fn a_full_server_refuses_early_and_still_tells_how_it_is() {
     let folder = tempfile::tempdir().unwrap();
@@ -187,7 +190,9 @@ async fn a_full_server_refuses_early_and_still_tells_how_it_is() {
         stream.write_all(head.as_bytes()).unwrap();
         slow.push(stream);
     }
-    until("all places are taken", async || client.get("/v1/shop").send().await.status == 429).await;
+    // Seen from beside: a request that asks for a place would itself take one.
+    let taken = async || client.get("/metrics").send().await.text().contains(ALL_TAKEN);
+    until("all places are taken", taken).await;
     let began = Instant::now();
     client.get("/v1/shop").refused(429, "overloaded").await;
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
