@@ -2,8 +2,9 @@
 //! from their content, addresses are stored as they are or fetched, and what lies in the store
 //! already is described.
 
+use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use barrow_engine::catalog::{Media, MediaKind};
 use barrow_engine::ports::{MediaError, MediaStore};
@@ -17,6 +18,44 @@ use crate::record::{Field, MakeContent, MediaContent, MediaRecord, Problem};
 
 /// How much of a stored picture is read to learn its width and height.
 const HEADER_BYTES: u64 = 64 * 1024;
+
+/// How many stored files are remembered during an import. Catalogs share pictures by the
+/// thousand products, and each look costs a read; a picture of its own is looked at once anyway.
+const STORED_KNOWN_MAX: usize = 4_096;
+
+/// What the media store was found to hold, by key. Nobody but the import writes there meanwhile,
+/// and what it replaces itself, it tells.
+#[derive(Clone, Default)]
+pub(super) struct StoredMedia(Arc<Mutex<HashMap<String, Stored>>>);
+
+#[derive(Clone, Copy)]
+struct Stored {
+    bytes: u64,
+    size: Option<(u32, u32)>,
+}
+
+impl StoredMedia {
+    fn get(&self, key: &str) -> Option<Stored> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).copied()
+    }
+
+    /// Remembers what a look found. A look may end after the file was replaced: what is known
+    /// by then is newer.
+    fn found(&self, key: &str, stored: Stored) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() < STORED_KNOWN_MAX {
+            known.entry(key.to_owned()).or_insert(stored);
+        }
+    }
+
+    /// Another file lies there now.
+    fn replaced(&self, key: &str, stored: Stored) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() < STORED_KNOWN_MAX || known.contains_key(key) {
+            known.insert(key.to_owned(), stored);
+        }
+    }
+}
 
 /// A medium as it is kept, and what the file called it.
 #[derive(Debug)]
@@ -49,6 +88,7 @@ pub struct MediaWork {
     store: Arc<dyn MediaStore>,
     fetcher: Option<Arc<dyn ImageFetcher>>,
     dry_run: bool,
+    stored: StoredMedia,
 }
 
 impl Importer<'_> {
@@ -57,6 +97,7 @@ impl Importer<'_> {
             store: Arc::clone(&self.stores.media),
             fetcher: self.options.fetcher.clone(),
             dry_run: self.options.dry_run,
+            stored: self.stored_media.clone(),
         }
     }
 }
@@ -142,8 +183,12 @@ impl MediaWork {
             let detail = format!("what was made for '{}' is of no known format", said.key);
             return Ok(Err(Refused::new("unreadable", detail)));
         };
-        if stored.is_none_or(|info| info.bytes != bytes.len() as u64) {
+        let length = bytes.len() as u64;
+        if stored.as_ref().is_none_or(|info| info.bytes != length) {
             self.store.put(&said.key, Bytes::from(bytes.clone())).await?;
+        }
+        if stored.is_some_and(|info| info.bytes != length) {
+            self.stored.replaced(&said.key, Stored { bytes: length, size: size_of(&bytes) });
         }
         Ok(Ok(Content::of(said.key.clone(), &bytes, format)))
     }
@@ -191,6 +236,9 @@ impl MediaWork {
         if known.iter().any(|media| media.key == key) {
             return Ok(Ok(Content::at(key)));
         }
+        if let Some(stored) = self.stored.get(key) {
+            return Ok(Ok(Content::stored(key, stored)));
+        }
         let info = match self.store.info(key).await {
             Ok(Some(info)) => info,
             Ok(None) => return Ok(Ok(Content::at(key))),
@@ -200,9 +248,10 @@ impl MediaWork {
             Err(error) => return Err(error),
         };
         let header = self.store.get(key, Some(0..info.bytes.min(HEADER_BYTES))).await?;
-        let mut content = Content { bytes: Some(info.bytes), ..Content::at(key) };
-        content.size = header.and_then(|header| size_of(&header));
-        Ok(Ok(content))
+        let size = header.and_then(|header| size_of(&header));
+        let stored = Stored { bytes: info.bytes, size };
+        self.stored.found(key, stored);
+        Ok(Ok(Content::stored(key, stored)))
     }
 
     async fn keep(&self, key: &str, bytes: &[u8]) -> Result<(), MediaError> {
@@ -226,6 +275,10 @@ struct Content {
 impl Content {
     fn at(key: &str) -> Content {
         Content { key: key.to_owned(), ..Content::default() }
+    }
+
+    fn stored(key: &str, stored: Stored) -> Content {
+        Content { bytes: Some(stored.bytes), size: stored.size, ..Content::at(key) }
     }
 
     fn of(key: String, bytes: &[u8], format: Format) -> Content {

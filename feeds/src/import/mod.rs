@@ -26,6 +26,7 @@ use tokio::sync::mpsc;
 pub use fetch::{HttpFetcher, ImageFetcher};
 
 use self::collections::Collections;
+use self::media::StoredMedia;
 use self::reviews::ReviewIndex;
 use self::view::{Name, View};
 use crate::record::{
@@ -195,6 +196,7 @@ struct Importer<'w> {
     view: View,
     collections: Collections,
     reviews: ReviewIndex,
+    stored_media: StoredMedia,
     batch: Batch,
     batch_bytes: usize,
     /// The names by which the products of the batch are known: one that comes again has to see
@@ -220,6 +222,7 @@ impl<'w> Importer<'w> {
             read_bytes: 0,
             collections,
             reviews: ReviewIndex::default(),
+            stored_media: StoredMedia::default(),
             batch: Batch::Empty,
             batch_bytes: 0,
             batch_names: HashSet::new(),

@@ -5,6 +5,7 @@
 mod catalogs;
 mod csv;
 mod jsonl;
+mod media;
 mod round_trip;
 mod shop;
 mod traps;
