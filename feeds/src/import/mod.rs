@@ -23,7 +23,7 @@ use barrow_engine::ports::{
 use barrow_engine::time::Timestamp;
 use tokio::sync::mpsc;
 
-pub use fetch::{HttpFetcher, ImageFetcher};
+pub use fetch::{HttpFetcher, ImageFetcher, PICTURE_BYTES_MAX};
 
 use self::collections::Collections;
 use self::media::StoredMedia;

@@ -4,8 +4,10 @@
 
 mod catalogs;
 mod csv;
+mod fetch;
 mod jsonl;
 mod media;
 mod round_trip;
 mod shop;
 mod traps;
+mod web;

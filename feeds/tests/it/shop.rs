@@ -18,6 +18,7 @@ use barrow_feeds::record::RowError;
 pub struct Told {
     pub summary: ImportSummary,
     pub errors: Vec<RowError>,
+    pub warnings: Vec<RowError>,
     pub failed_files: Vec<PathBuf>,
 }
 
@@ -38,6 +39,7 @@ impl Told {
 
 struct Listener {
     errors: Vec<RowError>,
+    warnings: Vec<RowError>,
     failed: Option<FailedRows>,
     progress: Vec<Progress>,
 }
@@ -52,7 +54,7 @@ impl Watcher for Listener {
     }
 
     fn warned(&mut self, warning: &RowError) {
-        panic!("{warning}");
+        self.warnings.push(warning.clone());
     }
 
     fn progress(&mut self, progress: Progress) {
@@ -107,20 +109,27 @@ impl Shop {
     }
 
     pub async fn import_with(&self, paths: &[PathBuf], options: ImportOptions) -> Told {
+        let told = self.import_warned(paths, options).await;
+        assert_eq!(told.warnings, []);
+        told
+    }
+
+    /// An import of which warnings are expected.
+    pub async fn import_warned(&self, paths: &[PathBuf], options: ImportOptions) -> Told {
         let currency = Currency::from_code("USD").unwrap();
         let inputs = Inputs::open(paths, None, ForeignOptions { currency }).unwrap();
         let failed = FailedRows::new(&self.dir.path().join("failed.txt"), &inputs);
         let total = inputs.total_bytes();
-        let mut listener =
-            Listener { errors: Vec::new(), failed: Some(failed), progress: Vec::new() };
+        let (errors, warnings, progress) = (Vec::new(), Vec::new(), Vec::new());
+        let mut listener = Listener { errors, warnings, failed: Some(failed), progress };
         let summary =
             import(inputs.rows(), self.stores.clone(), options, &mut listener).await.unwrap();
-        let Listener { errors, failed, progress } = listener;
+        let Listener { errors, warnings, failed, progress } = listener;
         let told = progress.last().unwrap();
         assert!(told.read_bytes <= total, "{} of {total} bytes read", told.read_bytes);
         assert_eq!(told.summary, summary, "the last progress is the end");
         let failed_files = failed.unwrap().finish().unwrap();
-        Told { summary, errors, failed_files }
+        Told { summary, errors, warnings, failed_files }
     }
 
     pub async fn product(&self, slug: &str) -> Product {
