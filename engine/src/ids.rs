@@ -8,6 +8,18 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
+/// What each byte stands for as a digit; [`NO_DIGIT`] where it is none.
+const DIGITS: [u8; 256] = {
+    let mut digits = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < ALPHABET.len() {
+        digits[ALPHABET[value] as usize] = value as u8;
+        value += 1;
+    }
+    digits
+};
+const NO_DIGIT: u8 = u8::MAX;
+
 /// A text that is not an id of the wanted kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not an id of the form {prefix}XXXXXXXXXXXXXXXXXXXXXXXXXX")]
@@ -34,8 +46,8 @@ pub fn decode_base32(text: &str) -> Option<u128> {
         return None;
     }
     bytes.iter().try_fold(0u128, |value, byte| {
-        let digit = ALPHABET.iter().position(|letter| letter == byte)?;
-        Some(value << 5 | digit as u128)
+        let digit = DIGITS[usize::from(*byte)];
+        (digit != NO_DIGIT).then(|| value << 5 | u128::from(digit))
     })
 }
 

@@ -1,19 +1,16 @@
 //! CART and what it is made of, as clients read it. Every field is present in every reply;
-//! what is not known is `null`.
+//! what is not known is `null`. Whole carts are written by [`super::cart_json`].
 
 use std::borrow::Cow;
 
-use barrow_actors::carts::{CartRenderer, Shape};
-use barrow_engine::cart::{self, Address, Addresses, Cart, Contact, Line, LineId, Owner};
+use barrow_engine::cart::{self, Address, Addresses, Contact, LineId};
 use barrow_engine::catalog::{ChannelId, CountryCode, Locale, SelectedOption, Sku};
 use barrow_engine::ids::{CartId, CustomerId};
 use barrow_engine::money::{Currency, Money};
 use barrow_engine::time::Timestamp;
-use bytes::Bytes;
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
-use super::media::MediaUrls;
 use super::money::MoneySchema;
 
 /// A cart as clients read it.
@@ -35,8 +32,7 @@ pub struct CartBody<'a> {
     pub locale: &'a Locale,
     #[schema(required, value_type = Option<String>)]
     pub customer_id: Option<CustomerId>,
-    #[schema(value_type = Vec<LineBody>)]
-    lines: Lines<'a>,
+    pub lines: Vec<LineBody<'a>>,
     pub coupons: [CouponBody; 0],
     pub gift_cards: [GiftCardBody; 0],
     #[schema(required)]
@@ -193,7 +189,7 @@ pub struct CartProblem {
     #[serde(serialize_with = "as_optional_text")]
     pub line_id: Option<LineId>,
     #[schema(example = "Only 2 of 5 are available.")]
-    pub detail: String,
+    pub detail: Cow<'static, str>,
     /// With `insufficient_stock`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requested: Option<u32>,
@@ -284,111 +280,6 @@ pub struct ShippingMethodList {
     pub next_cursor: Option<String>,
 }
 
-/// Writes carts as their readers get them.
-#[derive(Debug, Clone, Default)]
-pub struct CartJson {
-    pub urls: MediaUrls,
-}
-
-/// What a cart's JSON takes without its lines, and what a line takes: a guess that spares the
-/// buffer from growing.
-const BYTES_OF_CART: usize = 2_048;
-const BYTES_OF_LINE: usize = 512;
-
-impl CartRenderer for CartJson {
-    fn render(&self, cart: &Cart, version: u64, shape: Shape) -> Bytes {
-        let lines = match shape {
-            Shape::Full => cart.lines().len(),
-            Shape::Minimal => 0,
-        };
-        let mut out = Vec::with_capacity(BYTES_OF_CART + lines * BYTES_OF_LINE);
-        let written = match shape {
-            Shape::Full => serde_json::to_writer(&mut out, &self.body(cart, version)),
-            Shape::Minimal => serde_json::to_writer(&mut out, &minimal(cart, version)),
-        };
-        written.expect("texts and numbers always serialise");
-        Bytes::from(out)
-    }
-}
-
-impl CartJson {
-    fn body<'a>(&'a self, cart: &'a Cart, version: u64) -> CartBody<'a> {
-        CartBody {
-            id: cart.id(),
-            version,
-            status: cart.status().as_str(),
-            currency: cart.currency(),
-            channel: cart.channel(),
-            locale: cart.locale(),
-            customer_id: match cart.owner() {
-                Some(Owner::Customer(customer)) => Some(customer),
-                Some(Owner::Session(_)) | None => None,
-            },
-            lines: Lines { cart, urls: &self.urls },
-            coupons: [],
-            gift_cards: [],
-            contact: cart.contact().map(ContactBody::from),
-            addresses: cart.addresses().map(AddressesBody::from),
-            shipping_method: cart.shipping_method().map(|option| ChosenShipping {
-                id: option.id,
-                name: option.name,
-                price: option.price,
-            }),
-            totals: TotalsBody::from(cart.quote().totals()),
-            problems: problems(cart),
-            order_id: None,
-            next_cart_id: None,
-            created_at: cart.created_at(),
-            updated_at: cart.updated_at(),
-        }
-    }
-}
-
-fn minimal(cart: &Cart, version: u64) -> MinimalCart {
-    MinimalCart {
-        id: cart.id(),
-        version,
-        totals: TotalsBody::from(cart.quote().totals()),
-        problems: problems(cart),
-    }
-}
-
-fn problems(cart: &Cart) -> Vec<CartProblem> {
-    cart.problems().iter().map(CartProblem::from).collect()
-}
-
-/// The lines of a cart, written one by one, so that no list of them is built first.
-struct Lines<'a> {
-    cart: &'a Cart,
-    urls: &'a MediaUrls,
-}
-
-impl Serialize for Lines<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let locale = self.cart.locale();
-        serializer.collect_seq(self.cart.lines().map(|line| LineBody::new(line, locale, self.urls)))
-    }
-}
-
-impl<'a> LineBody<'a> {
-    fn new(line: &'a Line, locale: &Locale, urls: &MediaUrls) -> LineBody<'a> {
-        let sellable = line.sellable();
-        LineBody {
-            id: line.id(),
-            sku: line.sku(),
-            product_id: sellable.map_or("".into(), |s| s.product_id.to_string().into()),
-            slug: sellable.map_or("", |s| s.slug.as_str()),
-            title: sellable.map_or(line.sku().as_str(), |s| s.title(locale)),
-            options: sellable.map_or(&[], |s| &s.options),
-            image: sellable.and_then(|s| s.image.as_deref()).map(|key| urls.url(key)),
-            quantity: line.quantity().get(),
-            unit_price: line.unit_price(),
-            line_total: line.line_total(),
-            adjustments: line.adjustments().iter().map(AdjustmentBody::from).collect(),
-        }
-    }
-}
-
 impl<'a> From<&'a cart::Adjustment> for AdjustmentBody<'a> {
     fn from(adjustment: &'a cart::Adjustment) -> AdjustmentBody<'a> {
         let label = &*adjustment.label;
@@ -468,6 +359,12 @@ impl<'a> From<&'a Address> for AddressBody<'a> {
             country: &address.country,
             phone: address.phone.as_deref(),
         }
+    }
+}
+
+impl<'a> From<cart::ShippingOption<'a>> for ChosenShipping<'a> {
+    fn from(option: cart::ShippingOption<'a>) -> ChosenShipping<'a> {
+        ChosenShipping { id: option.id, name: option.name, price: option.price }
     }
 }
 

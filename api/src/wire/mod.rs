@@ -2,6 +2,7 @@
 //! OpenAPI document is made of them.
 
 pub mod cart;
+pub mod cart_json;
 pub mod cart_requests;
 pub mod catalog;
 pub mod media;

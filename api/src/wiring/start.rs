@@ -24,7 +24,7 @@ use crate::app::{App, AppParts, SharedApp};
 use crate::auth::TokenKeys;
 use crate::config::Config;
 use crate::edge::EdgeSettings;
-use crate::wire::cart::CartJson;
+use crate::wire::cart_json::CartJson;
 use crate::wire::media::MediaUrls;
 
 /// What sessions looked at last, in memory: a few hundred bytes each.

@@ -1,5 +1,7 @@
 //! What keeps a cart from being bought as it is. A problem blocks checkout, never the cart.
 
+use std::borrow::Cow;
+
 use super::LineId;
 use crate::money::Money;
 
@@ -67,21 +69,23 @@ impl Problem {
     }
 
     /// What is told to a person.
-    pub fn detail(&self) -> String {
+    pub fn detail(&self) -> Cow<'static, str> {
         match self {
-            Problem::InsufficientStock { available: 0, .. } => "It is out of stock.".to_owned(),
+            Problem::InsufficientStock { available: 0, .. } => "It is out of stock.".into(),
             Problem::InsufficientStock { requested, available, .. } => {
-                format!("Only {available} of {requested} are available.")
+                format!("Only {available} of {requested} are available.").into()
             }
-            Problem::PriceChanged { .. } => "The price has changed since it was added.".to_owned(),
-            Problem::VariantUnavailable { .. } => "It is no longer for sale here.".to_owned(),
-            Problem::QuantityLimit { maximum, .. } => format!("At most {maximum} can be ordered."),
-            Problem::CartEmpty => "The cart is empty.".to_owned(),
-            Problem::ContactMissing => "An e-mail address is needed.".to_owned(),
-            Problem::ShippingAddressMissing => "A shipping address is needed.".to_owned(),
-            Problem::ShippingMethodMissing => "A shipping method has to be chosen.".to_owned(),
+            Problem::PriceChanged { .. } => "The price has changed since it was added.".into(),
+            Problem::VariantUnavailable { .. } => "It is no longer for sale here.".into(),
+            Problem::QuantityLimit { maximum, .. } => {
+                format!("At most {maximum} can be ordered.").into()
+            }
+            Problem::CartEmpty => "The cart is empty.".into(),
+            Problem::ContactMissing => "An e-mail address is needed.".into(),
+            Problem::ShippingAddressMissing => "A shipping address is needed.".into(),
+            Problem::ShippingMethodMissing => "A shipping method has to be chosen.".into(),
             Problem::ShippingMethodUnavailable => {
-                "The chosen shipping method is not available for this cart.".to_owned()
+                "The chosen shipping method is not available for this cart.".into()
             }
         }
     }

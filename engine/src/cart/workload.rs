@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{By, Cart, CartAction, CartCommand, CartEntity, CartStep, Owner};
-use crate::catalog::{ProductStatus, Sellable, Sku, Slug, StockPolicy};
+use crate::catalog::{Memo, ProductStatus, Sellable, Sku, Slug, StockPolicy};
 use crate::entity::Entity;
 use crate::ids::{PriceId, ProductId, SessionId, VariantId};
 use crate::money::{Currency, Money};
@@ -52,6 +52,7 @@ pub fn sellable(index: u32, unit: i64) -> Sellable {
         tax_category: "standard".into(),
         stock: StockPolicy::default(),
         on_hand: Some(1_000_000),
+        memo: Memo::default(),
     }
 }
 

@@ -21,7 +21,7 @@ pub use product::{
     Seo, StockPolicy, Translation, Variant,
 };
 pub use review::{Rating, RatingSummary, Review, ReviewStatus};
-pub use sellable::{Availability, AvailabilityStatus, LOW_STOCK_MAX, Sellable};
+pub use sellable::{Availability, AvailabilityStatus, LOW_STOCK_MAX, Memo, Sellable};
 pub use text::{ChannelId, CountryCode, InvalidText, Locale, Sku, Slug};
 pub use validate::ProductProblem;
 

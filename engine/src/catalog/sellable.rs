@@ -1,7 +1,9 @@
 //! All that a cart needs to know of a SKU, in one immutable snapshot that many carts share.
 
+use std::any::Any;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use super::{
     ChannelId, Locale, MediaKind, Oversell, Product, ProductStatus, SelectedOption, Sku, Slug,
@@ -36,6 +38,35 @@ pub struct Sellable {
     pub stock: StockPolicy,
     /// Units on hand when the snapshot was taken; `None` where never counted (taken as none).
     pub on_hand: Option<u32>,
+    pub memo: Memo,
+}
+
+/// A place beside a snapshot for what its reader makes of it and wants to make once: its written
+/// form. It goes when the snapshot goes, and a copy of the snapshot begins without.
+#[derive(Default)]
+pub struct Memo(OnceLock<Box<dyn Any + Send + Sync>>);
+
+impl Memo {
+    /// What was made of the snapshot, made now if it is the first time.
+    ///
+    /// # Panics
+    /// If something of another type was put here: a program has one reader.
+    pub fn get_or_make<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> &T {
+        let made = self.0.get_or_init(|| Box::new(make()));
+        made.downcast_ref().expect("a snapshot has one reader")
+    }
+}
+
+impl Clone for Memo {
+    fn clone(&self) -> Memo {
+        Memo::default()
+    }
+}
+
+impl fmt::Debug for Memo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memo").finish_non_exhaustive()
+    }
 }
 
 /// Best first.
@@ -178,6 +209,7 @@ impl Sellable {
             tax_category: variant.tax_category.as_str().into(),
             stock: variant.stock.clone(),
             on_hand,
+            memo: Memo::default(),
         }
     }
 
