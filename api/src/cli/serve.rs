@@ -97,11 +97,12 @@ impl House<'_> {
         let address = shown(&config.server.listen, api.address);
         let stop = CancellationToken::new();
         let mut serving = tokio::task::JoinSet::new();
-        serving.spawn(crate::edge::serve(api.listen()?, running.app(), stop.clone()));
+        let shop = crate::routes::shop(running.app());
+        serving.spawn(crate::edge::serve(api.listen()?, shop, stop.clone()));
         if let Some(ops) = ops {
-            let router = crate::routes::ops_router(running.app());
+            let operators = crate::routes::operators(running.app());
             let listener = ops.listen()?;
-            serving.spawn(crate::edge::serve_router(listener, router, running.app(), stop.clone()));
+            serving.spawn(crate::edge::serve(listener, operators, stop.clone()));
         }
         output::line(&format!("listening on http://{address}"))?;
         let signal = signals.next().await;

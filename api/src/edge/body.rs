@@ -1,7 +1,7 @@
 //! Request bodies, bounded in size and time: a client that sends too much or too slowly gets
 //! an answer, and never holds memory or a task for long.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
@@ -27,8 +27,13 @@ pub async fn read_body(request: Request, settings: &EdgeSettings) -> Result<Byte
     if announced.is_some_and(|bytes| bytes > limit as u64) {
         return Err(too_large(limit));
     }
-    let reading = Limited::new(request.into_body(), limit).collect();
-    match tokio::time::timeout(settings.body_timeout, reading).await {
+    let mut reading = pin!(Limited::new(request.into_body(), limit).collect());
+    // Nearly always all of it has come with the head: then no clock needs to be set.
+    let read = match futures::poll!(reading.as_mut()) {
+        Poll::Ready(read) => Ok(read),
+        Poll::Pending => tokio::time::timeout(settings.body_timeout, reading).await,
+    };
+    match read {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(limit)),
         Ok(Err(_)) => Err(Problem::new(Code::MalformedJson, "the body ended before its time")),
@@ -54,9 +59,13 @@ pub struct ReadToEnd {
 
 impl ReadToEnd {
     /// Watches the body of a request from now on.
-    pub fn watch(request: Request) -> (Request, ReadToEnd) {
+    pub fn watch<B>(request: http::Request<B>) -> (Request, ReadToEnd)
+    where
+        B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<axum::BoxError>,
+    {
         if request.body().is_end_stream() {
-            return (request, ReadToEnd { ended: None });
+            return (request.map(|_| Body::empty()), ReadToEnd { ended: None });
         }
         let ended = Arc::<AtomicBool>::default();
         let watched = Some(Arc::clone(&ended));
@@ -68,19 +77,19 @@ impl ReadToEnd {
     }
 }
 
-struct Watched {
-    body: Body,
+struct Watched<B> {
+    body: B,
     ended: Arc<AtomicBool>,
 }
 
-impl HttpBody for Watched {
+impl<B: HttpBody<Data = Bytes> + Unpin> HttpBody for Watched<B> {
     type Data = Bytes;
-    type Error = axum::Error;
+    type Error = B::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(context);
         if matches!(polled, Poll::Ready(None)) || self.body.is_end_stream() {
             self.ended.store(true, Ordering::Relaxed);

@@ -1,6 +1,5 @@
-//! What is known of a request before any route sees it: its id, its trace, where it came from.
+//! What is known of a request before any route sees it: its id and its trace.
 
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -12,10 +11,6 @@ pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The longest request id that is taken up: two UUIDs and a separator fit.
 const REQUEST_ID_LENGTH_MAX: usize = 128;
-
-/// The peer of a connection, put into its requests by the server.
-#[derive(Debug, Clone, Copy)]
-pub struct Peer(pub SocketAddr);
 
 /// The id and trace of a request, as they go back with the reply.
 #[derive(Debug, Clone)]
@@ -91,8 +86,18 @@ impl Names {
     fn traceparent(&self) -> HeaderValue {
         let trace = self.next().max(1);
         let span = (trace as u64).max(1);
-        let text = format!("00-{trace:032x}-{span:016x}-00");
-        HeaderValue::try_from(text).expect("hexadecimal digits are visible ASCII")
+        let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
+        put_hex(&mut text[3..35], trace);
+        put_hex(&mut text[36..52], span.into());
+        HeaderValue::from_bytes(&text).expect("hexadecimal digits are visible ASCII")
+    }
+}
+
+/// Writes the low digits of a number, as many as there is room for.
+fn put_hex(room: &mut [u8], mut number: u128) {
+    for digit in room.iter_mut().rev() {
+        *digit = b"0123456789abcdef"[(number & 15) as usize];
+        number >>= 4;
     }
 }
 

@@ -4,9 +4,12 @@
 
 mod body;
 mod client_ip;
+mod compression;
 mod conditional;
 mod context;
 mod conventions;
+mod cors;
+mod front;
 pub mod idempotency;
 pub mod json;
 pub mod metrics;
@@ -17,12 +20,13 @@ mod serve;
 mod settings;
 
 pub use conditional::{Precondition, etag, prefers_minimal};
-pub use context::{Names, Peer, RequestContext};
-pub use conventions::{compression, cors, guard, net, stamp, unrouted, wrong_method};
+pub use context::{Names, RequestContext};
+pub use conventions::{admit, catch, guard, net, unrouted, wrong_method};
+pub use front::Front;
 pub use idempotency::{ClientKey, MaybeKey};
 pub use json::{Json, OptionalJson};
 pub use params::{NoParams, Params};
 pub use problem::{Code, FieldError, Problem, ProblemBody};
 pub use selling::{Selling, SellingError};
-pub use serve::{serve, serve_router};
+pub use serve::serve;
 pub use settings::EdgeSettings;

@@ -6,22 +6,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::routing::future::RouteFuture;
-use http::Request;
-use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tower::Service;
 
-use super::context::Peer;
+use super::Front;
 use super::metrics::Gauged;
-use crate::app::SharedApp;
 
 /// A head beyond this is refused with 431: a token, a trace and cookies fit ten times over.
 const HEAD_BYTES_MAX: usize = 64 << 10;
@@ -42,20 +37,10 @@ const REQUEST_TIMEOUT: &[u8] =
 /// at once would only burn the processor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves the API on the listener until `shutdown`, then lets open requests end, for as long
-/// as the settings allow.
-pub async fn serve(listener: TcpListener, app: SharedApp, shutdown: CancellationToken) {
-    let router = crate::routes::router(Arc::clone(&app));
-    serve_router(listener, router, app, shutdown).await;
-}
-
-/// As [`serve`], for a router of its own: the operators' port.
-pub async fn serve_router(
-    listener: TcpListener,
-    router: Router,
-    app: SharedApp,
-    shutdown: CancellationToken,
-) {
+/// Serves on the listener until `shutdown`, then lets open requests end, for as long as the
+/// settings allow.
+pub async fn serve(listener: TcpListener, front: Front, shutdown: CancellationToken) {
+    let app = Arc::clone(front.app());
     let permits = Arc::new(Semaphore::new(app.settings.connections_max));
     let mut connections = JoinSet::new();
     loop {
@@ -73,11 +58,10 @@ pub async fn serve_router(
                 continue;
             }
         };
-        let service = Requests { router: router.clone(), peer };
-        let (app, shutdown) = (Arc::clone(&app), shutdown.clone());
+        let (front, shutdown) = (front.clone(), shutdown.clone());
         connections.spawn(async move {
-            let gauge = Gauged::hold(&app.metrics, |metrics| &metrics.connections);
-            connection(stream, service, &app, &shutdown).await;
+            let gauge = Gauged::hold(&front.app().metrics, |metrics| &metrics.connections);
+            connection(stream, peer, front, &shutdown).await;
             drop((gauge, permit));
         });
     }
@@ -99,16 +83,21 @@ async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> io::Result<
 
 async fn connection(
     stream: TcpStream,
-    service: Requests,
-    app: &SharedApp,
+    peer: SocketAddr,
+    front: Front,
     shutdown: &CancellationToken,
 ) {
-    if let Err(error) = prepare(&stream, app.settings.write_stall_timeout) {
+    let settings = &front.app().settings;
+    if let Err(error) = prepare(&stream, settings.write_stall_timeout) {
         tracing::debug!(%error, "a socket did not take its options");
     }
+    let service = service_fn(|request| {
+        let answer = front.clone().answer(request, Some(peer));
+        Box::pin(async { Ok::<_, Infallible>(answer.await) })
+    });
     let mut serving = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(app.settings.header_timeout)
+        .header_read_timeout(settings.header_timeout)
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX)
         .serve_connection(TokioIo::new(stream), service);
@@ -161,24 +150,5 @@ async fn linger(stream: &mut TcpStream, silence_max: Duration) {
             Ok(Ok(read @ 1..)) => dropped += read,
             _ => return,
         }
-    }
-}
-
-/// The requests of one connection.
-#[derive(Clone)]
-struct Requests {
-    router: Router,
-    peer: SocketAddr,
-}
-
-impl hyper::service::Service<Request<Incoming>> for Requests {
-    type Response = axum::response::Response;
-    type Error = Infallible;
-    type Future = RouteFuture<Infallible>;
-
-    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        request.extensions_mut().insert(Peer(self.peer));
-        // The router is always ready.
-        self.router.clone().call(request)
     }
 }

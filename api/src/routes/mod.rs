@@ -5,6 +5,7 @@ mod catalog;
 mod collections;
 mod cursor;
 mod docs;
+mod express;
 mod media;
 mod name;
 mod ops;
@@ -22,14 +23,15 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 
 use crate::app::SharedApp;
-use crate::edge;
+use crate::edge::{self, Front};
 
 pub use carts::Streams;
 pub use cursor::Cursors;
+pub use express::Express;
 pub use sessions::{CurrentSession, SessionToken};
 
 /// Everything that is served on the public port.
-pub fn router(app: SharedApp) -> Router {
+pub fn shop(app: SharedApp) -> Front {
     let api = Router::new()
         .merge(catalog::routes())
         .merge(sessions::routes())
@@ -41,13 +43,15 @@ pub fn router(app: SharedApp) -> Router {
     if app.settings.ops_listen.is_none() {
         open = open.merge(ops::metrics());
     }
-    finish(api.merge(with_net(open, &app)), app)
+    let router = api.merge(with_net(open, &app)).with_state(Arc::clone(&app));
+    Front::of_shop(app, router)
 }
 
 /// What is served on the operators' own port, where there is one.
-pub fn ops_router(app: SharedApp) -> Router {
+pub fn operators(app: SharedApp) -> Front {
     let open = Router::new().merge(ops::health()).merge(ops::metrics()).fallback(edge::unrouted);
-    finish(with_net(open, &app), app)
+    let router = with_net(open, &app).with_state(Arc::clone(&app));
+    Front::of_operators(app, router)
 }
 
 /// Open to operators: no token is read, nothing is refused for load.
@@ -55,13 +59,4 @@ fn with_net(router: Router<SharedApp>, app: &SharedApp) -> Router<SharedApp> {
     router
         .method_not_allowed_fallback(edge::wrong_method)
         .layer(from_fn_with_state(Arc::clone(app), edge::net))
-}
-
-/// The layers that all ports share, from the inside out.
-fn finish(router: Router<SharedApp>, app: SharedApp) -> Router {
-    let mut router = router.layer(edge::compression());
-    if let Some(cors) = edge::cors(&app.settings.cors_origins) {
-        router = router.layer(cors);
-    }
-    router.layer(from_fn_with_state(Arc::clone(&app), edge::stamp)).with_state(app)
 }

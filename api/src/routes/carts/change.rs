@@ -73,6 +73,17 @@ impl FromRequestParts<SharedApp> for Change {
         let shopper = Shopper::from_request_parts(parts, app).await?;
         NoParams::from_request_parts(parts, app).await?;
         let address = CartAddress::from_request_parts(parts, app).await?;
+        Change::read(parts, shopper, address)
+    }
+}
+
+pub fn shape_of(headers: &http::HeaderMap) -> Shape {
+    if prefers_minimal(headers) { Shape::Minimal } else { Shape::Full }
+}
+
+impl Change {
+    /// Reads what the head of a request says of a change.
+    pub fn read(parts: &Parts, shopper: Shopper, address: CartAddress) -> Result<Change, Problem> {
         Ok(Change {
             address,
             shopper,
@@ -83,13 +94,7 @@ impl FromRequestParts<SharedApp> for Change {
             uri: parts.uri.clone(),
         })
     }
-}
 
-pub fn shape_of(headers: &http::HeaderMap) -> Shape {
-    if prefers_minimal(headers) { Shape::Minimal } else { Shape::Full }
-}
-
-impl Change {
     /// The line that the address names.
     pub fn line(&self) -> LineId {
         self.address.line.expect("the route has a line, or its address was refused")

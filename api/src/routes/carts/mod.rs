@@ -9,7 +9,7 @@ mod streams;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{FromRequest, FromRequestParts, Request, State};
 use axum::response::Response;
 use axum::routing::{get, patch, post, put};
 use barrow_actors::carts::{CommandOptions, Shape};
@@ -127,6 +127,18 @@ async fn read(
     }
 }
 
+/// As [`read`], of a cart that is known already.
+pub(super) async fn read_at(
+    app: &SharedApp,
+    cart: CartId,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (mut parts, _) = request.into_parts();
+    let shopper = Shopper::from_request_parts(&mut parts, app).await?;
+    let no_params = NoParams::from_request_parts(&mut parts, app).await?;
+    read(State(app.clone()), shopper, no_params, CartAddress { cart, line: None }).await
+}
+
 async fn add_line(
     State(app): State<SharedApp>,
     change: Change,
@@ -139,6 +151,20 @@ async fn add_line(
     };
     let steps = vec![CartStep::AddLine { sellable, quantity }];
     change.send(&app, "add_line", steps, Some(&parsed), Place::Body).await
+}
+
+/// As [`add_line`], to a cart that is known already.
+pub(super) async fn add_line_at(
+    app: &SharedApp,
+    cart: CartId,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (mut parts, body) = request.into_parts();
+    let shopper = Shopper::from_request_parts(&mut parts, app).await?;
+    NoParams::from_request_parts(&mut parts, app).await?;
+    let change = Change::read(&parts, shopper, CartAddress { cart, line: None })?;
+    let body = Json::from_request(Request::from_parts(parts, body), app).await?;
+    add_line(State(app.clone()), change, body).await
 }
 
 async fn set_quantity(
