@@ -1,41 +1,108 @@
-//! The limit: a bare axum handler that parses the same JSON body and answers an equally large
-//! one through `axum::Json`. No store, no token, no price: what the HTTP stack alone costs.
+//! The limit: bare axum handlers that answer what the shop would, out of nothing. No store, no
+//! token, no price: what the HTTP stack and the JSON alone cost.
+//!
+//! A reply has the headers of the shop's reply and its body, which is serialised anew for each
+//! request; a body that is sent is parsed into a struct. Requests are the same bytes that the
+//! shop gets.
 
-use std::process::ExitCode;
+use std::sync::Arc;
 
+use anyhow::Context;
 use axum::Json;
 use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::routing::get;
+use axum::serve::ListenerExt;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The size of the reply, in bytes.
-pub const REPLY_BYTES: &str = "BENCH_REPLY_BYTES";
+use crate::client;
+use crate::role;
+use crate::server::Server;
 
-pub fn run() -> ExitCode {
-    let bytes = std::env::var(REPLY_BYTES).ok().and_then(|bytes| bytes.parse().ok());
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime can be made");
-    runtime.block_on(serve(bytes.unwrap_or(1_000)));
-    ExitCode::SUCCESS
+/// Where the replies stand that are to be answered.
+const REPLIES: &str = "BENCH_REPLIES";
+
+/// Replies of the shop, as samples.
+#[derive(Serialize, Deserialize)]
+pub struct Replies {
+    pub add: Sample,
+    pub get: Sample,
 }
 
-async fn serve(reply_bytes: usize) {
-    // As many members as a cart has, so that writing it costs about the same.
-    let members = reply_bytes / 40;
-    let reply: Value = (0..members)
-        .map(|member| (format!("member_{member:04}"), Value::from("x".repeat(24))))
-        .collect::<serde_json::Map<_, _>>()
-        .into();
+#[derive(Serialize, Deserialize)]
+pub struct Sample {
+    headers: Vec<(String, String)>,
+    body: Value,
+}
+
+impl Sample {
+    pub fn of(reply: &client::Reply) -> anyhow::Result<Sample> {
+        // The server writes these itself.
+        let own = ["content-length", "content-type", "date"];
+        let headers = reply.headers.iter().filter(|(name, _)| !own.contains(&name.as_str()));
+        Ok(Sample {
+            headers: headers.cloned().collect(),
+            body: serde_json::from_slice(&reply.body)?,
+        })
+    }
+}
+
+/// Starts the limit as a process of its own.
+pub fn start(replies: &Replies) -> anyhow::Result<Server> {
+    let file = tempfile::NamedTempFile::new()?;
+    serde_json::to_writer(&file, replies)?;
+    let mut command = role("limit")?;
+    command.env(REPLIES, file.path());
+    Server::start(command)
+}
+
+pub fn run() -> anyhow::Result<()> {
+    let path = std::env::var_os(REPLIES).context("it is told what to answer")?;
+    let Replies { add, get } = serde_json::from_slice(&std::fs::read(path)?)?;
+    tokio::runtime::Runtime::new()?.block_on(serve(add, get))
+}
+
+async fn serve(added: Sample, cart: Sample) -> anyhow::Result<()> {
     let app = axum::Router::new()
-        .route(
-            "/add",
-            get(|State(reply): State<&'static Value>| async move { Json(reply) }).post(
-                |State(reply): State<&'static Value>, Json(_body): Json<Value>| async move {
-                    Json(reply)
-                },
-            ),
-        )
-        .with_state(&*Box::leak(Box::new(reply)));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    println!("listening on http://{}", listener.local_addr().expect("it is bound"));
-    axum::serve(listener, app).await.expect("it serves until it is killed");
+        .route("/v1/carts/{id}/lines", axum::routing::post(add).with_state(Answer::of(added)?))
+        .route("/v1/carts/{id}", get(answer).with_state(Answer::of(cart)?));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+    Ok(axum::serve(listener, app).await?)
+}
+
+/// The body of an add.
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "what is parsed is not looked at")]
+struct AddLine {
+    sku: String,
+    quantity: u32,
+}
+
+async fn add(answer: State<Answer>, Json(_): Json<AddLine>) -> (HeaderMap, Json<Arc<Value>>) {
+    self::answer(answer).await
+}
+
+async fn answer(State(answer): State<Answer>) -> (HeaderMap, Json<Arc<Value>>) {
+    (answer.headers.as_ref().clone(), Json(answer.body))
+}
+
+#[derive(Clone)]
+struct Answer {
+    headers: Arc<HeaderMap>,
+    body: Arc<Value>,
+}
+
+impl Answer {
+    fn of(sample: Sample) -> anyhow::Result<Answer> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in sample.headers {
+            // It serves until it is killed; a static value is cloned for nothing.
+            let value: &'static str = value.leak();
+            headers.append(HeaderName::try_from(name)?, HeaderValue::from_static(value));
+        }
+        Ok(Answer { headers: Arc::new(headers), body: Arc::new(sample.body) })
+    }
 }

@@ -1,72 +1,128 @@
-//! The shop under load: a catalog of its own, and 10,000 carts with five lines each.
+//! The shop under load: a catalog of its own, and carts with five lines each.
 
 use std::fmt::Write;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
-use crate::load::{Connection, KEY_DIGITS, Request, find};
-use crate::server::{Server, role};
+use crate::client::{Client, Reply};
+use crate::limit::{Replies, Sample};
+use crate::load::requests::Request;
+use crate::load::{Requests, Target};
+use crate::role;
+use crate::server::Server;
 
 const PRODUCTS: usize = 1_000;
-const CARTS: usize = 10_000;
+/// What one round of adds is spread over.
+pub const CARTS: usize = 10_000;
+/// A cart remembers the keys of five minutes, and no shopper clicks six times a second for so
+/// long: rounds take turns on so many sets of carts.
+const SETS: usize = 5;
+const LINES: usize = 5;
 /// Carts of one session.
 const CARTS_PER_SESSION: usize = 100;
+/// Connections that fill it.
+const FILLERS: usize = 32;
 
 pub struct Shop {
     server: Server,
     _data: tempfile::TempDir,
-    carts: Vec<(String, String)>,
+    sets: Vec<Vec<ShopCart>>,
+}
+
+struct ShopCart {
+    id: String,
+    bearer: String,
+    /// Which products it has.
+    first_product: usize,
 }
 
 impl Shop {
-    pub async fn start() -> anyhow::Result<Shop> {
-        let data = tempfile::tempdir()?;
+    pub async fn start(dir: &Path, sets: usize) -> anyhow::Result<Shop> {
+        let data = tempfile::tempdir_in(dir)?;
         import_catalog(data.path())?;
         let mut command = role("shop")?;
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data.path().join("data"));
         let server = Server::start(command)?;
-        let carts = fill(server.address).await?;
-        Ok(Shop { server, _data: data, carts })
+        let mut carts = fill(server.address(), sets.min(SETS) * CARTS).await?;
+        let mut sets = Vec::new();
+        while !carts.is_empty() {
+            sets.push(carts.split_off(carts.len() - CARTS));
+        }
+        Ok(Shop { server, _data: data, sets })
     }
 
-    pub fn address(&self) -> SocketAddr {
-        self.server.address
+    /// What the limit has to answer.
+    pub async fn samples(&self) -> anyhow::Result<Replies> {
+        let mut client = Client::open(self.address()).await?;
+        let cart = &self.sets[0][0];
+        let add = client.send(&cart.add(0)).await?;
+        Ok(Replies { add: sample(&add)?, get: sample(&client.send(&cart.get()).await?)? })
     }
 
-    /// What the limit has to answer as large a body as.
-    pub async fn sample_reply(&self) -> anyhow::Result<Vec<u8>> {
-        let (cart, token) = &self.carts[0];
-        let mut connection = Connection::open(self.address()).await?;
-        let (status, body) =
-            connection.send(&get(&format!("/v1/carts/{cart}"), &bearer(token))).await?;
-        ensure!(status == 200, "a cart cannot be read: {status}");
-        Ok(body)
+    /// An add for every cart of the set; each raises the quantity of a line that is there, so
+    /// that carts and replies keep their size.
+    pub fn adds(&self, round: usize) -> anyhow::Result<Requests> {
+        Requests::new(&self.set(round).iter().map(|cart| cart.add(0)).collect::<Vec<_>>())
     }
 
-    pub fn bodies(&self) -> impl Iterator<Item = String> {
-        (0..CARTS).map(|n| add_body(n * 7))
+    pub fn gets(&self, round: usize) -> anyhow::Result<Requests> {
+        Requests::new(&self.set(round).iter().map(ShopCart::get).collect::<Vec<_>>())
     }
 
-    /// An add for every cart.
-    pub fn adds(&self) -> Vec<Request> {
-        let adds = self.carts.iter().zip(self.bodies()).map(|((cart, token), body)| {
-            keyed_post(&format!("/v1/carts/{cart}/lines"), &bearer(token), &body)
-        });
-        adds.collect()
+    /// Adds without keys to one cart, another in each round. A line takes 99,999 units, so they
+    /// go to all of its lines.
+    pub fn hot_adds(&self, round: usize) -> anyhow::Result<Requests> {
+        let cart = &self.sets[0][round];
+        Requests::new(&(0..LINES).map(|line| cart.add_without_key(line)).collect::<Vec<_>>())
     }
 
-    pub fn gets(&self) -> Vec<Request> {
-        let gets = self.carts.iter().map(|(cart, token)| {
-            let bytes = get(&format!("/v1/carts/{cart}"), &bearer(token));
-            Request { bytes, key_at: None }
-        });
-        gets.collect()
+    fn set(&self, round: usize) -> &[ShopCart] {
+        &self.sets[round % self.sets.len()]
     }
 }
 
-fn import_catalog(folder: &std::path::Path) -> anyhow::Result<()> {
+impl Target for Shop {
+    fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    fn processes(&self) -> Vec<u32> {
+        self.server.processes()
+    }
+}
+
+impl ShopCart {
+    fn add(&self, line: usize) -> Request {
+        Request::keyed_post(&self.lines_path(), &self.bearer, &self.add_body(line))
+    }
+
+    fn add_without_key(&self, line: usize) -> Request {
+        Request::post(&self.lines_path(), &self.bearer, &self.add_body(line))
+    }
+
+    fn get(&self) -> Request {
+        Request::get(&format!("/v1/carts/{}", self.id), &self.bearer)
+    }
+
+    fn lines_path(&self) -> String {
+        format!("/v1/carts/{}/lines", self.id)
+    }
+
+    fn add_body(&self, line: usize) -> String {
+        json!({"sku": sku(self.first_product + line), "quantity": 1}).to_string()
+    }
+}
+
+fn sample(reply: &Reply) -> anyhow::Result<Sample> {
+    ensure!(reply.status == 200, "a sample reply of status {}", reply.status);
+    Sample::of(reply)
+}
+
+fn import_catalog(folder: &Path) -> anyhow::Result<()> {
     let mut lines = String::new();
     for n in 0..PRODUCTS {
         let price = json!({"amount": {"amount": 500 + n as i64, "currency": "EUR"}});
@@ -81,8 +137,9 @@ fn import_catalog(folder: &std::path::Path) -> anyhow::Result<()> {
     let file = folder.join("catalog.jsonl");
     std::fs::write(&file, lines)?;
     let data = folder.join("data");
-    let status = role("shop")?.arg("import").arg(&file).arg("--data").arg(data).status()?;
-    ensure!(status.success(), "the catalog could not be imported");
+    let output = role("shop")?.arg("import").arg(&file).arg("--data").arg(data).output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "the catalog could not be imported: {said}");
     Ok(())
 }
 
@@ -90,62 +147,48 @@ fn sku(n: usize) -> String {
     format!("SKU-{:07}", n % PRODUCTS)
 }
 
-fn add_body(n: usize) -> String {
-    json!({"sku": sku(n), "quantity": 1}).to_string()
+async fn fill(address: SocketAddr, carts: usize) -> anyhow::Result<Vec<ShopCart>> {
+    let mut fillers = JoinSet::new();
+    let sessions = carts / CARTS_PER_SESSION;
+    for filler in 0..FILLERS {
+        fillers.spawn(async move {
+            let mut client = Client::open(address).await?;
+            let mut carts = Vec::new();
+            for session in (filler..sessions).step_by(FILLERS) {
+                fill_session(&mut client, session * CARTS_PER_SESSION, &mut carts).await?;
+            }
+            anyhow::Ok(carts)
+        });
+    }
+    let mut all = Vec::with_capacity(carts);
+    while let Some(carts) = fillers.join_next().await {
+        all.extend(carts??);
+    }
+    Ok(all)
 }
 
-async fn fill(address: SocketAddr) -> anyhow::Result<Vec<(String, String)>> {
-    let mut connection = Connection::open(address).await?;
-    let mut carts = Vec::with_capacity(CARTS);
-    while carts.len() < CARTS {
-        let session = made(&mut connection, &post("/v1/sessions", "", "{}"), "token").await?;
-        for _ in 0..CARTS_PER_SESSION {
-            let open = post("/v1/carts", &bearer(&session), "{}");
-            let cart = made(&mut connection, &open, "id").await?;
-            let actions: Vec<Value> = (1..=5)
-                .map(
-                    |k| json!({"type": "add_line", "sku": sku(carts.len() * 7 + k), "quantity": 2}),
-                )
-                .collect();
-            let body = json!({ "actions": actions }).to_string();
-            let path = format!("/v1/carts/{cart}/actions");
-            made(&mut connection, &post(&path, &bearer(&session), &body), "id").await?;
-            carts.push((cart, session.clone()));
-        }
+async fn fill_session(
+    client: &mut Client,
+    first: usize,
+    carts: &mut Vec<ShopCart>,
+) -> anyhow::Result<()> {
+    let token = made(client, &Request::post("/v1/sessions", "", "{}"), "token").await?;
+    let bearer = format!("authorization: Bearer {token}\r\n");
+    for n in first..first + CARTS_PER_SESSION {
+        let id = made(client, &Request::post("/v1/carts", &bearer, "{}"), "id").await?;
+        let first_product = n * 7;
+        let add =
+            |line| json!({"type": "add_line", "sku": sku(first_product + line), "quantity": 2});
+        let body = json!({ "actions": (0..LINES).map(add).collect::<Vec<Value>>() }).to_string();
+        client.json(&Request::post(&format!("/v1/carts/{id}/actions"), &bearer, &body)).await?;
+        carts.push(ShopCart { id, bearer: bearer.clone(), first_product });
     }
-    Ok(carts)
+    Ok(())
 }
 
 /// Sends, and answers a member of the reply.
-async fn made(connection: &mut Connection, request: &[u8], member: &str) -> anyhow::Result<String> {
-    let (status, body) = connection.send(request).await?;
-    let reply: Value = serde_json::from_slice(&body)?;
-    ensure!(status < 300, "{status}: {reply}");
+async fn made(client: &mut Client, request: &Request, member: &str) -> anyhow::Result<String> {
+    let reply = client.json(request).await?;
     let text = reply[member].as_str().with_context(|| format!("no {member} in {reply}"))?;
     Ok(text.to_owned())
-}
-
-fn bearer(token: &str) -> String {
-    format!("authorization: Bearer {token}\r\n")
-}
-
-pub fn post(path: &str, headers: &str, body: &str) -> Vec<u8> {
-    format!(
-        "POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n\
-         content-length: {}\r\n{headers}\r\n{body}",
-        body.len()
-    )
-    .into_bytes()
-}
-
-pub fn keyed_post(path: &str, headers: &str, body: &str) -> Request {
-    let name = "idempotency-key: bench-";
-    let headers = format!("{name}{}\r\n{headers}", "0".repeat(KEY_DIGITS));
-    let bytes = post(path, &headers, body);
-    let key_at = find(&bytes, name.as_bytes()).map(|at| at + name.len());
-    Request { bytes, key_at }
-}
-
-pub fn get(path: &str, headers: &str) -> Vec<u8> {
-    format!("GET {path} HTTP/1.1\r\nhost: bench\r\n{headers}\r\n").into_bytes()
 }

@@ -5,24 +5,24 @@ use std::time::Instant;
 
 use barrow_engine::cart::workload::{add_line, cart_of, click};
 
+use crate::options::{Case, Options};
+use crate::report::{Report, Target};
+
 /// A cart may hold 1,000 lines; the measured add is the last one.
 const LARGE: u32 = 999;
 const SMALL: u32 = 10;
 const SAMPLES: usize = 301;
 
-pub struct Quote {
-    pub small_ns: f64,
-    pub large_ns: f64,
-}
-
-impl Quote {
-    pub fn ratio(&self) -> f64 {
-        self.large_ns / self.small_ns
+pub fn run(options: &Options) {
+    if !options.wants(Case::Quote) {
+        return;
     }
-}
-
-pub fn measure() -> Quote {
-    Quote { small_ns: add_to(SMALL), large_ns: add_to(LARGE) }
+    let (small_ns, large_ns) = (add_to(SMALL), add_to(LARGE));
+    Report::new("decide and quote, 1,000-line cart / 10-line cart")
+        .target("ratio", large_ns / small_ns, Target::AtMost(2.0))
+        .figure("small_ns", small_ns)
+        .figure("large_ns", large_ns)
+        .print(options.json);
 }
 
 /// The median over many carts of the same size, each built before it is measured.

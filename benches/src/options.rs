@@ -1,0 +1,64 @@
+//! What is measured, and for how long.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+
+/// Prints figures beside limits that are measured in the same run.
+#[derive(Parser)]
+#[command(name = "./dev bench")]
+pub struct Options {
+    /// Only these cases.
+    #[arg(long, value_name = "CASE", value_delimiter = ',')]
+    only: Vec<Case>,
+    /// Fewer and shorter rounds: all cases in three minutes.
+    #[arg(long)]
+    pub quick: bool,
+    /// One JSON object a line and case.
+    #[arg(long)]
+    pub json: bool,
+    /// How many rounds a figure is the median of.
+    #[arg(long)]
+    rounds: Option<usize>,
+    /// How long a round of load is.
+    #[arg(long)]
+    seconds: Option<f64>,
+    /// Where the stores lie while they are measured; by default where the system keeps
+    /// temporary files.
+    #[arg(long, value_name = "DIRECTORY")]
+    dir: Option<PathBuf>,
+}
+
+/// What can be measured alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Case {
+    /// Decide and quote in process: a large cart beside a small one.
+    Quote,
+    /// Adds to 10,000 carts over 64 connections.
+    Add64,
+    /// Adds to 10,000 carts over 256 connections.
+    Add256,
+    /// Adds to one cart.
+    Hot,
+    /// Reads of carts.
+    Get,
+}
+
+impl Options {
+    pub fn wants(&self, case: Case) -> bool {
+        self.only.is_empty() || self.only.contains(&case)
+    }
+
+    pub fn dir(&self) -> PathBuf {
+        self.dir.clone().unwrap_or_else(std::env::temp_dir)
+    }
+
+    pub fn rounds(&self) -> usize {
+        self.rounds.unwrap_or(if self.quick { 3 } else { 5 }).max(1)
+    }
+
+    pub fn round(&self) -> Duration {
+        Duration::from_secs_f64(self.seconds.unwrap_or(if self.quick { 1.5 } else { 4.0 }))
+    }
+}

@@ -1,0 +1,98 @@
+//! How results are told: each figure with what it should be, and whether it is.
+
+use serde_json::json;
+
+/// What a figure should be.
+#[derive(Debug, Clone, Copy)]
+pub enum Target {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+impl Target {
+    fn is_met(self, value: f64) -> bool {
+        match self {
+            Target::AtLeast(bound) => value >= bound,
+            Target::AtMost(bound) => value <= bound,
+        }
+    }
+}
+
+struct Figure {
+    name: &'static str,
+    value: f64,
+    target: Option<Target>,
+}
+
+/// What was measured of one case.
+pub struct Report {
+    case: String,
+    figures: Vec<Figure>,
+}
+
+impl Report {
+    pub fn new(case: impl Into<String>) -> Report {
+        Report { case: case.into(), figures: Vec::new() }
+    }
+
+    pub fn figure(mut self, name: &'static str, value: f64) -> Report {
+        self.figures.push(Figure { name, value, target: None });
+        self
+    }
+
+    pub fn target(mut self, name: &'static str, value: f64, target: Target) -> Report {
+        self.figures.push(Figure { name, value, target: Some(target) });
+        self
+    }
+
+    pub fn print(&self, as_json: bool) {
+        if as_json {
+            println!("{}", self.json());
+            return;
+        }
+        println!("{}", self.case);
+        for Figure { name, value, target } in &self.figures {
+            let line = format!("    {name:28} {:>10}", shown(*value));
+            match target {
+                None => println!("{line}"),
+                Some(target) => {
+                    let (word, bound) = match target {
+                        Target::AtLeast(bound) => (">=", bound),
+                        Target::AtMost(bound) => ("<=", bound),
+                    };
+                    let mark = if target.is_met(*value) { "met" } else { "MISSED" };
+                    println!("{line}   {word} {} {mark}", shown(*bound));
+                }
+            }
+        }
+    }
+
+    fn json(&self) -> serde_json::Value {
+        let mut line = json!({ "case": self.case });
+        let mut targets = json!({});
+        for Figure { name, value, target } in &self.figures {
+            line[*name] = json!(value);
+            if let Some(target) = target {
+                let (word, bound) = match target {
+                    Target::AtLeast(bound) => ("at_least", bound),
+                    Target::AtMost(bound) => ("at_most", bound),
+                };
+                targets[*name] = json!({ word: bound, "met": target.is_met(*value) });
+            }
+        }
+        line["targets"] = targets;
+        line
+    }
+}
+
+/// Ratios and small figures with their fraction, large ones without.
+fn shown(value: f64) -> String {
+    if value.abs() < 100.0 { format!("{value:.2}") } else { format!("{value:.0}") }
+}
+
+/// The middle one; of an even number the larger of both.
+pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
