@@ -1,140 +1,401 @@
-//! A shopper's client: sends, gives up waiting, and repeats with the same key.
+//! A shopper's client, a tab or a phone: sends, gives up waiting, and repeats with the same key.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use barrow_actors::carts::{CartError, CartReply, CommandOptions, Shape};
-use barrow_actors::runtime::{CommandError, IdempotencyKey};
-use barrow_engine::cart::{By, CartAction, CartCommand, workload};
-use barrow_engine::ids::CartId;
-use barrow_engine::pricing::Shop;
+use barrow_engine::ids::{CartId, SessionId};
+use http::Method;
+use parking_lot::Mutex;
+use serde_json::json;
+use tokio::time::Instant;
 
-use super::Plan;
-use super::history::History;
-use super::node::Host;
+use super::history::{End, History, Moment};
+use super::http::{Answer, Ask, CartSeen};
+use super::node::{Host, Node};
+use super::shelf::sku;
+use super::stream;
 use crate::host::SeededEntropy;
 
-/// So long a client waits for an answer.
-const PATIENCE: Duration = Duration::from_millis(1_500);
-/// So often it repeats a command with a key before it leaves it open.
-const TRIES_MAX: usize = 12;
+/// So often a command with a key is sent before it is left open.
+const TRIES_MAX: u32 = 12;
+/// In calm weather nobody waits so long.
+const CALM_PATIENCE: Duration = Duration::from_secs(20);
+/// A version that no cart reaches.
+const WRONG_VERSION: u64 = 1_000_000;
+
+/// Somebody who shops, on several clients at once.
+pub struct Shopper {
+    pub session: SessionId,
+    pub token: String,
+    /// The carts that their clients share, once they are open.
+    carts: Mutex<Vec<Option<CartId>>>,
+}
+
+impl Shopper {
+    /// Starts a session, as often as it takes.
+    pub async fn arrive(host: &Host, carts: usize) -> Arc<Shopper> {
+        loop {
+            let request = Ask::post("/v1/sessions", json!({})).to_request(None);
+            let response = match host.node() {
+                Some(node) => node.call(request).await,
+                None => None,
+            };
+            if let Some(response) = response
+                && let Some(answer) = Answer::read(response).await
+                && answer.status == 201
+            {
+                let body = answer.json();
+                let text = |field: &str| body[field].as_str().expect("it is told").to_owned();
+                let session = text("session_id").parse().expect("an id is an id");
+                let carts = Mutex::new(vec![None; carts]);
+                return Arc::new(Shopper { session, token: text("token"), carts });
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
 
 pub struct Client {
-    number: u64,
+    pub number: u32,
+    pub shopper: Arc<Shopper>,
+    pub host: Arc<Host>,
+    pub history: Arc<History>,
     dice: SeededEntropy,
-    host: Arc<Host>,
-    history: Arc<History>,
     sent: u32,
+    /// The newest version it saw, and of which cart.
+    newest: Option<(CartId, u64)>,
+    /// Nothing is amiss, so nobody may be turned away.
+    calm: bool,
+}
+
+/// What became of one attempt to change something.
+enum Attempt {
+    Done(CartSeen, Option<u64>),
+    /// Nothing changed, and nothing will.
+    Refused,
+    /// Nothing changed: it may be tried again, whether or not it has a key.
+    NotNow,
+    Unknown,
 }
 
 impl Client {
-    pub fn new(number: u64, seed: u64, host: Arc<Host>, history: Arc<History>) -> Client {
-        Client { number, dice: SeededEntropy::new(seed), host, history, sent: 0 }
+    pub fn new(
+        number: u32,
+        seed: u64,
+        shopper: Arc<Shopper>,
+        host: Arc<Host>,
+        history: Arc<History>,
+    ) -> Client {
+        let dice = SeededEntropy::new(seed);
+        Client { number, shopper, host, history, dice, sent: 0, newest: None, calm: false }
     }
 
-    pub async fn run(mut self, plan: Plan) {
-        let end = tokio::time::Instant::now() + plan.chaos;
-        while tokio::time::Instant::now() < end {
-            let cart = CartId(1 + u128::from(self.dice.below(plan.carts as u64)));
-            match self.dice.below(10) {
-                0..=4 => self.add(cart, true).await,
-                5 => self.add(cart, false).await,
-                6 => self.insist_on_a_wrong_version(cart).await,
-                7 => self.follow(cart).await,
-                _ => self.read(cart).await,
+    pub fn in_calm_weather(self) -> Client {
+        Client { calm: true, sent: 5_000, ..self }
+    }
+
+    pub async fn run(mut self, time: Duration) {
+        let end = Instant::now() + time;
+        while Instant::now() < end {
+            let slot = self.dice.below(self.shopper.carts.lock().len() as u64) as usize;
+            match self.dice.below(12) {
+                0..=4 => self.add(slot, true).await,
+                5 => self.add(slot, false).await,
+                6..=7 => self.read(slot).await,
+                8 => self.follow(slot).await,
+                9 => self.insist_on_what_cannot_be(slot).await,
+                10 => self.look_for_the_current_cart().await,
+                _ => self.open_another().await,
             }
             tokio::time::sleep(Duration::from_millis(self.dice.below(40))).await;
         }
     }
 
-    /// Adds a SKU that nobody else adds, so that its place in the cart tells the order.
-    async fn add(&mut self, cart: CartId, keyed: bool) {
-        self.sent += 1;
-        let item = self.number as u32 * 10_000 + self.sent;
-        let key = keyed.then(|| IdempotencyKey::new(&item.to_le_bytes(), b"add"));
-        let operation = self.history.begin();
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let options = CommandOptions { key, expected_version: None, shape: Shape::Full };
-            match self.send(cart, workload::add_line(item), options).await {
-                Some(Ok(reply)) => {
-                    return self.history.added(operation, cart, item, Some(reply));
-                }
-                // There is no cart yet: it is opened, by whoever comes first.
-                Some(Err(CommandError::Rejected(_))) => self.open(cart).await,
-                Some(Err(error)) if !keyed && changed_nothing(&error) => {}
-                // Without a key it is never sent twice.
-                _ if !keyed => return self.history.added(operation, cart, item, None),
-                _ => {}
-            }
-            if tries == TRIES_MAX {
-                return self.history.added(operation, cart, item, None);
-            }
-            tokio::time::sleep(Duration::from_millis(20 + self.dice.below(200))).await;
-        }
-    }
-
-    async fn open(&self, cart: CartId) {
-        let options = CommandOptions { key: None, expected_version: None, shape: Shape::Full };
-        let create = workload::create(Arc::new(Shop::sample()));
-        drop(self.send(cart, create, options).await);
-    }
-
-    async fn read(&self, cart: CartId) {
-        let operation = self.history.begin();
-        let node = self.host.node();
-        let reply = tokio::time::timeout(PATIENCE, node.carts.get(cart, workload::OWNER)).await;
-        if let (true, Ok(Ok(reply))) = (node.is_alive(), reply) {
-            self.history.read(operation, cart, &reply);
-        }
-    }
-
-    /// A refusal tells the version, so it is a read like any other.
-    async fn insist_on_a_wrong_version(&self, cart: CartId) {
-        let operation = self.history.begin();
-        let nothing = CartCommand {
-            by: By::Shopper(workload::OWNER),
-            action: CartAction::Change(Vec::new()),
+    /// Sends a request and waits for a while. `None` where no answer came.
+    async fn ask(&self, ask: &Ask) -> Option<Answer> {
+        let patience = match self.calm {
+            true => CALM_PATIENCE,
+            false => Duration::from_millis(50 + self.dice.below(1_500)),
         };
-        let expected_version = Some(u64::MAX);
-        let options = CommandOptions { key: None, expected_version, shape: Shape::Full };
-        if let Some(Err(CommandError::VersionMismatch { current })) =
-            self.send(cart, nothing, options).await
-        {
-            self.history.version_seen(operation, cart, current);
+        self.history.count(|counts| counts.requests += 1);
+        let answer = async {
+            let node = self.host.node()?;
+            let response = node.call(ask.to_request(Some(&self.shopper.token))).await?;
+            node.process().live(Answer::read(response)).await?
+        };
+        let answer = tokio::time::timeout(patience, answer).await.ok().flatten();
+        self.judge(ask, answer.as_ref());
+        answer
+    }
+
+    fn judge(&self, ask: &Ask, answer: Option<&Answer>) {
+        let status = answer.map(|answer| answer.status);
+        self.history.count(|counts| match status {
+            None => counts.unanswered += 1,
+            Some(412 | 422) => counts.refusals += 1,
+            Some(429 | 503) => counts.turned_away += 1,
+            _ => {}
+        });
+        let shown = || answer.map_or("no answer".to_owned(), Answer::describe);
+        match status {
+            None | Some(429 | 503) if self.calm => {
+                let what = format!("in calm weather: {} {}", ask.method, ask.path);
+                self.history.wrong(format!("{what}: {}", shown()));
+            }
+            None | Some(200..=299 | 404 | 412 | 422 | 429 | 503) => {}
+            _ => self.history.wrong(format!("{} {}: {}", ask.method, ask.path, shown())),
         }
     }
 
-    /// Follows the cart for a moment; each state it is shown is a read.
-    async fn follow(&self, cart: CartId) {
-        let node = self.host.node();
-        let operation = self.history.begin();
-        let subscribed =
-            tokio::time::timeout(PATIENCE, node.carts.subscribe(cart, workload::OWNER)).await;
-        let Ok(Ok(mut feed)) = subscribed else { return };
-        for _ in 0..3 {
-            match tokio::time::timeout(Duration::from_millis(300), feed.next()).await {
-                Ok(Some(reply)) if node.is_alive() => self.history.seen(operation, cart, &reply),
-                _ => return,
+    /// The cart in a reply; what no cart can be is noted.
+    fn cart_in(&self, answer: &Answer) -> Option<CartSeen> {
+        match answer.cart() {
+            Ok(seen) => Some(seen),
+            Err(what) => {
+                self.history.wrong(what);
+                None
             }
         }
     }
 
-    /// `None` where no answer came.
-    async fn send(
-        &self,
-        cart: CartId,
-        command: CartCommand,
-        options: CommandOptions,
-    ) -> Option<Result<CartReply, CartError>> {
-        let node = self.host.node();
-        let answer = tokio::time::timeout(PATIENCE, node.carts.execute(cart, command, options));
-        answer.await.ok().filter(|_| node.is_alive())
+    async fn attempt(&mut self, ask: &Ask) -> Attempt {
+        let Some(answer) = self.ask(ask).await else { return Attempt::Unknown };
+        match (answer.status, answer.code().as_str()) {
+            (200 | 201, _) => match self.cart_in(&answer) {
+                Some(seen) => {
+                    self.newest = Some((seen.id, seen.version));
+                    Attempt::Done(seen, answer.replayed())
+                }
+                None => Attempt::Unknown,
+            },
+            (429, _) | (503, "unavailable") => Attempt::NotNow,
+            (503, _) => Attempt::Unknown,
+            _ => Attempt::Refused,
+        }
     }
-}
 
-/// Safe to send again without a key.
-fn changed_nothing(error: &CartError) -> bool {
-    matches!(error, CommandError::Overloaded { .. } | CommandError::Unavailable { .. })
+    /// The shopper's cart of that number. Whoever comes first opens it; the key makes it the
+    /// same for all.
+    async fn cart(&mut self, slot: usize) -> Option<CartId> {
+        let known = self.shopper.carts.lock()[slot];
+        if known.is_some() {
+            return known;
+        }
+        let mut ask = Ask::post("/v1/carts", json!({}));
+        ask.key = Some(format!("the-shoppers-cart-{slot}"));
+        let began = self.history.begin();
+        let Attempt::Done(seen, _) = self.attempt(&ask).await else { return None };
+        self.history.opened(began, self.shopper.session, &seen);
+        let before = self.shopper.carts.lock()[slot].replace(seen.id);
+        if before.is_some_and(|before| before != seen.id) {
+            self.history.wrong("one key opened two carts");
+        }
+        Some(seen.id)
+    }
+
+    /// Sent once, and then forgotten: it may be open or not, and is the newest if it is.
+    async fn open_another(&mut self) {
+        self.sent += 1;
+        let mut ask = Ask::post("/v1/carts", json!({}));
+        ask.key = Some(format!("another-cart-{:02}-{:06}", self.number, self.sent));
+        let began = self.history.begin();
+        if let Attempt::Done(seen, _) = self.attempt(&ask).await {
+            self.history.opened(began, self.shopper.session, &seen);
+        }
+    }
+
+    /// Adds a SKU that nobody else adds, so that its place in the cart tells the order.
+    async fn add(&mut self, slot: usize, keyed: bool) {
+        let Some(cart) = self.cart(slot).await else { return };
+        self.sent += 1;
+        let item = self.number * 10_000 + self.sent;
+        let mut ask =
+            Ask::post(format!("/v1/carts/{cart}/lines"), json!({"sku": sku(item), "quantity": 1}));
+        ask.key = keyed.then(|| format!("the-key-of-item-{item:06}"));
+        ask.minimal = self.dice.chance(20);
+        if let Some((seen_of, version)) = self.newest
+            && seen_of == cart
+            && self.dice.chance(30)
+        {
+            ask.if_match = Some(version);
+        }
+        let began = self.history.begin();
+        let end = self.insist(&ask, cart, item, began).await;
+        self.history.added(began, cart, item, end);
+    }
+
+    async fn insist(&mut self, ask: &Ask, cart: CartId, item: u32, began: Moment) -> End {
+        let mut gave_up = End::Refused;
+        for _ in 0..TRIES_MAX {
+            match self.attempt(ask).await {
+                Attempt::Done(seen, replayed) => {
+                    self.history.cart(began, self.shopper.session, &seen);
+                    let made = Some(replayed.unwrap_or(seen.version));
+                    return End::Acknowledged { made, replayed: replayed.is_some() };
+                }
+                Attempt::Refused => {
+                    self.look_why(ask, cart).await;
+                    return gave_up;
+                }
+                Attempt::NotNow => {}
+                Attempt::Unknown => {
+                    gave_up = End::Open;
+                    // Without a key it is never sent twice.
+                    let Some(key) = &ask.key else { return gave_up };
+                    if self.dice.chance(20) {
+                        self.use_the_key_otherwise(key.clone(), cart, item, began).await;
+                    }
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(self.dice.below(200))).await;
+        }
+        gave_up
+    }
+
+    /// A condition that does not hold any more is the only reason to refuse an add.
+    async fn look_why(&mut self, ask: &Ask, cart: CartId) {
+        let began = self.history.begin();
+        let again = Ask { key: None, if_match: Some(WRONG_VERSION), ..ask.clone() };
+        if let Some(answer) = self.ask(&again).await {
+            self.see_refusal(began, cart, &answer);
+        }
+        if ask.if_match.is_none() {
+            self.history.wrong(format!("{} was refused", ask.path));
+        }
+    }
+
+    /// The key under another command: a refusal because of it says that the first was taken.
+    async fn use_the_key_otherwise(&self, key: String, cart: CartId, item: u32, began: Moment) {
+        let mut ask = self.impossible_step(cart);
+        ask.key = Some(key);
+        let Some(answer) = self.ask(&ask).await else { return };
+        if answer.code() == "idempotency_key_reused" {
+            let end = End::Acknowledged { made: None, replayed: false };
+            self.history.added(began, cart, item, end);
+        }
+    }
+
+    fn impossible_step(&self, cart: CartId) -> Ask {
+        let step = json!({"type": "set_quantity", "line_id": "line_9999", "quantity": 1});
+        Ask::post(format!("/v1/carts/{cart}/actions"), json!({"actions": [step]}))
+    }
+
+    async fn read(&mut self, slot: usize) {
+        let Some(cart) = self.cart(slot).await else { return };
+        self.read_cart(cart).await;
+    }
+
+    /// Whether the cart is there, if that was told.
+    async fn read_cart(&mut self, cart: CartId) -> Option<bool> {
+        let began = self.history.begin();
+        let answer = self.ask(&Ask::get(format!("/v1/carts/{cart}"))).await?;
+        match answer.status {
+            200 => {
+                let seen = self.cart_in(&answer)?;
+                self.newest = Some((cart, seen.version));
+                self.history.cart(began, self.shopper.session, &seen);
+                Some(true)
+            }
+            404 => Some(false),
+            _ => None,
+        }
+        .inspect(|is_there| {
+            if !is_there && self.history.carts().contains_key(&cart.0) {
+                self.history.absent(began, cart);
+            }
+        })
+    }
+
+    /// Commands that must be refused; a version that is told with it is a read like any other.
+    async fn insist_on_what_cannot_be(&mut self, slot: usize) {
+        let Some(cart) = self.cart(slot).await else { return };
+        let began = self.history.begin();
+        let mut ask = match self.dice.below(3) {
+            0 => self.impossible_step(cart),
+            1 => Ask::post(
+                format!("/v1/carts/{cart}/lines"),
+                json!({"sku": "NOBODY-HAS-IT", "quantity": 1}),
+            ),
+            _ => Ask {
+                if_match: Some(WRONG_VERSION),
+                ..Ask::post(
+                    format!("/v1/carts/{cart}/lines"),
+                    json!({"sku": sku(99_999), "quantity": 1}),
+                )
+            },
+        };
+        if self.dice.chance(50) {
+            self.sent += 1;
+            ask.key = Some(format!("of-a-refusal-{:02}-{:06}", self.number, self.sent));
+        }
+        if let Some(answer) = self.ask(&ask).await {
+            self.see_refusal(began, cart, &answer);
+        }
+    }
+
+    fn see_refusal(&self, began: Moment, cart: CartId, answer: &Answer) {
+        match answer.status {
+            412 => match answer.json()["current_version"].as_u64() {
+                Some(version) => self.history.version(began, cart, version),
+                None => self.history.wrong("a 412 without the version"),
+            },
+            404 => self.history.absent(began, cart),
+            422 | 429 | 503 => {}
+            _ => self.history.wrong(format!("not refused: {}", answer.describe())),
+        }
+    }
+
+    /// A session names only carts that are there: it hears of them once they are durable.
+    async fn look_for_the_current_cart(&mut self) {
+        let Some(answer) = self.ask(&Ask::get("/v1/sessions/current")).await else { return };
+        let body = answer.json();
+        let Some(cart) = body["cart_id"].as_str() else { return };
+        let cart = cart.parse().expect("a cart's id");
+        if self.read_cart(cart).await == Some(false) {
+            self.history.wrong(format!("the session names {cart}, which is not there"));
+        }
+    }
+
+    /// Follows a cart's events, in no hurry.
+    async fn follow(&mut self, slot: usize) {
+        let Some(cart) = self.cart(slot).await else { return };
+        let began = self.history.begin();
+        let mut ask = Ask::get(format!("/v1/carts/{cart}/events"));
+        ask.method = Method::GET;
+        let Some(node) = self.host.node() else { return };
+        let request = ask.to_request(Some(&self.shopper.token));
+        let answer = tokio::time::timeout(Duration::from_secs(2), node.call(request)).await;
+        if let Ok(Some(response)) = answer
+            && response.status() == 200
+        {
+            self.read_slowly(&node, began, response).await;
+        }
+    }
+
+    async fn read_slowly(
+        &self,
+        node: &Node,
+        began: Moment,
+        response: http::Response<axum::body::Body>,
+    ) {
+        let mut events = stream::Events::of(response);
+        let mut last = 0;
+        for _ in 0..self.dice.below(4) {
+            tokio::time::sleep(Duration::from_millis(self.dice.below(800))).await;
+            let next = node.process().live(events.next());
+            let next = tokio::time::timeout(Duration::from_millis(700), next).await;
+            let Ok(Some(Some(body))) = next else { return };
+            match CartSeen::read(body.as_bytes()) {
+                Ok(seen) => {
+                    if seen.version <= last {
+                        self.history.wrong(format!("a stream went from {last} to {seen:?}"));
+                    }
+                    last = seen.version;
+                    self.history.count(|counts| counts.streamed += 1);
+                    self.history.cart(began, self.shopper.session, &seen);
+                }
+                Err(what) => self.history.wrong(format!("in a stream: {what}")),
+            }
+        }
+    }
 }

@@ -1,44 +1,58 @@
-//! What the clients saw, and whether one cart after another could have shown it.
-//!
-//! Every add puts a SKU of its own at the end of a cart, so the final cart is the only order in
-//! which the adds can have happened, and what a read saw is a place in it. The history is
-//! linearizable if every read saw a beginning of that order, and nothing that ended before
-//! something else began lies behind it.
+//! What the clients saw, in the order in which they saw it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
 
-use barrow_actors::carts::CartReply;
-use barrow_engine::cart::workload;
-use barrow_engine::ids::CartId;
+use barrow_engine::ids::{CartId, SessionId};
+use barrow_engine::time::Timestamp;
 use parking_lot::Mutex;
 
-use super::Outcome;
-use super::node::Node;
+use super::http::CartSeen;
 
 /// When something began or ended, in the order in which it did.
-type Moment = u64;
+pub type Moment = u64;
 
-#[derive(Debug, Hash)]
-enum Seen {
-    /// An add that was acknowledged, or whose outcome stayed open.
-    Added {
-        item: u32,
-        replayed: bool,
-        acknowledged: bool,
-    },
-    List(Vec<u32>),
-    /// Only how many changes there were.
-    Version(u64),
+/// How an add ended for the client that sent it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum End {
+    /// With the version that it made, where the reply told.
+    Acknowledged { made: Option<u64>, replayed: bool },
+    /// The client gave up; it may have happened, or may yet.
+    Open,
+    /// Each time it was sent the reply said that nothing had changed.
+    Refused,
 }
 
 #[derive(Debug, Hash)]
-struct Event {
-    cart: u128,
-    began: Moment,
+pub enum Seen {
+    Added {
+        item: u32,
+        end: End,
+    },
+    /// The cart is there: the first change to it.
+    Opened,
+    /// The cart at that version, with its lines where they were shown.
+    Cart {
+        version: u64,
+        items: Option<Vec<u32>>,
+    },
+    /// There is no such cart.
+    Absent,
+}
+
+#[derive(Debug, Hash)]
+pub struct Event {
+    pub cart: u128,
+    pub began: Moment,
     /// `None` where it may still be under way.
-    ended: Option<Moment>,
-    seen: Seen,
+    pub ended: Option<Moment>,
+    pub seen: Seen,
+}
+
+/// What is known of a cart beside its changes.
+#[derive(Debug, Clone, Copy, Hash)]
+pub struct Known {
+    pub session: u128,
+    pub created_at: Option<i64>,
 }
 
 #[derive(Default)]
@@ -46,165 +60,93 @@ pub struct History {
     log: Mutex<Log>,
 }
 
-#[derive(Default)]
-struct Log {
+#[derive(Debug, Default, Hash)]
+pub struct Log {
     now: Moment,
-    events: Vec<Event>,
+    pub events: Vec<Event>,
+    pub carts: BTreeMap<u128, Known>,
+    pub counts: Counts,
+    /// What no history whatever allows.
+    pub wrong: BTreeSet<String>,
 }
 
-impl Log {
-    fn tick(&mut self) -> Moment {
-        self.now += 1;
-        self.now
-    }
+/// What happened besides.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Counts {
+    pub requests: usize,
+    pub unanswered: usize,
+    /// 412 and 422, of commands that had to be refused.
+    pub refusals: usize,
+    /// 429 and 503.
+    pub turned_away: usize,
+    pub streamed: usize,
+}
 
-    fn push(&mut self, cart: CartId, began: Moment, ended: Option<Moment>, seen: Seen) {
-        self.events.push(Event { cart: cart.0, began, ended, seen });
+impl Counts {
+    pub fn add(&mut self, other: &Counts) {
+        self.requests += other.requests;
+        self.unanswered += other.unanswered;
+        self.refusals += other.refusals;
+        self.turned_away += other.turned_away;
+        self.streamed += other.streamed;
     }
 }
 
 impl History {
     pub fn begin(&self) -> Moment {
-        self.log.lock().tick()
-    }
-
-    pub fn added(&self, began: Moment, cart: CartId, item: u32, reply: Option<CartReply>) {
         let mut log = self.log.lock();
-        let now = log.tick();
-        let acknowledged = reply.is_some();
-        let replayed = reply.as_ref().is_some_and(|reply| reply.replayed.is_some());
-        let ended = acknowledged.then_some(now);
-        log.push(cart, began, ended, Seen::Added { item, replayed, acknowledged });
-        // The answer shows the cart: that is a read too.
-        if let Some(reply) = reply {
-            log.push(cart, began, Some(now), Seen::List(items(&reply)));
-        }
+        log.now += 1;
+        log.now
     }
 
-    pub fn read(&self, began: Moment, cart: CartId, reply: &CartReply) {
+    fn push(&self, began: Moment, cart: CartId, ends: bool, seen: Seen) {
         let mut log = self.log.lock();
-        let now = log.tick();
-        log.push(cart, began, Some(now), Seen::List(items(reply)));
+        log.now += 1;
+        let ended = ends.then_some(log.now);
+        log.events.push(Event { cart: cart.0, began, ended, seen });
     }
 
-    /// By a follower, who may be shown what is no longer the newest.
-    pub fn seen(&self, began: Moment, cart: CartId, reply: &CartReply) {
-        self.read(began, cart, reply);
+    pub fn opened(&self, began: Moment, session: SessionId, seen: &CartSeen) {
+        self.cart(began, session, seen);
+        self.push(began, seen.id, true, Seen::Opened);
     }
 
-    pub fn version_seen(&self, began: Moment, cart: CartId, version: u64) {
+    pub fn added(&self, began: Moment, cart: CartId, item: u32, end: End) {
+        self.push(began, cart, end != End::Open, Seen::Added { item, end });
+    }
+
+    pub fn cart(&self, began: Moment, session: SessionId, seen: &CartSeen) {
         let mut log = self.log.lock();
-        let now = log.tick();
-        log.push(cart, began, Some(now), Seen::Version(version));
+        let unknown = Known { session: session.0, created_at: None };
+        let known = log.carts.entry(seen.id.0).or_insert(unknown);
+        known.created_at = known.created_at.or(seen.created_at.map(Timestamp::as_millis));
+        drop(log);
+        let (version, items) = (seen.version, seen.items.clone());
+        self.push(began, seen.id, true, Seen::Cart { version, items });
     }
 
-    /// Compares what was seen with the carts as they are in the end.
-    pub async fn check(&self, end: &Node, carts: u128) -> Outcome {
-        let mut violations = Vec::new();
-        let mut finals = BTreeMap::new();
-        for cart in 1..=carts {
-            match end.carts.get(CartId(cart), workload::OWNER).await {
-                Ok(reply) => drop(finals.insert(cart, items(&reply))),
-                Err(error) if self.was_acknowledged(cart) => {
-                    violations.push(format!("cart {cart} cannot be read in the end: {error}"));
-                }
-                Err(_) => {}
-            }
-        }
-        let log = self.log.lock();
-        for cart in 1..=carts {
-            let end = finals.get(&cart).map(Vec::as_slice).unwrap_or_default();
-            let events = log.events.iter().filter(|event| event.cart == cart);
-            violations.extend(check_cart(cart, end, events.collect()));
-        }
-        let mut trace = DefaultHasher::new();
-        (&log.events, &finals).hash(&mut trace);
-        log.outcome(trace.finish(), violations)
+    pub fn version(&self, began: Moment, cart: CartId, version: u64) {
+        self.push(began, cart, true, Seen::Cart { version, items: None });
     }
 
-    fn was_acknowledged(&self, cart: u128) -> bool {
-        self.log.lock().events.iter().any(|event| {
-            event.cart == cart && matches!(event.seen, Seen::Added { acknowledged: true, .. })
-        })
+    pub fn absent(&self, began: Moment, cart: CartId) {
+        self.push(began, cart, true, Seen::Absent);
     }
-}
 
-impl Log {
-    fn outcome(&self, trace: u64, violations: Vec<String>) -> Outcome {
-        let count = |which: fn(&Seen) -> bool| {
-            self.events.iter().filter(|event| which(&event.seen)).count()
-        };
-        Outcome {
-            acknowledged: count(|seen| matches!(seen, Seen::Added { acknowledged: true, .. })),
-            unknown: count(|seen| matches!(seen, Seen::Added { acknowledged: false, .. })),
-            replays: count(|seen| matches!(seen, Seen::Added { replayed: true, .. })),
-            reads: count(|seen| !matches!(seen, Seen::Added { .. })),
-            crashes: 0,
-            trace,
-            violations,
-        }
+    pub fn wrong(&self, what: impl Into<String>) {
+        self.log.lock().wrong.insert(what.into());
     }
-}
 
-fn items(reply: &CartReply) -> Vec<u32> {
-    let chunks = reply.body.chunks_exact(4);
-    chunks.map(|item| u32::from_le_bytes(item.try_into().expect("four bytes"))).collect()
-}
+    pub fn count(&self, which: impl FnOnce(&mut Counts)) {
+        which(&mut self.log.lock().counts);
+    }
 
-fn check_cart(cart: u128, end: &[u32], events: Vec<&Event>) -> Vec<String> {
-    let mut violations = Vec::new();
-    let places: BTreeMap<u32, usize> =
-        end.iter().enumerate().map(|(place, item)| (*item, place)).collect();
-    if places.len() != end.len() {
-        let mut seen = BTreeSet::new();
-        let twice: Vec<_> = end.iter().filter(|item| !seen.insert(**item)).collect();
-        violations.push(format!("cart {cart}: {twice:?} took effect twice"));
+    /// The carts that were opened, each with what is known of it.
+    pub fn carts(&self) -> BTreeMap<u128, Known> {
+        self.log.lock().carts.clone()
     }
-    // Each event at its only possible place: adds at odd ones, reads at the even ones between.
-    let mut placed: Vec<(Moment, Option<Moment>, usize)> = Vec::new();
-    for event in events {
-        let place = match &event.seen {
-            Seen::Added { item, acknowledged, .. } => match places.get(item) {
-                Some(place) => 2 * place + 1,
-                None if !acknowledged => continue,
-                None => {
-                    violations.push(format!("cart {cart}: {item} was acknowledged and is lost"));
-                    continue;
-                }
-            },
-            Seen::List(list) if end.starts_with(list) => 2 * list.len(),
-            Seen::List(list) => {
-                violations.push(format!("cart {cart}: {list:?} was seen, but never was"));
-                continue;
-            }
-            // The first change opens the cart.
-            Seen::Version(version) => 2 * (*version as usize).saturating_sub(1),
-        };
-        placed.push((event.began, event.ended, place));
-    }
-    violations.extend(check_order(cart, placed));
-    violations
-}
 
-/// Nothing that ended before something else began may lie behind it.
-fn check_order(cart: u128, mut placed: Vec<(Moment, Option<Moment>, usize)>) -> Option<String> {
-    let mut ended: Vec<(Moment, usize)> =
-        placed.iter().filter_map(|(_, ended, place)| Some(((*ended)?, *place))).collect();
-    ended.sort_unstable();
-    placed.sort_unstable();
-    let (mut next, mut furthest) = (0, 0);
-    for (began, _, place) in placed {
-        while next < ended.len() && ended[next].0 < began {
-            furthest = furthest.max(ended[next].1);
-            next += 1;
-        }
-        if place < furthest {
-            return Some(format!(
-                "cart {cart}: what began at {began} shows {} changes, after {} had been seen",
-                place / 2,
-                furthest / 2,
-            ));
-        }
+    pub fn into_log(&self) -> Log {
+        std::mem::take(&mut self.log.lock())
     }
-    None
 }

@@ -1,44 +1,66 @@
-//! One node in a simulation: real carts on the real runtime, over a store that is slow, refuses,
-//! loses replies and applies writes late, with crashes in between and clients that repeat what
-//! they have no answer to.
+//! One node in a simulation: the real edge, the real carts and sessions on the real runtime,
+//! over a store that is slow, refuses, loses replies and applies writes late; with crashes,
+//! jumps of the wall clock, lost leases and next to no memory; and clients that speak HTTP,
+//! lose patience, and repeat what they have no answer to.
 //!
-//! Everything follows from the seed. After a phase of faults the store heals, and what every
-//! client saw is checked: each cart's history is linearizable, each acknowledged change is there,
-//! each key took effect once.
+//! Everything follows from the seed. After a phase of faults the store heals, and it has to work
+//! as it should; and what every client saw is checked: each cart's history is linearizable, what
+//! was acknowledged is there, what was refused is not, and each key took effect once. In the end
+//! every cart expires, though nobody loads it.
 
+mod check;
 mod client;
+mod converge;
 mod history;
+mod http;
 mod node;
+mod process;
+mod seeds;
+mod shelf;
+mod stream;
+mod weather;
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use barrow_adapters::decorators::{Faults, Faulty, Rate};
+use barrow_adapters::decorators::{Faults, Faulty};
 use barrow_adapters::host::TokioSleeper;
 use barrow_adapters::simulated::SimulatedEntityStore;
-use barrow_engine::entity::EntityKind;
-use barrow_engine::ports::{Clock, EntityStore, Entropy};
+use barrow_engine::ports::{EntityStore, Entropy};
+use tokio::task::JoinSet;
 
 use crate::host::{SeededEntropy, SimulatedClock};
-use client::Client;
-use history::History;
-use node::{Host, Node};
-
-/// In calm weather a shard's scan comes round each second.
-const CONVERGES_WITHIN: Duration = Duration::from_secs(30);
+use client::{Client, Shopper};
+use converge::Converging;
+use history::{Counts, End, History, Log, Seen};
+use node::Host;
+pub use seeds::{kept_seeds, kept_seeds_file, report, run_all};
+use weather::{Broken, Weather};
 
 /// How much one run does.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
-    pub clients: u64,
-    pub carts: u128,
+    pub shoppers: u32,
+    /// Of each shopper; they change the same carts.
+    pub clients: u32,
+    /// Of each shopper, that their clients share. They open others besides.
+    pub carts: usize,
     /// Of simulated time, with faults.
     pub chaos: Duration,
+    /// Of simulated time, without any; memory is as short as before.
+    pub calm: Duration,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Plan { clients: 4, carts: 3, chaos: Duration::from_secs(12) }
+        Plan {
+            shoppers: 2,
+            clients: 2,
+            carts: 2,
+            chaos: Duration::from_secs(10),
+            calm: Duration::from_secs(1),
+        }
     }
 }
 
@@ -46,13 +68,29 @@ impl Default for Plan {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outcome {
     pub acknowledged: usize,
-    pub reads: usize,
     pub replays: usize,
-    pub unknown: usize,
-    pub crashes: usize,
+    pub open: usize,
+    pub reads: usize,
+    pub counts: Counts,
+    pub broken: Broken,
+    /// Carts that expired.
+    pub expired: usize,
     /// The same for the same seed.
     pub trace: u64,
     pub violations: Vec<String>,
+}
+
+impl Outcome {
+    /// Counts another run's as well.
+    pub fn add(&mut self, other: &Outcome) {
+        self.acknowledged += other.acknowledged;
+        self.replays += other.replays;
+        self.open += other.open;
+        self.reads += other.reads;
+        self.expired += other.expired;
+        self.counts.add(&other.counts);
+        self.broken.add(&other.broken);
+    }
 }
 
 /// Simulates one node on a seed.
@@ -75,94 +113,74 @@ async fn simulate(seed: u64, plan: Plan) -> Outcome {
         clock.clone(),
         Arc::new(TokioSleeper),
         dice.next_u64(),
-        draw_faults(&dice),
+        Faults::default(),
     ));
     let history = Arc::new(History::default());
-    let host = Arc::new(Host::start(store.clone(), clock.clone(), dice.next_u64()));
-    let mut clients = tokio::task::JoinSet::new();
-    for number in 0..plan.clients {
-        let client = Client::new(number, dice.next_u64(), host.clone(), history.clone());
-        clients.spawn(client.run(plan));
+    let host = Arc::new(Host::new(store.clone(), clock.clone(), dice.next_u64()));
+    host.restart().await;
+    let mut shoppers = Vec::new();
+    for _ in 0..plan.shoppers {
+        shoppers.push(Shopper::arrive(&host, plan.carts).await);
     }
-    let crashes = break_things(&dice, &host, &store, plan.chaos).await;
+    let clients = || {
+        let numbers = 0..plan.shoppers * plan.clients;
+        numbers.map(|number| {
+            let shopper = shoppers[(number / plan.clients) as usize].clone();
+            Client::new(number, dice.next_u64(), shopper, host.clone(), history.clone())
+        })
+    };
+    let weather = Weather { dice: &dice, host: &host, store: &store, clock: &clock };
+
+    let chaos = start(clients().map(|client| client.run(plan.chaos)));
+    let mut broken = weather.rage(plan.chaos).await;
     store.set_faults(Faults::default());
+    finish(chaos).await;
+
+    let converging =
+        Converging { memory: &memory, shoppers: &shoppers, history: &history, weather };
+    converging.heal().await;
+    finish(start(clients().map(|client| client.in_calm_weather().run(plan.calm)))).await;
+    let finals = converging.settle().await;
+    let expired = converging.expire(&finals, &mut broken).await;
+
+    let log = history.into_log();
+    let violations = check::check(&log, &finals);
+    let mut trace = DefaultHasher::new();
+    (&log, &finals, &broken, expired).hash(&mut trace);
+    outcome(&log, broken, expired, trace.finish(), violations)
+}
+
+fn start(clients: impl Iterator<Item = impl Future<Output = ()> + Send + 'static>) -> JoinSet<()> {
+    let mut running = JoinSet::new();
+    clients.for_each(|client| drop(running.spawn(client)));
+    running
+}
+
+async fn finish(mut clients: JoinSet<()>) {
     while let Some(client) = clients.join_next().await {
         client.expect("a client does not panic");
     }
-    store.settle().await;
-    let end = host.restart().await;
-    let mut outcome = history.check(&end, plan.carts).await;
-    outcome.violations.extend(converge(&memory, &clock, &end).await);
-    outcome.crashes = crashes;
+}
+
+fn outcome(
+    log: &Log,
+    broken: Broken,
+    expired: usize,
+    trace: u64,
+    violations: Vec<String>,
+) -> Outcome {
+    let mut outcome =
+        Outcome { counts: log.counts, broken, expired, trace, violations, ..Outcome::default() };
+    for event in &log.events {
+        match &event.seen {
+            Seen::Added { end: End::Acknowledged { replayed, .. }, .. } => {
+                outcome.acknowledged += 1;
+                outcome.replays += usize::from(*replayed);
+            }
+            Seen::Added { end: End::Open, .. } => outcome.open += 1,
+            Seen::Cart { .. } => outcome.reads += 1,
+            _ => {}
+        }
+    }
     outcome
-}
-
-/// Once the store has healed, every effect reaches its target and every timer that is due runs,
-/// though nobody asks for the entities that have them.
-async fn converge(
-    memory: &SimulatedEntityStore,
-    clock: &SimulatedClock,
-    end: &Node,
-) -> Option<String> {
-    let rows = memory.rows();
-    let a_cart = rows.keys().any(|key| key.kind == EntityKind::Cart);
-    for _ in 0..CONVERGES_WITHIN.as_secs() {
-        let now = clock.now();
-        let told = end.current_cart().await.is_some() || !a_cart;
-        if told && memory.rows().values().all(|row| row.due.is_none_or(|due| due > now)) {
-            return None;
-        }
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
-    Some(format!("after {CONVERGES_WITHIN:?} of calm something is still due"))
-}
-
-/// Faults of one kind, or of several, or of none: a rule that only ever breaks under one of
-/// them is found sooner so.
-fn draw_faults(dice: &SeededEntropy) -> Faults {
-    let percent = |max: u64, often: u64| match dice.chance(often) {
-        true => Rate::percent(dice.below(max) as u32),
-        false => Rate::NEVER,
-    };
-    Faults {
-        latency_max: Duration::from_millis(1 + dice.below(60)),
-        unavailable: percent(20, 50),
-        throttled: percent(20, 30),
-        request_lost: percent(20, 50),
-        reply_lost: percent(30, 60),
-        late: percent(20, 50),
-        late_max: Duration::from_millis(dice.below(3_000)),
-    }
-}
-
-/// Crashes and changes of weather until the time is over. Returns how often it crashed.
-async fn break_things(
-    dice: &SeededEntropy,
-    host: &Host,
-    store: &Faulty<dyn EntityStore>,
-    chaos: Duration,
-) -> usize {
-    let mut crashes = 0;
-    let end = tokio::time::Instant::now() + chaos;
-    while tokio::time::Instant::now() < end {
-        tokio::time::sleep(Duration::from_millis(200 + dice.below(2_000))).await;
-        match dice.below(4) {
-            0 => {
-                crashes += 1;
-                host.crash();
-                tokio::time::sleep(Duration::from_millis(dice.below(500))).await;
-                host.restart().await;
-            }
-            1 => host.lose_lease_for(Duration::from_millis(dice.below(800))).await,
-            2 => store.set_faults(draw_faults(dice)),
-            // The store is down altogether.
-            _ => {
-                let down = Faults { unavailable: Rate::ALWAYS, ..Faults::default() };
-                store.set_faults(down);
-                tokio::time::sleep(Duration::from_millis(dice.below(1_500))).await;
-                store.set_faults(draw_faults(dice));
-            }
-        }
-    }
-    crashes
 }
