@@ -24,6 +24,7 @@ use super::gate::{Answer, Ticket};
 use super::host::{Host, Rejection};
 use super::machine::Machine;
 use super::observe::{RuntimeStats, count};
+use super::planted::{Bug, is_planted};
 use super::router::EffectRouter;
 use super::settings::RuntimeSettings;
 use super::supervisor::ShardSupervisor;
@@ -117,6 +118,10 @@ impl<H: Host> Shared<H> {
     ) -> Result<Option<Arc<Semaphore>>, CommandError<Rejection<H>>> {
         match &slot.phase {
             Phase::Live(_) => Ok(None),
+            Phase::Retiring(..) if is_planted(Bug::NextActivationEarly) => {
+                *slot = self.activate(key, grant, Lane::default(), 0)?;
+                Ok(None)
+            }
             Phase::Retiring(_, gone) => Ok(Some(gone.clone())),
             Phase::Resting(until) => {
                 let now = self.clock.uptime();
@@ -222,7 +227,11 @@ impl<H: Host> Shared<H> {
     pub fn retire_if_unused(&self, key: EntityKey) {
         if let Entry::Occupied(mut occupied) = self.slots.entry(key.id) {
             let slot = occupied.get_mut();
-            if slot.queued.load(Ordering::Acquire) == 0 && slot.feeds.load(Ordering::Acquire) == 0 {
+            let is_unused =
+                slot.queued.load(Ordering::Acquire) == 0 && slot.feeds.load(Ordering::Acquire) == 0;
+            let whoever_waits =
+                is_planted(Bug::NextActivationEarly) || is_planted(Bug::MailboxDropped);
+            if is_unused || whoever_waits {
                 retire(slot);
             }
         }
@@ -351,6 +360,9 @@ fn retire<H: Host>(slot: &mut Slot<H>) {
     let Phase::Live(actor) = &slot.phase else { return };
     let actor = actor.clone();
     slot.phase = Phase::Retiring(actor.get_id(), Arc::new(Semaphore::new(0)));
+    if is_planted(Bug::MailboxDropped) {
+        return actor.stop(None);
+    }
     // It refuses messages only if it has ended, and then its supervisor says so.
     drop(actor.cast(Message::Retire));
 }

@@ -9,6 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, broadcast, oneshot};
 
 use super::host::{Host, Rejection};
 use super::outbox::DeliveryError;
+use super::planted::{Bug, is_planted};
 use super::{CommandError, Reply};
 
 pub(super) type Answer<H> = Result<Reply<<H as Host>::View>, CommandError<Rejection<H>>>;
@@ -64,6 +65,16 @@ impl<H: Host> Held<H> {
                 drop(to.send(answer.map(|first| Subscription { first, newest })));
             }
             Held::Receipt { to, .. } => drop(to.send(Ok(()))),
+        }
+    }
+
+    /// Whether a planted bug lets it go before its cause is durable.
+    fn leaves_early(&self) -> bool {
+        let Held::Command { answer, .. } = self else { return false };
+        let is_accepted = answer.as_ref().is_ok_and(|reply| reply.replayed.is_none());
+        match is_accepted {
+            true => is_planted(Bug::ReplyBeforeDurable),
+            false => is_planted(Bug::RejectionBeforeDurable),
         }
     }
 
@@ -126,7 +137,9 @@ impl<H: Host> Gate<H> {
 
     /// Holds a reply decided on the state as it is now, or lets it go if that is durable.
     pub fn hold(&mut self, held: Held<H>, lease_is_valid: bool) {
-        if self.dirty {
+        if held.leaves_early() {
+            held.release(&self.publisher);
+        } else if self.dirty {
             self.waiting.push(held);
         } else if self.writing.is_some() {
             self.in_flight.push(held);

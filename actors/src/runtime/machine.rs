@@ -13,6 +13,7 @@ use super::gate::{Answer, Gate, Held, Ticket};
 use super::host::{Command, Host, State};
 use super::memory::{IdempotencyKey, Recall};
 use super::outbox::{Arrival, DeliveryError, SequencedEffect};
+use super::planted::{Bug, is_planted};
 use super::settings::RuntimeSettings;
 use super::{CommandError, Reply};
 
@@ -53,7 +54,10 @@ impl<H: Host> Machine<H> {
         let (durable, envelope, state) = match row {
             None => (Expected::Absent, Envelope::default(), H::Entity::initial(key.id)),
             Some(row) => {
-                let (envelope, state) = Envelope::decode::<H::Entity>(key.id, &row.blob)?;
+                let (mut envelope, state) = Envelope::decode::<H::Entity>(key.id, &row.blob)?;
+                if is_planted(Bug::DedupeForgotten) {
+                    envelope.memory = Default::default();
+                }
                 let (version, write_id) = (row.version, row.write_id);
                 (Expected::Present { version, write_id }, envelope, state)
             }
@@ -97,7 +101,7 @@ impl<H: Host> Machine<H> {
     ) -> Answer<H> {
         let Order { command, ask, key, expected_version } = order;
         // Each of these refusals first asks the view, so that a stranger learns nothing from it.
-        if let Some(key) = key {
+        if let Some(key) = key.filter(|_| !is_planted(Bug::NoDedupe)) {
             match self.envelope.memory.recall(key, now) {
                 Recall::New => {}
                 Recall::Seen(version) => return self.view_at(ask, Some(version)),
@@ -203,7 +207,9 @@ impl<H: Host> Machine<H> {
     /// The effect to deliver next: only one that is in the durable row.
     pub fn next_effect(&self) -> Option<SequencedEffect> {
         let first = self.envelope.outbox.first()?;
-        (first.sequence <= self.durable_sequence).then(|| first.clone())
+        let may_leave =
+            first.sequence <= self.durable_sequence || is_planted(Bug::EffectsBeforeCommit);
+        may_leave.then(|| first.clone())
     }
 
     pub fn delivered(&mut self, sequence: u64) {

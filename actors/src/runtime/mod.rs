@@ -31,6 +31,7 @@ mod memory;
 mod observe;
 mod outbox;
 mod plain;
+mod planted;
 mod router;
 mod scanner;
 mod settings;
@@ -46,6 +47,8 @@ pub use memory::{IdempotencyKey, KEY_AGE_MIN, KEYS_MAX, KEYS_MIN};
 pub use observe::{RuntimeObservation, RuntimeStats};
 pub use outbox::{DeliveryError, SequencedEffect};
 pub use plain::PlainHost;
+#[cfg(feature = "planted")]
+pub use planted::{Bug, is_planted, plant};
 pub use router::{EffectRouter, Receiver};
 pub use scanner::{DueScanner, Wakeable};
 pub use settings::RuntimeSettings;

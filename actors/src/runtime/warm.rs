@@ -6,6 +6,8 @@
 
 use barrow_engine::ports::Row;
 
+use super::planted::{Bug, is_planted};
+
 pub(super) struct Warm {
     rows: moka::sync::Cache<u128, (u64, Row), ahash::RandomState>,
 }
@@ -24,7 +26,11 @@ impl Warm {
     }
 
     pub fn take(&self, id: u128, epoch: u64) -> Option<Row> {
-        self.rows.remove(&id).filter(|(put_in, _)| *put_in == epoch).map(|(_, row)| row)
+        let taken = match is_planted(Bug::WarmTierKept) {
+            false => self.rows.remove(&id),
+            true => self.rows.get(&id),
+        };
+        taken.filter(|(put_in, _)| *put_in == epoch).map(|(_, row)| row)
     }
 
     pub fn len(&self) -> u64 {

@@ -8,6 +8,7 @@ use barrow_engine::ports::{CasOutcome, Clock, EntityStore, Expected, Row, StoreE
 use super::directory::Shared;
 use super::host::Host;
 use super::machine::PendingWrite;
+use super::planted::{Bug, is_planted};
 
 /// The longest wait between two tries.
 const BACKOFF_MAX: Duration = Duration::from_secs(1);
@@ -40,13 +41,21 @@ async fn resolve(
     loop {
         let error = match store.cas(key, expected, row.clone()).await {
             Ok(CasOutcome::Written) => return WriteEnd::Written,
-            Ok(CasOutcome::Conflict(Some(found))) if found.write_id == row.write_id => {
+            Ok(CasOutcome::Conflict(Some(found))) if is_ours(&found, &row) => {
                 return WriteEnd::Written;
             }
             Ok(CasOutcome::Conflict(_)) => return WriteEnd::Overtaken,
             Err(error) => error,
         };
-        outcome_open |= matches!(error, StoreError::OutcomeUnknown(_));
+        if matches!(error, StoreError::OutcomeUnknown(_)) {
+            if is_planted(Bug::UnknownTakenForSuccess) {
+                return WriteEnd::Written;
+            }
+            if is_planted(Bug::UnknownTakenForFailure) {
+                return WriteEnd::NotWritten(error);
+            }
+            outcome_open = true;
+        }
         if !error.is_retryable() || clock.uptime() + backoff >= give_up_at {
             tracing::warn!(entity = %key, error = %error, "a write was given up");
             return if outcome_open { WriteEnd::Unknown } else { WriteEnd::NotWritten(error) };
@@ -54,6 +63,12 @@ async fn resolve(
         tokio::time::sleep(backoff).await;
         backoff = (backoff * 2).min(BACKOFF_MAX);
     }
+}
+
+/// Whether the row that was found is the one that we wrote.
+fn is_ours(found: &Row, row: &Row) -> bool {
+    let same_version = found.version == row.version;
+    found.write_id == row.write_id || is_planted(Bug::VersionWithoutWriteId) && same_version
 }
 
 /// The same, with everything that belongs to the entity's runtime.

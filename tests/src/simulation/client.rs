@@ -185,7 +185,7 @@ impl Client {
         ask.key = Some(format!("the-shoppers-cart-{slot}"));
         let began = self.history.begin();
         let Attempt::Done(seen, _) = self.attempt(&ask).await else { return None };
-        self.history.opened(began, self.shopper.session, &seen);
+        self.history.cart(began, self.shopper.session, &seen);
         let before = self.shopper.carts.lock()[slot].replace(seen.id);
         if before.is_some_and(|before| before != seen.id) {
             self.history.wrong("one key opened two carts");
@@ -200,7 +200,7 @@ impl Client {
         ask.key = Some(format!("another-cart-{:02}-{:06}", self.number, self.sent));
         let began = self.history.begin();
         if let Attempt::Done(seen, _) = self.attempt(&ask).await {
-            self.history.opened(began, self.shopper.session, &seen);
+            self.history.cart(began, self.shopper.session, &seen);
         }
     }
 

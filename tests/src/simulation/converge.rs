@@ -134,7 +134,8 @@ impl Converging<'_> {
                 Some(seen) => {
                     let of_current = seen.created_at.map(|at| (at.0, current.0));
                     if of_current < newest {
-                        self.history.wrong(format!("the session names {current}, not its newest"));
+                        let what = format!("{of_current:?} instead of {newest:?}");
+                        self.history.wrong(format!("the session names not its newest: {what}"));
                     }
                 }
             },

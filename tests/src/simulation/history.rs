@@ -28,8 +28,6 @@ pub enum Seen {
         item: u32,
         end: End,
     },
-    /// The cart is there: the first change to it.
-    Opened,
     /// The cart at that version, with its lines where they were shown.
     Cart {
         version: u64,
@@ -104,11 +102,6 @@ impl History {
         log.now += 1;
         let ended = ends.then_some(log.now);
         log.events.push(Event { cart: cart.0, began, ended, seen });
-    }
-
-    pub fn opened(&self, began: Moment, session: SessionId, seen: &CartSeen) {
-        self.cart(began, session, seen);
-        self.push(began, seen.id, true, Seen::Opened);
     }
 
     pub fn added(&self, began: Moment, cart: CartId, item: u32, end: End) {

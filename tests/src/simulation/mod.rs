@@ -14,6 +14,7 @@ mod converge;
 mod history;
 mod http;
 mod node;
+pub mod planted;
 mod process;
 mod seeds;
 mod shelf;
@@ -35,6 +36,7 @@ use client::{Client, Shopper};
 use converge::Converging;
 use history::{Counts, End, History, Log, Seen};
 use node::Host;
+use planted::Conditions;
 pub use seeds::{kept_seeds, kept_seeds_file, report, run_all};
 use weather::{Broken, Weather};
 
@@ -58,7 +60,7 @@ impl Default for Plan {
             shoppers: 2,
             clients: 2,
             carts: 2,
-            chaos: Duration::from_secs(10),
+            chaos: Duration::from_secs(5),
             calm: Duration::from_secs(1),
         }
     }
@@ -107,7 +109,7 @@ async fn simulate(seed: u64, plan: Plan) -> Outcome {
     let dice = Arc::new(SeededEntropy::new(seed));
     let clock = Arc::new(SimulatedClock::default());
     let memory = Arc::new(SimulatedEntityStore::new());
-    let inner: Arc<dyn EntityStore> = memory.clone();
+    let inner: Arc<dyn EntityStore> = Arc::new(Conditions(memory.clone()));
     let store = Arc::new(Faulty::new(
         inner,
         clock.clone(),
