@@ -286,13 +286,7 @@ impl<H: Host> Live<H> {
         if machine.gate.wants_write() {
             let write = machine.begin_write(self.shared.next_write_id(), now);
             self.shared.count_write(write.row.blob.len());
-            let (shared, lane) = (self.shared.clone(), self.lane.clone());
-            let (myself, key) = (myself.clone(), self.key);
-            spawn(async move {
-                let _lane = lane.lock().await;
-                let end = write::resolve_for(&shared, key, write).await;
-                drop(myself.cast(Message::Written(end)));
-            });
+            write::start(&self.shared, self.key, &self.lane, write, myself);
         }
         if !self.delivering
             && !self.delivery_waits

@@ -27,6 +27,7 @@ use super::observe::{RuntimeStats, count};
 use super::planted::{Bug, is_planted};
 use super::router::EffectRouter;
 use super::settings::RuntimeSettings;
+use super::spawn::Tasks;
 use super::supervisor::ShardSupervisor;
 use super::warm::Warm;
 
@@ -37,6 +38,8 @@ pub(super) struct Shared<H: Host> {
     pub clock: Arc<dyn Clock>,
     pub ownership: Arc<dyn Ownership>,
     pub effects: Arc<EffectRouter>,
+    /// Starts tasks from threads that are not the runtime's own.
+    pub tasks: Tasks,
     pub settings: RuntimeSettings,
     pub stats: RuntimeStats,
     pub warm: Warm,

@@ -23,7 +23,7 @@ use super::outbox::{DeliveryError, SequencedEffect};
 use super::router::{EffectRouter, Receiver};
 use super::scanner::Wakeable;
 use super::settings::RuntimeSettings;
-use super::spawn::{spawn, spawn_background};
+use super::spawn::{Tasks, spawn, spawn_background};
 use super::warm::Warm;
 use super::{CommandError, Reply};
 
@@ -67,6 +67,7 @@ impl<H: Host> Runtime<H> {
             clock: parts.clock,
             ownership: parts.ownership,
             effects: parts.effects,
+            tasks: Tasks::here(),
             stats: Default::default(),
             warm: Warm::new(parts.settings.warm_bytes_max, hasher.clone()),
             permits: Arc::new(Semaphore::new(parts.settings.in_flight_max)),

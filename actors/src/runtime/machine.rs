@@ -27,6 +27,7 @@ pub(super) struct Order<H: Host> {
 }
 
 /// A write to perform.
+#[derive(Clone)]
 pub(super) struct PendingWrite {
     pub expected: Expected,
     pub row: Row,

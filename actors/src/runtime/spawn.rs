@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 #[expect(clippy::disallowed_methods, reason = "the one place that may")]
@@ -12,6 +13,23 @@ where
     F::Output: Send + 'static,
 {
     tokio::spawn(task)
+}
+
+/// Starts tasks from any thread, on the tokio runtime it was made on.
+#[derive(Clone)]
+pub(super) struct Tasks(Handle);
+
+impl Tasks {
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn here() -> Tasks {
+        Tasks(Handle::current())
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the other place that may")]
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+        self.0.spawn(task)
+    }
 }
 
 /// Runs `step` at once and then every `interval`, until it answers `false`.

@@ -1,14 +1,19 @@
 //! Writing a row until its outcome is known (rule R2).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use barrow_engine::entity::EntityKey;
-use barrow_engine::ports::{CasOutcome, Clock, EntityStore, Expected, Row, StoreError};
+use barrow_engine::ports::{CasOutcome, CasReply, CasResult, Row, StoreError};
+use ractor::ActorRef;
+use tokio::sync::OwnedMutexGuard;
 
+use super::actor::{Lane, Message};
 use super::directory::Shared;
 use super::host::Host;
 use super::machine::PendingWrite;
 use super::planted::{Bug, is_planted};
+use super::spawn::spawn;
 
 /// The longest wait between two tries.
 const BACKOFF_MAX: Duration = Duration::from_secs(1);
@@ -26,42 +31,93 @@ pub(super) enum WriteEnd {
     Unknown,
 }
 
-/// Repeats the same write, under the same id, until the store tells what became of it or the
-/// deadline has passed.
-async fn resolve(
-    store: &dyn EntityStore,
-    clock: &dyn Clock,
+/// A write on its way, with all that has to outlive the actor that decided it.
+struct Writing<H: Host> {
+    shared: Arc<Shared<H>>,
     key: EntityKey,
-    expected: Expected,
-    row: Row,
-    (mut backoff, deadline): (Duration, Duration),
-) -> WriteEnd {
-    let give_up_at = clock.uptime() + deadline;
-    let mut outcome_open = false;
-    loop {
-        let error = match store.cas(key, expected, row.clone()).await {
-            Ok(CasOutcome::Written) => return WriteEnd::Written,
-            Ok(CasOutcome::Conflict(Some(found))) if is_ours(&found, &row) => {
-                return WriteEnd::Written;
+    write: PendingWrite,
+    to: ActorRef<Message<H>>,
+    /// Held until the outcome is known, so that the next activation waits for it.
+    _lane: OwnedMutexGuard<()>,
+}
+
+/// Starts a write; its end comes to the actor as a message.
+pub(super) fn start<H: Host>(
+    shared: &Arc<Shared<H>>,
+    key: EntityKey,
+    lane: &Lane,
+    write: PendingWrite,
+    to: &ActorRef<Message<H>>,
+) {
+    let (shared, to) = (shared.clone(), to.clone());
+    match lane.clone().try_lock_owned() {
+        Ok(held) => Writing { shared, key, write, to, _lane: held }.attempt(),
+        // The load that brought the entity up is about to let go of it.
+        Err(_) => {
+            let lane = lane.clone();
+            spawn(async move {
+                let held = lane.lock_owned().await;
+                Writing { shared, key, write, to, _lane: held }.attempt();
+            });
+        }
+    }
+}
+
+impl<H: Host> Writing<H> {
+    /// The first attempt; nearly always it is the only one.
+    fn attempt(self) {
+        let PendingWrite { expected, row } = self.write.clone();
+        let (store, key) = (self.shared.store.clone(), self.key);
+        let tasks = self.shared.tasks.clone();
+        let reply = CasReply::new(move |result| match judge(result, &self.write.row) {
+            Ok(end) => drop(self.to.cast(Message::Written(end))),
+            // Not left to the actor: it may end before the outcome is known.
+            Err(error) => drop(tasks.spawn(self.resolve(error))),
+        });
+        if let Some(work) = store.submit(key, expected, row, reply) {
+            spawn(work);
+        }
+    }
+
+    /// Repeats the same write, under the same id, until the store tells what became of it or
+    /// the deadline has passed.
+    async fn resolve(self, first: StoreError) {
+        let Shared { store, clock, settings, .. } = &*self.shared;
+        let PendingWrite { expected, row } = &self.write;
+        let give_up_at = clock.uptime() + settings.write_deadline;
+        let mut backoff = settings.write_backoff;
+        let mut error = first;
+        let mut outcome_open = false;
+        let end = loop {
+            outcome_open |= matches!(error, StoreError::OutcomeUnknown(_));
+            if !error.is_retryable() || clock.uptime() + backoff >= give_up_at {
+                tracing::warn!(entity = %self.key, error = %error, "a write was given up");
+                break if outcome_open { WriteEnd::Unknown } else { WriteEnd::NotWritten(error) };
             }
-            Ok(CasOutcome::Conflict(_)) => return WriteEnd::Overtaken,
-            Err(error) => error,
+            tokio::time::sleep(backoff).await;
+            backoff = (backoff * 2).min(BACKOFF_MAX);
+            match judge(store.cas(self.key, *expected, row.clone()).await, row) {
+                Ok(end) => break end,
+                Err(next) => error = next,
+            }
         };
-        if matches!(error, StoreError::OutcomeUnknown(_)) {
-            if is_planted(Bug::UnknownTakenForSuccess) {
-                return WriteEnd::Written;
-            }
-            if is_planted(Bug::UnknownTakenForFailure) {
-                return WriteEnd::NotWritten(error);
-            }
-            outcome_open = true;
+        drop(self.to.cast(Message::Written(end)));
+    }
+}
+
+/// What an answer of the store says of the write, or the error that leaves it open.
+fn judge(result: CasResult, row: &Row) -> Result<WriteEnd, StoreError> {
+    match result {
+        Ok(CasOutcome::Written) => Ok(WriteEnd::Written),
+        Ok(CasOutcome::Conflict(Some(found))) if is_ours(&found, row) => Ok(WriteEnd::Written),
+        Ok(CasOutcome::Conflict(_)) => Ok(WriteEnd::Overtaken),
+        Err(StoreError::OutcomeUnknown(_)) if is_planted(Bug::UnknownTakenForSuccess) => {
+            Ok(WriteEnd::Written)
         }
-        if !error.is_retryable() || clock.uptime() + backoff >= give_up_at {
-            tracing::warn!(entity = %key, error = %error, "a write was given up");
-            return if outcome_open { WriteEnd::Unknown } else { WriteEnd::NotWritten(error) };
+        Err(error @ StoreError::OutcomeUnknown(_)) if is_planted(Bug::UnknownTakenForFailure) => {
+            Ok(WriteEnd::NotWritten(error))
         }
-        tokio::time::sleep(backoff).await;
-        backoff = (backoff * 2).min(BACKOFF_MAX);
+        Err(error) => Err(error),
     }
 }
 
@@ -69,15 +125,4 @@ async fn resolve(
 fn is_ours(found: &Row, row: &Row) -> bool {
     let same_version = found.version == row.version;
     found.write_id == row.write_id || is_planted(Bug::VersionWithoutWriteId) && same_version
-}
-
-/// The same, with everything that belongs to the entity's runtime.
-pub(super) async fn resolve_for<H: Host>(
-    shared: &Shared<H>,
-    key: EntityKey,
-    write: PendingWrite,
-) -> WriteEnd {
-    let PendingWrite { expected, row } = write;
-    let pace = (shared.settings.write_backoff, shared.settings.write_deadline);
-    resolve(&*shared.store, &*shared.clock, key, expected, row, pace).await
 }

@@ -9,9 +9,9 @@ use barrow_engine::catalog::{Collection, Product, Review, Sku, Slug};
 use barrow_engine::entity::{EntityKey, Shard};
 use barrow_engine::ids::{ProductId, ReviewId};
 use barrow_engine::ports::{
-    Cache, CacheError, CasOutcome, Clock, DueEntity, EntityStore, Expected, Inventory,
+    Cache, CacheError, CasOutcome, CasReply, Clock, DueEntity, EntityStore, Expected, Inventory,
     InventoryError, MediaError, MediaInfo, MediaStore, ProductStore, ProductStoreError, Row,
-    StoreError,
+    StoreError, Work,
 };
 use barrow_engine::time::Timestamp;
 use bytes::Bytes;
@@ -71,6 +71,22 @@ impl EntityStore for Measured<dyn EntityStore> {
         row: Row,
     ) -> Result<CasOutcome, StoreError> {
         self.meter.time(1, self.inner.cas(key, expected, row), cas_outcome).await
+    }
+
+    fn submit(
+        self: Arc<Self>,
+        key: EntityKey,
+        expected: Expected,
+        row: Row,
+        reply: CasReply,
+    ) -> Option<Work> {
+        let (inner, meter) = (self.inner.clone(), self.meter.clone());
+        let began = meter.begin();
+        let reply = CasReply::new(move |result| {
+            meter.end(1, began, cas_outcome(&result));
+            reply.send(result);
+        });
+        inner.submit(key, expected, row, reply)
     }
 
     async fn due(

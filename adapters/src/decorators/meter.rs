@@ -4,6 +4,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use std::time::Duration;
+
 use barrow_engine::ports::Clock;
 
 use super::histogram::{Histogram, HistogramSnapshot};
@@ -70,12 +72,21 @@ impl Meter {
         future: impl Future<Output = Result<T, E>>,
         outcome: impl FnOnce(&Result<T, E>) -> Outcome,
     ) -> Result<T, E> {
-        let began = self.clock.uptime();
+        let began = self.begin();
         let result = future.await;
+        self.end(operation, began, outcome(&result));
+        result
+    }
+
+    /// For an operation that is not awaited: when it began, for [`Meter::end`].
+    pub(super) fn begin(&self) -> Duration {
+        self.clock.uptime()
+    }
+
+    pub(super) fn end(&self, operation: usize, began: Duration, outcome: Outcome) {
         let operation = &self.operations[operation];
         operation.latency.record(self.clock.uptime().saturating_sub(began));
-        operation.outcomes[outcome(&result) as usize].fetch_add(1, Ordering::Relaxed);
-        result
+        operation.outcomes[outcome as usize].fetch_add(1, Ordering::Relaxed);
     }
 
     /// All operations, in the order of the port's methods.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use barrow_engine::entity::{EntityKey, Shard};
 use barrow_engine::ports::{
-    BLOB_BYTES_MAX, CasOutcome, DueEntity, EntityStore, Expected, Row, StoreError,
+    BLOB_BYTES_MAX, CasOutcome, CasReply, DueEntity, EntityStore, Expected, Row, StoreError, Work,
 };
 use barrow_engine::time::Timestamp;
 
@@ -40,6 +40,12 @@ impl EmbeddedEntityStore {
     fn check(&self) -> Result<(), StoreError> {
         self.shared.health.check().map_err(|reason| StoreError::Unavailable(reason.to_owned()))
     }
+
+    fn check_write(&self, row: &Row) -> Result<(), StoreError> {
+        self.check()?;
+        let (bytes, limit) = (row.blob.len(), BLOB_BYTES_MAX);
+        if bytes > limit { Err(StoreError::TooLarge { bytes, limit }) } else { Ok(()) }
+    }
 }
 
 #[async_trait]
@@ -55,12 +61,22 @@ impl EntityStore for EmbeddedEntityStore {
         expected: Expected,
         row: Row,
     ) -> Result<CasOutcome, StoreError> {
-        self.check()?;
-        if row.blob.len() > BLOB_BYTES_MAX {
-            let (bytes, limit) = (row.blob.len(), BLOB_BYTES_MAX);
-            return Err(StoreError::TooLarge { bytes, limit });
-        }
+        self.check_write(&row)?;
         self.commit.cas(key, expected, row).await
+    }
+
+    fn submit(
+        self: Arc<Self>,
+        key: EntityKey,
+        expected: Expected,
+        row: Row,
+        reply: CasReply,
+    ) -> Option<Work> {
+        match self.check_write(&row) {
+            Ok(()) => self.commit.submit(key, expected, row, reply),
+            Err(error) => reply.send(Err(error)),
+        }
+        None
     }
 
     async fn due(

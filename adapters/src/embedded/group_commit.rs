@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
 use barrow_engine::entity::EntityKey;
-use barrow_engine::ports::{CasOutcome, Expected, Row, StoreError};
+use barrow_engine::ports::{CasOutcome, CasReply, CasResult, Expected, Row, StoreError};
 use barrow_engine::time::Timestamp;
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 use tokio::sync::oneshot;
@@ -48,13 +48,11 @@ pub(super) struct Change {
     pub row: Row,
 }
 
-type Reply = Result<CasOutcome, StoreError>;
-
 struct Request {
     key: EntityKey,
     expected: Expected,
     row: Row,
-    reply: oneshot::Sender<Reply>,
+    reply: CasReply,
 }
 
 impl Request {
@@ -83,27 +81,31 @@ impl GroupCommit {
         Ok(GroupCommit { sender: Some(sender), queued_bytes, thread: Some(thread) })
     }
 
-    pub async fn cas(&self, key: EntityKey, expected: Expected, row: Row) -> Reply {
-        let (reply, answer) = oneshot::channel();
+    pub async fn cas(&self, key: EntityKey, expected: Expected, row: Row) -> CasResult {
+        let (told, answer) = oneshot::channel();
+        // A caller that went away does not want to know.
+        self.submit(key, expected, row, CasReply::new(|result| drop(told.send(result))));
+        answer.await.expect("a reply is told even when it is dropped")
+    }
+
+    pub fn submit(&self, key: EntityKey, expected: Expected, row: Row, reply: CasReply) {
         let request = Request { key, expected, row, reply };
         let bytes = request.bytes();
         if self.queued_bytes.fetch_add(bytes, Ordering::Relaxed) > QUEUE_BYTES_MAX {
             self.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
-            return Err(StoreError::Throttled);
+            return request.reply.send(Err(StoreError::Throttled));
         }
         let sender = self.sender.as_ref().expect("it is taken only when dropped");
-        if let Err(refused) = sender.try_send(request) {
-            self.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
-            return Err(match refused {
-                TrySendError::Full(_) => StoreError::Throttled,
-                TrySendError::Disconnected(_) => {
-                    StoreError::Unavailable("the commit thread has ended".to_owned())
-                }
-            });
-        }
-        answer.await.unwrap_or_else(|_| {
-            Err(StoreError::OutcomeUnknown("the commit thread has ended".to_owned()))
-        })
+        let (request, error) = match sender.try_send(request) {
+            Ok(()) => return,
+            Err(TrySendError::Full(request)) => (request, StoreError::Throttled),
+            Err(TrySendError::Disconnected(request)) => {
+                let why = "the commit thread has ended".to_owned();
+                (request, StoreError::Unavailable(why))
+            }
+        };
+        self.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        request.reply.send(Err(error));
     }
 }
 
@@ -149,17 +151,17 @@ impl<T: Table> Committer<T> {
     fn commit(&mut self, batch: &mut Vec<Request>) {
         if let Err(reason) = self.health.check() {
             for request in batch.drain(..) {
-                let _ = request.reply.send(Err(StoreError::Unavailable(reason.to_owned())));
+                request.reply.send(Err(StoreError::Unavailable(reason.to_owned())));
             }
             return;
         }
         self.health.commit_begins();
         let mut rows = BatchRows { table: &self.table, rows: HashMap::new() };
-        let replies: Vec<(oneshot::Sender<Reply>, Reply)> = batch
+        let replies: Vec<(CasReply, CasResult)> = batch
             .drain(..)
             .map(|request| {
-                let reply = rows.decide(request.key, request.expected, request.row);
-                (request.reply, reply)
+                let result = rows.decide(request.key, request.expected, request.row);
+                (request.reply, result)
             })
             .collect();
         let changes = rows.into_changes();
@@ -168,13 +170,11 @@ impl<T: Table> Committer<T> {
         if let Err(reason) = &committed {
             self.health.fail(format!("a write failed: {reason}"));
         }
-        for (sender, reply) in replies {
-            let reply = match &committed {
-                Ok(()) => reply,
+        for (reply, result) in replies {
+            reply.send(match &committed {
+                Ok(()) => result,
                 Err(reason) => Err(StoreError::OutcomeUnknown(reason.clone())),
-            };
-            // A caller that went away does not want to know.
-            let _ = sender.send(reply);
+            });
         }
     }
 }
@@ -192,7 +192,7 @@ struct BatchRow {
 }
 
 impl<T: Table> BatchRows<'_, T> {
-    fn decide(&mut self, key: EntityKey, expected: Expected, row: Row) -> Reply {
+    fn decide(&mut self, key: EntityKey, expected: Expected, row: Row) -> CasResult {
         let found = match self.rows.entry(key) {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
             std::collections::hash_map::Entry::Vacant(entry) => {

@@ -31,7 +31,7 @@ pub async fn read_body(request: Request, settings: &EdgeSettings) -> Result<Byte
     // Nearly always all of it has come with the head: then no clock needs to be set.
     let read = match futures::poll!(reading.as_mut()) {
         Poll::Ready(read) => Ok(read),
-        Poll::Pending => tokio::time::timeout(settings.body_timeout, reading).await,
+        Poll::Pending => Box::pin(tokio::time::timeout(settings.body_timeout, reading)).await,
     };
     match read {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),

@@ -16,14 +16,7 @@ type Worth = And<SizeAbove, fn(StatusCode, http::Version, &HeaderMap, &http::Ext
 
 /// Compresses a response as the client accepts it. It is asked for each response and not laid
 /// around the routes, so that who does not ask for it does not pay for it.
-pub async fn compress(mut response: Response, accepted: Option<HeaderValue>) -> Response {
-    let Some(accepted) = accepted else {
-        if worth().should_compress(&response) {
-            let vary = HeaderValue::from_static("accept-encoding");
-            response.headers_mut().append(header::VARY, vary);
-        }
-        return response;
-    };
+pub async fn compress(response: Response, accepted: HeaderValue) -> Response {
     let layer = CompressionLayer::new()
         .gzip(true)
         .br(true)
@@ -38,6 +31,15 @@ pub async fn compress(mut response: Response, accepted: Option<HeaderValue>) -> 
     });
     let Ok(compressed) = layer.layer(ready).oneshot(asked).await;
     compressed.map(Body::new)
+}
+
+/// For a client that accepts none: caches are told that others might.
+pub fn uncompressed(mut response: Response) -> Response {
+    if worth().should_compress(&response) {
+        let vary = HeaderValue::from_static("accept-encoding");
+        response.headers_mut().append(header::VARY, vary);
+    }
+    response
 }
 
 fn worth() -> Worth {

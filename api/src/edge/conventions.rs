@@ -1,6 +1,7 @@
 //! What every request of the API passes before its route: admission, the token, and a net below
 //! it, so that a handler that breaks is a 503 and a line in the log, not a hang-up.
 
+use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -57,21 +58,25 @@ fn labelled(route: Option<MatchedPath>, mut response: Response) -> Response {
     response
 }
 
-/// Answers, come what may.
-pub async fn catch(app: &App, answer: impl Future<Output = Response>) -> Response {
-    match AssertUnwindSafe(answer).catch_unwind().await {
-        Ok(response) => response,
-        Err(panic) => {
-            app.metrics.panics.fetch_add(1, Ordering::Relaxed);
-            let said = panic
-                .downcast_ref::<String>()
-                .map(String::as_str)
-                .or_else(|| panic.downcast_ref::<&str>().copied())
-                .unwrap_or("no message");
-            tracing::error!(panic.message = said, "a request handler broke");
-            Problem::unavailable("the request could not be answered", SHED_RETRY).into_response()
-        }
-    }
+/// Answers, come what may. (No `async fn`: that would hold the answer's future twice.)
+pub fn catch<'a>(
+    app: &'a App,
+    answer: impl Future<Output = Response> + 'a,
+) -> impl Future<Output = Response> + 'a {
+    AssertUnwindSafe(answer)
+        .catch_unwind()
+        .map(|caught| caught.unwrap_or_else(|panic| broken(app, &*panic)))
+}
+
+fn broken(app: &App, panic: &(dyn Any + Send)) -> Response {
+    app.metrics.panics.fetch_add(1, Ordering::Relaxed);
+    let said = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message");
+    tracing::error!(panic.message = said, "a request handler broke");
+    Problem::unavailable("the request could not be answered", SHED_RETRY).into_response()
 }
 
 /// 404 for what no route matches.

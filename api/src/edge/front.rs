@@ -17,7 +17,7 @@ use tower::{Layer, Service, ServiceExt};
 use tower_http::cors::CorsLayer;
 
 use super::body::ReadToEnd;
-use super::compression::compress;
+use super::compression::{compress, uncompressed};
 use super::context::{REQUEST_ID, RequestContext, TRACEPARENT};
 use super::cors::cors;
 use super::{Problem, client_ip};
@@ -70,7 +70,10 @@ impl Front {
             .flatten();
         let context = RequestContext::read(request.headers(), &app.names);
         let method = request.method().clone();
-        let (route, mut response) = self.across_origins(request).await;
+        let (route, mut response) = match &self.0.cors {
+            None => self.compressed(request).await,
+            Some(cors) => Box::pin(self.across_origins(cors, request)).await,
+        };
         if method == Method::OPTIONS && response.status() == StatusCode::METHOD_NOT_ALLOWED {
             response = options(response);
         }
@@ -101,9 +104,8 @@ impl Front {
         response
     }
 
-    /// Answers the questions of browsers on pages of other origins, where the settings name any.
-    async fn across_origins(&self, request: Request) -> (Route, Response) {
-        let Some(cors) = &self.0.cors else { return self.compressed(request).await };
+    /// Answers the questions of browsers on pages of other origins.
+    async fn across_origins(&self, cors: &CorsLayer, request: Request) -> (Route, Response) {
         let inner = tower::service_fn(|request| {
             let front = self.clone();
             async move {
@@ -120,7 +122,11 @@ impl Front {
     async fn compressed(&self, request: Request) -> (Route, Response) {
         let accepted = request.headers().get(header::ACCEPT_ENCODING).cloned();
         let (route, response) = self.routed(request).await;
-        (route, compress(response, accepted).await)
+        let response = match accepted {
+            None => uncompressed(response),
+            Some(accepted) => Box::pin(compress(response, accepted)).await,
+        };
+        (route, response)
     }
 
     async fn routed(&self, request: Request) -> (Route, Response) {
@@ -129,7 +135,9 @@ impl Front {
         {
             return (Route::Known(express.route()), express.answer(self.app(), request).await);
         }
-        let Ok(mut response) = self.0.router.clone().call(request).await;
+        // Boxed, as whatever is not on the short way: a request's future is as large as the
+        // largest way through it, and is moved before it runs.
+        let Ok(mut response) = Box::pin(self.0.router.clone().call(request)).await;
         let route = response.extensions_mut().remove::<MatchedPath>();
         (route.map_or(Route::Unknown, Route::Matched), response)
     }

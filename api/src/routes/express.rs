@@ -7,6 +7,7 @@
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use barrow_engine::ids::CartId;
+use futures::FutureExt;
 use http::Method;
 
 use super::carts;
@@ -40,14 +41,16 @@ impl Express {
         }
     }
 
-    pub async fn answer(self, app: &SharedApp, request: Request) -> Response {
-        let answer = async {
-            let _admitted = admit(app)?;
-            match self {
-                Express::ReadCart(cart) => carts::read_at(app, cart, request).await,
-                Express::AddLine(cart) => carts::add_line_at(app, cart, request).await,
-            }
-        };
-        catch(app, async { answer.await.unwrap_or_else(Problem::into_response) }).await
+    pub fn answer(self, app: &SharedApp, request: Request) -> impl Future<Output = Response> {
+        let answer = self.handle(app, request);
+        catch(app, answer.map(|answer| answer.unwrap_or_else(Problem::into_response)))
+    }
+
+    async fn handle(self, app: &SharedApp, request: Request) -> Result<Response, Problem> {
+        let _admitted = admit(app)?;
+        match self {
+            Express::ReadCart(cart) => carts::read_at(app, cart, request).await,
+            Express::AddLine(cart) => carts::add_line_at(app, cart, request).await,
+        }
     }
 }

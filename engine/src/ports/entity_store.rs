@@ -4,6 +4,9 @@
 //! so that a stale owner can never overwrite, not even after a delete or a failover brought a
 //! version number back.
 
+use std::pin::Pin;
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 
@@ -91,6 +94,37 @@ impl StoreError {
     }
 }
 
+/// How a write ended, as far as the store tells.
+pub type CasResult = Result<CasOutcome, StoreError>;
+
+/// Where the outcome of a submitted write goes: told once, from whatever thread. Dropped
+/// untold, it tells that the outcome is unknown.
+pub struct CasReply(Option<Box<dyn FnOnce(CasResult) + Send>>);
+
+impl CasReply {
+    /// `tell` must not block: it may run on the one thread that commits for all.
+    pub fn new(tell: impl FnOnce(CasResult) + Send + 'static) -> CasReply {
+        CasReply(Some(Box::new(tell)))
+    }
+
+    pub fn send(mut self, result: CasResult) {
+        if let Some(tell) = self.0.take() {
+            tell(result);
+        }
+    }
+}
+
+impl Drop for CasReply {
+    fn drop(&mut self) {
+        if let Some(tell) = self.0.take() {
+            tell(Err(StoreError::OutcomeUnknown("the store went away".to_owned())));
+        }
+    }
+}
+
+/// Work that its receiver has to run.
+pub type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// Durable rows with compare-and-set. Loads are strongly consistent: they see every write that
 /// was acknowledged before they began.
 #[async_trait]
@@ -110,6 +144,19 @@ pub trait EntityStore: Send + Sync + 'static {
         expected: Expected,
         row: Row,
     ) -> Result<CasOutcome, StoreError>;
+
+    /// As [`EntityStore::cas`], for a caller that does not wait: `reply` is told. Work that
+    /// is returned is for the caller to run, or nothing happens; a store that has a thread of
+    /// its own for it returns none.
+    fn submit(
+        self: Arc<Self>,
+        key: EntityKey,
+        expected: Expected,
+        row: Row,
+        reply: CasReply,
+    ) -> Option<Work> {
+        Some(Box::pin(async move { reply.send(self.cas(key, expected, row).await) }))
+    }
 
     /// The entities of a shard whose `due` is at or before `before`, earliest first, at most
     /// `limit` of them. A store may show a write here some seconds late; who acts on an answer

@@ -16,7 +16,8 @@ pub mod contract;
 pub use cache::{Cache, CacheError};
 pub use clock::Clock;
 pub use entity_store::{
-    BLOB_BYTES_MAX, CasOutcome, DueEntity, EntityStore, Expected, Row, StoreError, WriteId,
+    BLOB_BYTES_MAX, CasOutcome, CasReply, CasResult, DueEntity, EntityStore, Expected, Row,
+    StoreError, Work, WriteId,
 };
 pub use entropy::Entropy;
 pub use inventory::{Inventory, InventoryError};

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use barrow_actors::carts::{CartParts, Carts};
 use barrow_actors::catalog::{Catalog, CatalogLimits, CatalogPorts};
@@ -13,9 +12,9 @@ use barrow_actors::sessions::{SessionParts, Sessions, SessionsUnavailable};
 use barrow_adapters::embedded::EmbeddedCache;
 use barrow_api::app::{App, AppParts};
 use barrow_api::auth::TokenKeys;
-use barrow_api::edge::EdgeSettings;
-use barrow_api::routes::router;
-use barrow_api::wire::cart::CartJson;
+use barrow_api::edge::{EdgeSettings, Front};
+use barrow_api::routes;
+use barrow_api::wire::cart_json::CartJson;
 use barrow_api::wire::media::MediaUrls;
 use barrow_cluster::{Lease, SoleOwner};
 use barrow_engine::entity::EntityKind;
@@ -23,7 +22,6 @@ use barrow_engine::ports::{EntityStore, Entropy};
 use barrow_engine::pricing::Shop;
 use http::{Request, Response};
 use parking_lot::Mutex;
-use tower::ServiceExt;
 
 use super::process::{FromAProcess, Process};
 use super::shelf::{Empty, EndlessShelf};
@@ -36,7 +34,7 @@ const RESTART_PAUSE: Duration = Duration::from_millis(100);
 
 /// One run of the node's process.
 pub struct Node {
-    router: Router,
+    front: Front,
     lease: Lease,
     process: Process,
 }
@@ -44,9 +42,7 @@ pub struct Node {
 impl Node {
     /// Answers a request, unless the process ends before.
     pub async fn call(&self, request: Request<Body>) -> Option<Response<Body>> {
-        let answer = self.process.live(self.router.clone().oneshot(request)).await?;
-        let Ok(answer) = answer;
-        Some(answer)
+        self.process.live(self.front.clone().answer(request, None)).await
     }
 
     /// For what is read of a reply once it has begun.
@@ -161,7 +157,7 @@ async fn boot(
             ..EdgeSettings::default()
         },
     });
-    Ok(Node { router: router(Arc::new(app)), lease, process: process.clone() })
+    Ok(Node { front: routes::shop(Arc::new(app)), lease, process: process.clone() })
 }
 
 fn empty_catalog(clock: &Arc<SimulatedClock>, shop: &Arc<Shop>) -> Catalog {

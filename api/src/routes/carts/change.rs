@@ -103,7 +103,7 @@ impl Change {
     /// Sends the steps and answers the cart. `body` is what the key stands for besides the
     /// address; `name` is how the command is counted.
     pub async fn send(
-        self,
+        &self,
         app: &App,
         name: &'static str,
         steps: Vec<CartStep>,
@@ -134,14 +134,23 @@ impl Change {
         steps: Vec<CartStep>,
     ) -> Result<CartReply, barrow_actors::carts::CartError> {
         let by = By::Shopper(Owner::Session(self.shopper.session));
-        let mut options = CommandOptions { key, expected_version: None, shape: self.shape };
-        let accepted = match &self.precondition {
-            Precondition::None => {
-                let command = CartCommand { by, action: CartAction::Change(steps) };
-                return app.carts.execute(self.address.cart, command, options).await;
-            }
-            Precondition::OneOf(versions) => versions,
+        let options = CommandOptions { key, expected_version: None, shape: self.shape };
+        let Precondition::OneOf(accepted) = &self.precondition else {
+            let command = CartCommand { by, action: CartAction::Change(steps) };
+            return app.carts.execute(self.address.cart, command, options).await;
         };
+        Box::pin(self.execute_at(app, accepted, by, options, steps)).await
+    }
+
+    /// The same, on the condition that the cart is at one of these versions.
+    async fn execute_at(
+        &self,
+        app: &App,
+        accepted: &[u64],
+        by: By,
+        mut options: CommandOptions,
+        steps: Vec<CartStep>,
+    ) -> Result<CartReply, barrow_actors::carts::CartError> {
         // Versions begin at 1: 0 stands for a tag that can never fit, and the refusal tells
         // which version would have.
         options.expected_version = Some(accepted.first().copied().unwrap_or(0));

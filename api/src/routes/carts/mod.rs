@@ -17,6 +17,7 @@ use barrow_actors::runtime::IdempotencyKey;
 use barrow_engine::cart::{By, CartAction, CartCommand, CartStep, Owner};
 use barrow_engine::ids::{CartId, SessionId};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use serde_json::Value;
 
 use crate::app::{App, SharedApp};
 use crate::auth::Shopper;
@@ -120,8 +121,11 @@ async fn read(
     _: NoParams,
     address: CartAddress,
 ) -> Result<Response, Problem> {
-    let owner = Owner::Session(shopper.session);
-    match app.carts.get(address.cart, owner).await {
+    reply_of(&app, address.cart, shopper).await
+}
+
+async fn reply_of(app: &App, cart: CartId, shopper: Shopper) -> Result<Response, Problem> {
+    match app.carts.get(cart, Owner::Session(shopper.session)).await {
         Ok(reply) => Ok(cart_response(reply, Shape::Full)),
         Err(error) => Err(refusal::problem(error, Place::Body).0),
     }
@@ -135,8 +139,8 @@ pub(super) async fn read_at(
 ) -> Result<Response, Problem> {
     let (mut parts, _) = request.into_parts();
     let shopper = Shopper::from_request_parts(&mut parts, app).await?;
-    let no_params = NoParams::from_request_parts(&mut parts, app).await?;
-    read(State(app.clone()), shopper, no_params, CartAddress { cart, line: None }).await
+    NoParams::from_request_parts(&mut parts, app).await?;
+    reply_of(app, cart, shopper).await
 }
 
 async fn add_line(
@@ -144,13 +148,25 @@ async fn add_line(
     change: Change,
     Json { parsed, body }: Json<AddLine>,
 ) -> Result<Response, Problem> {
+    add(&app, &change, &parsed, &body).await
+}
+
+async fn add(
+    app: &App,
+    change: &Change,
+    parsed: &Value,
+    body: &AddLine,
+) -> Result<Response, Problem> {
     let quantity = steps::units(body.quantity, "/quantity".to_owned())?;
     let sellable = match app.shelf.cached(&body.sku) {
         Some(sellable) => sellable,
-        None => sellables(&app, &[(&body.sku, "/sku".to_owned())]).await?.swap_remove(0),
+        None => {
+            let wanted = [(&*body.sku, "/sku".to_owned())];
+            Box::pin(sellables(app, &wanted)).await?.swap_remove(0)
+        }
     };
     let steps = vec![CartStep::AddLine { sellable, quantity }];
-    change.send(&app, "add_line", steps, Some(&parsed), Place::Body).await
+    change.send(app, "add_line", steps, Some(parsed), Place::Body).await
 }
 
 /// As [`add_line`], to a cart that is known already.
@@ -163,8 +179,9 @@ pub(super) async fn add_line_at(
     let shopper = Shopper::from_request_parts(&mut parts, app).await?;
     NoParams::from_request_parts(&mut parts, app).await?;
     let change = Change::read(&parts, shopper, CartAddress { cart, line: None })?;
-    let body = Json::from_request(Request::from_parts(parts, body), app).await?;
-    add_line(State(app.clone()), change, body).await
+    let request = Request::from_parts(parts, body);
+    let Json { parsed, body } = Json::from_request(request, app).await?;
+    add(app, &change, &parsed, &body).await
 }
 
 async fn set_quantity(
