@@ -21,7 +21,7 @@ fn every_history_is_linearizable_and_nothing_acknowledged_is_lost() {
     assert!(failed.is_empty(), "{}", failed.join("\n"));
     // The simulation did something: else it would prove nothing.
     let enough = |what: &str, found: usize| {
-        assert!(found as u64 > SEEDS, "{what}: {found}");
+        assert!(found as u64 > SEEDS / 2, "{what}: {found}");
     };
     enough("acknowledged", total.acknowledged / 10);
     enough("repeats", total.replays);

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use barrow_cluster::Grant;
 use barrow_engine::entity::EntityKey;
 use barrow_engine::ports::StoreError;
-use barrow_engine::time::Timestamp;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::{Mutex, oneshot};
 
@@ -277,14 +276,13 @@ impl<H: Host> Live<H> {
 
     /// Starts what has become possible: a write, a delivery, the end.
     fn go_on(&mut self, myself: &ActorRef<Message<H>>) {
-        let now = self.shared.clock.now();
         let machine = match &mut self.phase {
             Phase::Loading(_) => return,
             Phase::Down(_) => return self.shared.retire_and_stop(self.key, myself),
             Phase::Up(machine) => machine,
         };
         if machine.gate.wants_write() {
-            let write = machine.begin_write(self.shared.next_write_id(), now);
+            let write = machine.begin_write(self.shared.next_write_id());
             self.shared.count_write(write.row.blob.len());
             write::start(&self.shared, self.key, &self.lane, write, myself);
         }
@@ -304,16 +302,16 @@ impl<H: Host> Live<H> {
             });
         }
         if self.retiring && machine.gate.is_settled() && !self.delivering {
-            self.passivate(now, myself);
+            self.passivate(myself);
         } else if machine.is_blank() {
             self.shared.retire_if_unused(self.key);
         }
     }
 
-    fn passivate(&mut self, now: Timestamp, myself: &ActorRef<Message<H>>) {
+    fn passivate(&mut self, myself: &ActorRef<Message<H>>) {
         let Phase::Up(machine) = &self.phase else { return };
         count(&self.shared.stats.passivations);
-        if let Some(row) = machine.settled_row(now) {
+        if let Some(row) = machine.settled_row() {
             self.shared.warm.put(self.key.id, self.grant.epoch, row);
         }
         myself.stop(None);

@@ -17,6 +17,10 @@ use super::planted::{Bug, is_planted};
 use super::settings::RuntimeSettings;
 use super::{CommandError, Reply};
 
+/// When an entity with pending effects is due. Not the time of the write: on a clock that goes
+/// back after it, that would still lie ahead.
+const DUE_AT_ONCE: Timestamp = Timestamp(0);
+
 /// A command as a caller sends it.
 pub(super) struct Order<H: Host> {
     pub command: Command<H>,
@@ -228,10 +232,10 @@ impl<H: Host> Machine<H> {
     }
 
     /// The state as a row, under a new write id; what waits rides with it.
-    pub fn begin_write(&mut self, write_id: WriteId, now: Timestamp) -> PendingWrite {
+    pub fn begin_write(&mut self, write_id: WriteId) -> PendingWrite {
         let expected = self.gate.durable();
         let version = row_version(expected) + 1;
-        let row = self.to_row(version, write_id, now);
+        let row = self.to_row(version, write_id);
         self.gate.begin_write(write_id);
         self.writing_sequence = self.envelope.outbox.last_sequence();
         self.confirm_after = self.envelope.outbox.unconfirmed();
@@ -253,19 +257,20 @@ impl<H: Host> Machine<H> {
     }
 
     /// The durable row of a settled entity, for the warm tier.
-    pub fn settled_row(&self, now: Timestamp) -> Option<Row> {
+    pub fn settled_row(&self) -> Option<Row> {
         match self.gate.durable() {
             Expected::Present { version, write_id } if self.gate.is_settled() => {
-                Some(self.to_row(version, write_id, now))
+                Some(self.to_row(version, write_id))
             }
             _ => None,
         }
     }
 
-    fn to_row(&self, version: u64, write_id: WriteId, now: Timestamp) -> Row {
+    fn to_row(&self, version: u64, write_id: WriteId) -> Row {
         let mut blob = Vec::with_capacity(512);
         self.envelope.encode::<H::Entity>(&self.state, &mut blob);
-        let due = if self.envelope.outbox.is_empty() { self.envelope.armed } else { Some(now) };
+        let is_idle = self.envelope.outbox.is_empty();
+        let due = if is_idle { self.envelope.armed } else { Some(DUE_AT_ONCE) };
         Row { version, write_id, due, blob: blob.into() }
     }
 

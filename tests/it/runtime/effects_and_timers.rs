@@ -70,6 +70,21 @@ async fn a_pending_effect_goes_out_after_a_restart_though_nobody_loads_its_sourc
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_pending_effect_goes_out_however_far_the_clock_went_back() {
+    let node = Node::start();
+    let never = Arc::new(tokio::sync::Semaphore::new(0));
+    node.store.next_writes([Fate::Applied, Fate::Held(never)]);
+    node.clock.jump(3_600_000);
+    node.send(1, ProbeCommand::Tell { target: 2, item: 5 }).await.unwrap();
+    settle().await;
+    assert!(node.store.row(key(2)).is_none(), "the target's write is on the way");
+    // The new node's clock is an hour behind the one by which the row was written.
+    let restarted = Node::start_on(Arc::new(node.store.copy()), RuntimeSettings::default());
+    until("the target has it", || restarted.store.row(key(2)).is_some()).await;
+    assert_eq!(restarted.read(2).await, [5]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn effects_survive_lost_receipts_and_stay_in_order() {
     let node = Node::start();
     for item in 0..12 {
