@@ -7,6 +7,7 @@
 //! acknowledged, and nobody is shown a row, before it is durable.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
@@ -17,6 +18,7 @@ use barrow_engine::time::Timestamp;
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 use tokio::sync::oneshot;
 
+use super::heads::{Head, Heads};
 use super::health::Health;
 
 /// The most writes in one batch: beyond a thousand the sync is no longer what a write costs.
@@ -74,7 +76,8 @@ impl GroupCommit {
         let (sender, receiver) = crossbeam_channel::bounded(QUEUE_WRITES_MAX);
         let queued_bytes = Arc::new(AtomicUsize::new(0));
         let queued = Arc::clone(&queued_bytes);
-        let committer = Committer { table, health, receiver, queued_bytes: queued };
+        let committer =
+            Committer { table, heads: Heads::default(), health, receiver, queued_bytes: queued };
         let thread = std::thread::Builder::new()
             .name("barrow-commit".to_owned())
             .spawn(move || committer.run())?;
@@ -121,6 +124,7 @@ impl Drop for GroupCommit {
 
 struct Committer<T> {
     table: T,
+    heads: Heads,
     health: Arc<Health>,
     receiver: Receiver<Request>,
     queued_bytes: Arc<AtomicUsize>,
@@ -156,7 +160,8 @@ impl<T: Table> Committer<T> {
             return;
         }
         self.health.commit_begins();
-        let mut rows = BatchRows { table: &self.table, rows: HashMap::new() };
+        let mut rows =
+            BatchRows { table: &self.table, heads: &mut self.heads, rows: HashMap::default() };
         let replies: Vec<(CasReply, CasResult)> = batch
             .drain(..)
             .map(|request| {
@@ -167,8 +172,9 @@ impl<T: Table> Committer<T> {
         let changes = rows.into_changes();
         let committed = if changes.is_empty() { Ok(()) } else { self.table.commit(&changes) };
         self.health.commit_ended();
-        if let Err(reason) = &committed {
-            self.health.fail(format!("a write failed: {reason}"));
+        match &committed {
+            Ok(()) => changes.iter().for_each(|change| self.heads.put(change.key, &change.row)),
+            Err(reason) => self.health.fail(format!("a write failed: {reason}")),
         }
         for (reply, result) in replies {
             reply.send(match &committed {
@@ -182,40 +188,47 @@ impl<T: Table> Committer<T> {
 /// The rows as the writes of this batch leave them.
 struct BatchRows<'a, T> {
     table: &'a T,
-    rows: HashMap<EntityKey, BatchRow>,
+    heads: &'a mut Heads,
+    rows: HashMap<EntityKey, BatchRow, ahash::RandomState>,
 }
 
 struct BatchRow {
-    due_before: Option<Timestamp>,
-    row: Option<Row>,
-    is_changed: bool,
+    /// Of the stored row.
+    before: Option<Head>,
+    /// What takes its place.
+    written: Option<Row>,
 }
 
 impl<T: Table> BatchRows<'_, T> {
     fn decide(&mut self, key: EntityKey, expected: Expected, row: Row) -> CasResult {
         let found = match self.rows.entry(key) {
-            std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
-            std::collections::hash_map::Entry::Vacant(entry) => {
-                let stored = self.table.read(key)?;
-                let due_before = stored.as_ref().and_then(|row| row.due);
-                entry.insert(BatchRow { due_before, row: stored, is_changed: false })
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                let before = match self.heads.get(key) {
+                    Some(head) => Some(head),
+                    None => self.table.read(key)?.as_ref().map(Head::of),
+                };
+                entry.insert(BatchRow { before, written: None })
             }
         };
-        if !expected.holds(found.row.as_ref()) {
-            return Ok(CasOutcome::Conflict(found.row.clone()));
+        let current = found.written.as_ref().map(Head::of).or(found.before);
+        if !Head::fits(current, expected) {
+            // Nobody is shown a row by its head alone.
+            return Ok(CasOutcome::Conflict(match &found.written {
+                Some(row) => Some(row.clone()),
+                None => self.table.read(key)?,
+            }));
         }
-        found.row = Some(row);
-        found.is_changed = true;
+        found.written = Some(row);
         Ok(CasOutcome::Written)
     }
 
     fn into_changes(self) -> Vec<Change> {
-        let changed = self.rows.into_iter().filter(|(_, row)| row.is_changed);
-        changed
-            .filter_map(|(key, row)| {
-                Some(Change { key, due_before: row.due_before, row: row.row? })
-            })
-            .collect()
+        let changed = |(key, BatchRow { before, written })| {
+            let due_before = before.and_then(|head: Head| head.due);
+            Some(Change { key, due_before, row: written? })
+        };
+        self.rows.into_iter().filter_map(changed).collect()
     }
 }
 

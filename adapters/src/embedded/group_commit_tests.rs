@@ -104,7 +104,7 @@ proptest! {
             let gate = in_one_batch.then(|| memory.gate.lock());
             // This one keeps the thread busy while the others queue up.
             let blocker = commit.cas(key(99), Expected::Absent, row(1, 1));
-            let mut calls: Vec<std::pin::Pin<Box<dyn Future<Output = Reply> + '_>>> =
+            let mut calls: Vec<std::pin::Pin<Box<dyn Future<Output = CasResult> + '_>>> =
                 vec![Box::pin(blocker)];
             model.insert(key(99), row(1, 1));
             expected_outcomes.push(Ok(CasOutcome::Written));

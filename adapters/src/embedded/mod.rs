@@ -21,6 +21,7 @@ mod directory;
 mod due_index;
 mod entity_store;
 mod group_commit;
+mod heads;
 mod health;
 mod inventory;
 mod journal_check;
