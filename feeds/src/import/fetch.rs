@@ -71,6 +71,9 @@ impl ImageFetcher for HttpFetcher {
             if !tells_its_end(&response) {
                 return Err("the server does not tell where the picture ends".to_owned());
             }
+            if response.body().content_length().is_some_and(|length| length > PICTURE_BYTES_MAX) {
+                return Err(format!("larger than {PICTURE_BYTES_MAX} bytes"));
+            }
             let body = response.body_mut().with_config().limit(PICTURE_BYTES_MAX);
             body.read_to_vec().map_err(|error| error.to_string())
         });

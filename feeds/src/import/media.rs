@@ -10,8 +10,10 @@ use barrow_engine::catalog::{Media, MediaKind};
 use barrow_engine::ports::{MediaError, MediaStore};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
+use ureq::http::Uri;
 
 use super::fetch::PICTURE_BYTES_MAX;
+use super::fetched::FetchedMedia;
 use super::{ImageFetcher, Importer};
 use crate::derive;
 use crate::record::{Field, MakeContent, MediaContent, MediaRecord, Problem};
@@ -89,6 +91,7 @@ pub struct MediaWork {
     fetcher: Option<Arc<dyn ImageFetcher>>,
     dry_run: bool,
     stored: StoredMedia,
+    fetched: FetchedMedia,
 }
 
 impl Importer<'_> {
@@ -98,6 +101,7 @@ impl Importer<'_> {
             fetcher: self.options.fetcher.clone(),
             dry_run: self.options.dry_run,
             stored: self.stored_media.clone(),
+            fetched: self.fetched_media.clone(),
         }
     }
 }
@@ -202,6 +206,11 @@ impl MediaWork {
             let detail = "an address of at most 2,000 characters with https:// is wanted";
             return Ok(Err(Refused::new("out_of_range", detail)));
         }
+        // What cannot be asked for cannot be shown either, so nobody is asked first.
+        if let Err(error) = said.key.parse::<Uri>() {
+            let detail = format!("'{}' is no address: {error}", said.key);
+            return Ok(Err(Refused::new("invalid", detail)));
+        }
         // A picture that was fetched is known by its address for ever, fetched or not today.
         let stem = format!("fetched/{}", hex(&Sha256::digest(&said.key)[..16]));
         let fetched = known
@@ -213,18 +222,28 @@ impl MediaWork {
         let Some(fetcher) = self.fetcher.as_ref().filter(|_| !self.dry_run) else {
             return Ok(Ok(Content::at(&said.key)));
         };
-        let warned =
-            |detail: String| Ok(Ok(Content { warning: Some(detail), ..Content::at(&said.key) }));
-        let bytes = match fetcher.fetch(&said.key).await {
+        let fetch = self.fetch(fetcher.as_ref(), &said.key, &stem);
+        Ok(Ok(self.fetched.once(&said.key, fetch).await?))
+    }
+
+    /// Fetches a picture and keeps it; one that cannot be had keeps its address.
+    async fn fetch(
+        &self,
+        fetcher: &dyn ImageFetcher,
+        url: &str,
+        stem: &str,
+    ) -> Result<Content, MediaError> {
+        let warned = |detail: String| Ok(Content { warning: Some(detail), ..Content::at(url) });
+        let bytes = match fetcher.fetch(url).await {
             Ok(bytes) => bytes,
-            Err(detail) => return warned(format!("{} was not fetched: {detail}", said.key)),
+            Err(detail) => return warned(format!("{url} was not fetched: {detail}")),
         };
         let Some(format) = Format::of(&bytes) else {
-            return warned(format!("{} is no picture that a shop can show", said.key));
+            return warned(format!("{url} is no picture that a shop can show"));
         };
         let key = format!("{stem}.{}", format.ending);
         self.keep(&key, &bytes).await?;
-        Ok(Ok(Content::of(key, &bytes, format)))
+        Ok(Content::of(key, &bytes, format))
     }
 
     /// What the media store holds under the key; a key that is not there yet is taken as it is.
@@ -263,8 +282,8 @@ impl MediaWork {
 }
 
 /// What became known of a medium.
-#[derive(Debug, Default)]
-struct Content {
+#[derive(Debug, Default, Clone)]
+pub(super) struct Content {
     key: String,
     mime: Option<&'static str>,
     size: Option<(u32, u32)>,

@@ -6,6 +6,7 @@
 
 mod collections;
 mod fetch;
+mod fetched;
 mod media;
 mod products;
 mod reviews;
@@ -26,6 +27,7 @@ use tokio::sync::mpsc;
 pub use fetch::{HttpFetcher, ImageFetcher, PICTURE_BYTES_MAX};
 
 use self::collections::Collections;
+use self::fetched::FetchedMedia;
 use self::media::StoredMedia;
 use self::reviews::ReviewIndex;
 use self::view::{Name, View};
@@ -197,6 +199,7 @@ struct Importer<'w> {
     collections: Collections,
     reviews: ReviewIndex,
     stored_media: StoredMedia,
+    fetched_media: FetchedMedia,
     batch: Batch,
     batch_bytes: usize,
     /// The names by which the products of the batch are known: one that comes again has to see
@@ -223,6 +226,7 @@ impl<'w> Importer<'w> {
             collections,
             reviews: ReviewIndex::default(),
             stored_media: StoredMedia::default(),
+            fetched_media: FetchedMedia::default(),
             batch: Batch::Empty,
             batch_bytes: 0,
             batch_names: HashSet::new(),

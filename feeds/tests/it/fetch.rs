@@ -13,6 +13,8 @@ use crate::web::{Page, Web};
 /// A GIF of 3 x 2 pixels.
 const PICTURE: &[u8] = b"GIF89a\x03\x00\x02\x00\x80\x00\x00";
 
+const OK: &str = "HTTP/1.1 200 OK\r\n";
+
 /// Why the page is refused, as a person reads it.
 async fn refused(web: &Web, path: &str) -> String {
     let fetched = web.fetcher().fetch(&web.url(path)).await;
@@ -54,27 +56,75 @@ async fn a_picture_is_fetched_and_kept_and_one_that_is_not_there_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_many_products_share_is_asked_once() {
+    const PRODUCTS: usize = 40;
+    let shop = Shop::new();
+    let web = Web::serve([("/lamp", Page::ok(PICTURE)), ("/text", Page::ok(b"<html>"))]);
+    let (lamp, gone, text) = (web.url("/lamp"), web.url("/gone"), web.url("/text"));
+    let media = format!(r#"[{{"key":"{lamp}"}},{{"key":"{gone}"}},{{"key":"{text}"}}]"#);
+    let mut lines = String::new();
+    for n in 0..PRODUCTS {
+        lines += &format!(r#"{{"type":"product","slug":"{n}","title":"P","media":{media}}}"#);
+        lines += "\n";
+        if n % 20 == 19 {
+            // Stock ends the batch: what its products found, those of the next one know.
+            lines += &format!("{{\"type\":\"stock\",\"sku\":\"{n}\",\"on_hand\":1}}\n");
+        }
+    }
+    let path = shop.file("a.jsonl", lines);
+    let fetching = ImportOptions { fetcher: Some(Arc::new(web.fetcher())), ..options() };
+    let told = shop.import_warned(from_ref(&path), fetching).await;
+    assert_eq!(told.warnings.len(), 2 * PRODUCTS, "each row is told what it lacks");
+    for product in shop.all().await {
+        assert_eq!((product.media[0].width, product.media[0].bytes), (Some(3), 13));
+        assert_eq!((&product.media[1].key, &product.media[2].key), (&gone, &text));
+    }
+    let mut asked = web.asked();
+    asked.sort();
+    assert_eq!(asked, ["/gone", "/lamp", "/text"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_address_is_refused_and_nobody_is_asked() {
+    let shop = Shop::new();
+    let web = Web::serve([("/lamp", Page::ok(PICTURE))]);
+    for fetcher in [None, Some(web.fetcher())] {
+        let fetcher = fetcher.map(|it| Arc::new(it) as Arc<dyn ImageFetcher>);
+        for url in [web.url("/a lamp"), web.url("/<lamp>"), "https://".into()] {
+            let media = format!(r#"[{{"key":"{url}"}}]"#);
+            let line = format!(r#"{{"type":"product","slug":"a","title":"A","media":{media}}}"#);
+            let path = shop.file("a.jsonl", line);
+            let options = ImportOptions { fetcher: fetcher.clone(), ..options() };
+            let told = shop.import_with(from_ref(&path), options).await;
+            assert_eq!(told.errors(), [(1, "/media/0/key", "invalid")], "{url}");
+            let why = &told.errors[0].detail;
+            assert!(why.starts_with(&format!("'{url}' is no address: ")), "{why}");
+        }
+    }
+    assert_eq!(web.asked(), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_picture_may_be_so_large_and_no_larger() {
     let largest = vec![7; usize::try_from(PICTURE_BYTES_MAX).unwrap()];
     let larger = [&largest[..], b"7"].concat();
     let web = Web::serve([
         ("/largest", Page::ok(&largest)),
-        ("/larger", Page::ok(&larger)),
         ("/untold", Page::chunked(&larger)),
+        // Not one byte of it comes: it is refused for what it says of itself.
+        ("/larger", Page::Cut(format!("{OK}Content-Length: {}\r\n\r\n", larger.len()).into())),
     ]);
     let fetched = web.fetcher().fetch(&web.url("/largest")).await;
     assert!(fetched.as_ref() == Ok(&largest), "{:?}", fetched.map(|bytes| bytes.len()));
+    assert_eq!(refused(&web, "/larger").await, format!("larger than {PICTURE_BYTES_MAX} bytes"));
     let limit = format!("larger than request limit: {PICTURE_BYTES_MAX}");
-    for path in ["/larger", "/untold"] {
-        let why = refused(&web, path).await;
-        assert!(why.contains(&limit), "{path}: {why}");
-    }
+    let why = refused(&web, "/untold").await;
+    assert!(why.contains(&limit), "{why}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn half_a_picture_is_none() {
-    let promised =
-        |head: &str| [b"HTTP/1.1 200 OK\r\n", head.as_bytes(), b"\r\n", PICTURE].concat();
+    let promised = |head: &str| [OK.as_bytes(), head.as_bytes(), b"\r\n", PICTURE].concat();
     let web = Web::serve([
         ("/short", Page::Cut(promised("Content-Length: 100\r\n"))),
         ("/unchunked", Page::Cut(promised("Transfer-Encoding: chunked\r\n\r\n64"))),
