@@ -18,3 +18,6 @@ pub mod cart;
 pub mod session;
 
 pub mod ports;
+
+#[cfg(test)]
+mod fuzz;

@@ -117,7 +117,7 @@ fn first_line(head: &[u8]) -> &[u8] {
     lines.find(|line| !line.iter().all(u8::is_ascii_whitespace)).unwrap_or_default()
 }
 
-fn format_of(head: &[u8]) -> Result<Format, String> {
+pub(crate) fn format_of(head: &[u8]) -> Result<Format, String> {
     if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") {
         return Err("the file is UTF-16; save it as UTF-8".to_owned());
     }

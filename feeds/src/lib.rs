@@ -16,3 +16,6 @@ pub mod plan;
 pub mod record;
 pub mod sample;
 pub mod slug;
+
+#[cfg(test)]
+mod fuzz;

@@ -23,6 +23,8 @@
 mod actor;
 mod directory;
 mod envelope;
+#[cfg(test)]
+mod fuzz;
 mod gate;
 mod handle;
 mod host;

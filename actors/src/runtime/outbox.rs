@@ -100,9 +100,14 @@ impl Outbox {
 
     pub fn decode(reader: &mut Reader<'_>) -> Result<Outbox, DecodeError> {
         let last_sequence = reader.varint()?;
-        let mut pending = Vec::new();
+        let mut pending: Vec<SequencedEffect> = Vec::new();
         for _ in 0..reader.count(PENDING_MAX)? {
             let sequence = reader.varint()?;
+            let before = pending.last().map_or(0, |effect| effect.sequence);
+            // Out of order, the target would take a later one for a repeat, and lose it.
+            if sequence <= before || sequence > last_sequence {
+                return Err(DecodeError::Damaged("its effects are not in their order"));
+            }
             let target = read_key(reader)?;
             let length = reader.count(BODY_BYTES_MAX)?;
             let body = reader.raw(length)?.to_vec();

@@ -109,7 +109,11 @@ fn mend(newest: &Path, sequence: &mut u64) -> Result<(), JournalError> {
 
 /// How many bytes of whole batches there are from the start on. Their sequence numbers must
 /// grow; the last one is kept for the next journal.
-fn whole_batches(path: &Path, bytes: &[u8], sequence: &mut u64) -> Result<usize, JournalError> {
+pub(super) fn whole_batches(
+    path: &Path,
+    bytes: &[u8],
+    sequence: &mut u64,
+) -> Result<usize, JournalError> {
     let mut end = 0;
     while let Some(batch) = whole_batch(&bytes[end..]) {
         if batch.sequence <= *sequence && *sequence > 0 {
@@ -124,7 +128,7 @@ fn whole_batches(path: &Path, bytes: &[u8], sequence: &mut u64) -> Result<usize,
 }
 
 /// Where in these bytes, which do not begin with one, a whole batch is found.
-fn find_batch(bytes: &[u8]) -> Option<usize> {
+pub(super) fn find_batch(bytes: &[u8]) -> Option<usize> {
     (1..bytes.len()).find(|start| bytes[*start] == START && whole_batch(&bytes[*start..]).is_some())
 }
 
@@ -135,13 +139,13 @@ const END: u8 = 3;
 const CLEAR: u8 = 4;
 const TRAILER: &[u8] = b"FJL\x03";
 
-struct Batch {
-    length: usize,
+pub(super) struct Batch {
+    pub length: usize,
     sequence: u64,
 }
 
 /// The batch that these bytes begin with; `None` unless it is whole and its checksum is right.
-fn whole_batch(bytes: &[u8]) -> Option<Batch> {
+pub(super) fn whole_batch(bytes: &[u8]) -> Option<Batch> {
     let mut reader = Reader { bytes, at: 0 };
     if reader.u8()? != START {
         return None;

@@ -20,6 +20,8 @@ mod cache;
 mod directory;
 mod due_index;
 mod entity_store;
+#[cfg(test)]
+mod fuzz;
 mod group_commit;
 mod heads;
 mod health;

@@ -4,6 +4,8 @@
 
 mod capability;
 mod error;
+#[cfg(test)]
+mod fuzz;
 mod layers;
 mod print;
 mod section;
@@ -154,9 +156,11 @@ fn read_file(path: &Path) -> Result<Map<String, Value>, ConfigError> {
     };
     let text = std::fs::read_to_string(path)
         .map_err(|error| wrong(format!("cannot be read: {error}"), Some("check --config")))?;
-    let table: toml::Table = text
-        .parse()
-        .map_err(|error: toml::de::Error| wrong(format!("is not TOML: {error}"), None))?;
+    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+        // The error's own text shows the line, and there may be a secret in it.
+        let line = error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
+        wrong(format!("is not TOML at line {line}: {}", error.message()), None)
+    })?;
     match from_toml(toml::Value::Table(table)) {
         Value::Object(tree) => Ok(tree),
         _ => unreachable!("a table stays a table"),

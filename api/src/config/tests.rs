@@ -176,6 +176,9 @@ fn a_secret_is_printed_by_nobody() {
     }
     let error = refused("", &[("BARROW_AUTH__SIGNING_KEY", "short-secret")], &[]);
     assert!(error.contains("auth.signing_key") && !error.contains("short-secret"), "{error}");
+    let error = refused("[auth]\nsigning_key = 'half-a-secret\n", &[], &[]);
+    assert!(error.contains("is not TOML at line 2"), "{error}");
+    assert!(!error.contains("half-a-secret"), "{error}");
 }
 
 #[test]

@@ -10,6 +10,8 @@ mod context;
 mod conventions;
 mod cors;
 mod front;
+#[cfg(test)]
+pub(crate) mod fuzz;
 pub mod idempotency;
 pub mod json;
 pub mod metrics;

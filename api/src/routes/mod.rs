@@ -6,6 +6,8 @@ mod collections;
 mod cursor;
 mod docs;
 mod express;
+#[cfg(test)]
+mod fuzz;
 mod media;
 mod name;
 mod ops;

@@ -22,7 +22,7 @@ fn nothing() -> Problem {
 }
 
 impl<I: FromStr> Name<I> {
-    fn read(text: &str) -> Option<Name<I>> {
+    pub(super) fn read(text: &str) -> Option<Name<I>> {
         let id = text.parse().ok().map(Name::Id);
         id.or_else(|| Slug::new(text).ok().map(Name::Slug))
     }

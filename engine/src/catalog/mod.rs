@@ -12,7 +12,7 @@ mod text;
 mod validate;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 pub use collection::Collection;
 pub use media::{Media, MediaKind};

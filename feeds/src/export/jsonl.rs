@@ -119,7 +119,7 @@ fn review_line(product: &Product, review: &Review) -> Value {
     })
 }
 
-fn product_line(product: &Product) -> Value {
+pub(super) fn product_line(product: &Product) -> Value {
     let translations: Map<String, Value> = product
         .translations
         .iter()

@@ -7,6 +7,8 @@
 //! of any size passes through in bounded memory.
 
 mod csv;
+#[cfg(test)]
+mod fuzz;
 mod jsonl;
 
 use std::collections::BTreeMap;

@@ -359,13 +359,13 @@ fn mime_of_name(name: &str) -> &'static str {
 
 /// The format of a file, told from its content: a file's name proves nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Format {
+pub(super) struct Format {
     mime: &'static str,
     ending: &'static str,
 }
 
 impl Format {
-    fn of(bytes: &[u8]) -> Option<Format> {
+    pub(super) fn of(bytes: &[u8]) -> Option<Format> {
         use imagesize::{Compression, ImageType};
         if bytes.starts_with(b"%PDF-") {
             return Some(Format { mime: "application/pdf", ending: "pdf" });
@@ -382,7 +382,7 @@ impl Format {
     }
 }
 
-fn size_of(bytes: &[u8]) -> Option<(u32, u32)> {
+pub(super) fn size_of(bytes: &[u8]) -> Option<(u32, u32)> {
     let size = imagesize::blob_size(bytes).ok()?;
     Some((u32::try_from(size.width).ok()?, u32::try_from(size.height).ok()?))
 }

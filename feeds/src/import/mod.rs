@@ -7,6 +7,8 @@
 mod collections;
 mod fetch;
 mod fetched;
+#[cfg(test)]
+mod fuzz;
 mod media;
 mod products;
 mod reviews;

@@ -88,6 +88,7 @@ fn files_that_are_named_are_there() {
         "api/",
         "tests/",
         "benches/",
+        "fuzz/",
         "docs/",
         ".ci/",
     ];

@@ -2,6 +2,8 @@
 //! checksums; as a directory or one .tar file. Here is what a backup is; the commands are beside.
 
 mod archive;
+#[cfg(test)]
+mod fuzz;
 mod manifest;
 mod restore;
 mod write;

@@ -3,6 +3,8 @@
 
 mod change;
 mod events;
+#[cfg(test)]
+mod fuzz;
 mod refusal;
 mod steps;
 mod streams;

@@ -49,7 +49,7 @@ fn form_errors(errors: Vec<barrow_engine::cart::FieldError>, at: &str) -> Proble
 }
 
 /// A step whose SKU is yet to be looked up, or that is complete.
-enum Draft {
+pub(super) enum Draft {
     Add { sku: String, quantity: Quantity },
     Ready(Box<CartStep>),
 }
@@ -84,7 +84,7 @@ pub async fn batch(app: &App, actions: &[Value]) -> Result<Vec<CartStep>, Proble
     Ok(steps.collect())
 }
 
-fn draft(action: &Value, index: usize) -> Result<Draft, Problem> {
+pub(super) fn draft(action: &Value, index: usize) -> Result<Draft, Problem> {
     let at = |field: &str| Place::Actions.pointer(index, field);
     let here = at("");
     let Value::Object(fields) = action else {

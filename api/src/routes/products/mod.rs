@@ -1,6 +1,6 @@
 //! `GET /v1/products` and `/v1/products/{id or slug}`: the shop window.
 
-mod query;
+pub(super) mod query;
 
 use std::sync::Arc;
 
