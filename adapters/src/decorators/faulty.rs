@@ -22,7 +22,7 @@ use parking_lot::Mutex;
 use crate::host::Sleeper;
 
 /// How often something happens: so many times in a million.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Rate(pub u32);
 
 impl Rate {

@@ -92,7 +92,12 @@ fn draw_faults(dice: &SeededEntropy) -> Faults {
         throttled: percent(20, 30),
         request_lost: percent(20, 50),
         reply_lost: percent(30, 60),
-        late: percent(20, 50),
+        late: match percent(20, 50) {
+            // Now and then nearly all writes are late, so that one whose actor has given it up
+            // lands while the next one is at work.
+            rate if rate > Rate::percent(16) => Rate::percent(70),
+            rate => rate,
+        },
         late_max: Duration::from_millis(dice.below(3_000)),
     }
 }
