@@ -7,6 +7,7 @@
 //! wakes that nobody touched for long.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use async_trait::async_trait;
 use barrow_engine::entity::{EntityKey, Shard};
@@ -35,6 +36,11 @@ impl EmbeddedEntityStore {
         let rows = Rows { tables: shared.tables.clone(), bounds: Arc::clone(&bounds) };
         let commit = GroupCommit::start(rows, Arc::clone(&shared.health))?;
         Ok(EmbeddedEntityStore { commit, bounds, shared })
+    }
+
+    /// Counts the commits since the store was opened: each is one sync, for however many changes.
+    pub fn commits(&self) -> Arc<AtomicU64> {
+        self.commit.commits()
     }
 
     fn check(&self) -> Result<(), StoreError> {

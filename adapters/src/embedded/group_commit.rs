@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
 use barrow_engine::entity::EntityKey;
@@ -68,6 +68,7 @@ impl Request {
 pub(super) struct GroupCommit {
     sender: Option<Sender<Request>>,
     queued_bytes: Arc<AtomicUsize>,
+    commits: Arc<AtomicU64>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -76,12 +77,24 @@ impl GroupCommit {
         let (sender, receiver) = crossbeam_channel::bounded(QUEUE_WRITES_MAX);
         let queued_bytes = Arc::new(AtomicUsize::new(0));
         let queued = Arc::clone(&queued_bytes);
-        let committer =
-            Committer { table, heads: Heads::default(), health, receiver, queued_bytes: queued };
+        let commits = Arc::new(AtomicU64::new(0));
+        let committer = Committer {
+            table,
+            heads: Heads::default(),
+            health,
+            receiver,
+            queued_bytes: queued,
+            commits: Arc::clone(&commits),
+        };
         let thread = std::thread::Builder::new()
             .name("barrow-commit".to_owned())
             .spawn(move || committer.run())?;
-        Ok(GroupCommit { sender: Some(sender), queued_bytes, thread: Some(thread) })
+        Ok(GroupCommit { sender: Some(sender), queued_bytes, commits, thread: Some(thread) })
+    }
+
+    /// Counts the batches that were written; each cost one sync.
+    pub fn commits(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.commits)
     }
 
     pub async fn cas(&self, key: EntityKey, expected: Expected, row: Row) -> CasResult {
@@ -128,6 +141,7 @@ struct Committer<T> {
     health: Arc<Health>,
     receiver: Receiver<Request>,
     queued_bytes: Arc<AtomicUsize>,
+    commits: Arc<AtomicU64>,
 }
 
 impl<T: Table> Committer<T> {
@@ -172,6 +186,7 @@ impl<T: Table> Committer<T> {
         let changes = rows.into_changes();
         let committed = if changes.is_empty() { Ok(()) } else { self.table.commit(&changes) };
         self.health.commit_ended();
+        self.commits.fetch_add(u64::from(!changes.is_empty()), Ordering::Relaxed);
         match &committed {
             Ok(()) => changes.iter().for_each(|change| self.heads.put(change.key, &change.row)),
             Err(reason) => self.health.fail(format!("a write failed: {reason}")),

@@ -1,10 +1,18 @@
 //! What the meters on the ports have counted, for whoever reads the figures.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use barrow_adapters::decorators::{BUCKET_ENDS_US, Meter, OperationSnapshot};
 
 use crate::edge::metrics::{Exposition, Kind};
+
+/// Writes how often the store was synced for changes of entities.
+pub fn collect_commits(out: &mut Exposition, commits: &AtomicU64) {
+    let commits = commits.load(Ordering::Relaxed);
+    let help = "Batches of changed entities made durable, with one sync each.";
+    out.single("barrow_entity_store_commits_total", Kind::Counter, help, commits);
+}
 
 /// Writes counts and times of every operation of every port.
 pub fn collect_ports(out: &mut Exposition, meters: &[Arc<Meter>]) {

@@ -19,7 +19,7 @@ use barrow_engine::ports::{
 use barrow_engine::pricing::Shop;
 
 use super::Stores;
-use super::figures::collect_ports;
+use super::figures::{collect_commits, collect_ports};
 use crate::app::{App, AppParts, SharedApp};
 use crate::auth::TokenKeys;
 use crate::config::Config;
@@ -159,6 +159,8 @@ pub async fn start(
     }));
     let meters = ports.meters;
     app.metrics.add_source(move |out| collect_ports(out, &meters));
+    let commits = stores.commits();
+    app.metrics.add_source(move |out| collect_commits(out, &commits));
     Ok(Running { app, carts, sessions })
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use barrow_adapters::embedded::{
     self, EmbeddedMediaStore, EmbeddedOptions, EmbeddedStore, OnFatal,
@@ -37,6 +38,11 @@ impl Stores {
 
     pub fn entities(&self) -> Arc<dyn EntityStore> {
         self.embedded.entities()
+    }
+
+    /// Counts the commits of entities.
+    pub fn commits(&self) -> Arc<AtomicU64> {
+        self.embedded.entities().commits()
     }
 
     pub fn products(&self) -> Arc<dyn ProductStore> {
