@@ -4,14 +4,18 @@
 //! another role. All share the machine's cores, so only the ratios mean anything.
 
 mod cases;
+mod catalog;
 mod client;
 mod limit;
 mod load;
+mod metrics;
 mod options;
+mod peers;
 mod process;
 mod report;
 mod server;
 mod shop;
+mod stock;
 
 use std::process::{Command, ExitCode};
 
@@ -27,6 +31,7 @@ fn main() -> ExitCode {
     let ended = match std::env::var(ROLE).as_deref() {
         Ok("shop") => return barrow_api::cli::run(),
         Ok("limit") => limit::run(),
+        Ok("peer") => peers::run(),
         Ok("load") => load::generator::run(),
         _ => cases::run(&options::Options::parse()),
     };

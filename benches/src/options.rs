@@ -43,9 +43,25 @@ pub enum Case {
     Hot,
     /// Reads of carts.
     Get,
+    /// Reads of product pages.
+    Page,
+    /// Adds at half of the peak: how long they take.
+    Half,
+    /// What a cart in memory takes, and what passivation gives back.
+    Memory,
+    /// A start with 1,000,000 carts in the store.
+    Start,
+    /// The same adds to axum with Redis and to axum with Postgres.
+    Peers,
+    /// What the parts of the runtime do alone.
+    Micro,
 }
 
 impl Options {
+    pub fn wants_any(&self, cases: &[Case]) -> bool {
+        cases.iter().any(|case| self.wants(*case))
+    }
+
     pub fn wants(&self, case: Case) -> bool {
         self.only.is_empty() || self.only.contains(&case)
     }
@@ -59,6 +75,6 @@ impl Options {
     }
 
     pub fn round(&self) -> Duration {
-        Duration::from_secs_f64(self.seconds.unwrap_or(if self.quick { 1.5 } else { 4.0 }))
+        Duration::from_secs_f64(self.seconds.unwrap_or(if self.quick { 1.0 } else { 4.0 }))
     }
 }

@@ -7,6 +7,46 @@ use anyhow::Context;
 /// Linux counts processor time for user space in hundredths of a second on every platform.
 const TICKS_PER_S: f64 = 100.0;
 
+/// What a process holds in memory that is in RAM, in bytes.
+pub fn resident_bytes(pid: u32) -> anyhow::Result<f64> {
+    let status = read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.split_ascii_whitespace().next()?.parse::<f64>().ok());
+    Ok(kib.context("no memory is told")? * 1024.0)
+}
+
+/// What a process has had written to the disk, in bytes; whole pages, as the system counts.
+pub fn written_bytes(pid: u32) -> anyhow::Result<f64> {
+    let io = read_to_string(format!("/proc/{pid}/io"))?;
+    let line = io.lines().find_map(|line| line.strip_prefix("write_bytes:"));
+    line.and_then(|line| line.trim().parse().ok()).context("no written bytes are told")
+}
+
+/// A process and all that it started, and they.
+pub fn tree(root: u32) -> anyhow::Result<Vec<u32>> {
+    let mut parents = Vec::new();
+    for entry in std::fs::read_dir("/proc")? {
+        let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok())
+        else {
+            continue;
+        };
+        // A process that has ended meanwhile is nobody's child.
+        let Ok(stat) = read_to_string(format!("/proc/{pid}/stat")) else { continue };
+        let parent = stat
+            .rsplit_once(')')
+            .and_then(|(_, rest)| rest.split_ascii_whitespace().nth(1)?.parse::<u32>().ok());
+        parents.extend(parent.map(|parent| (pid, parent)));
+    }
+    let mut tree = vec![root];
+    let mut at = 0;
+    while at < tree.len() {
+        let parent = tree[at];
+        tree.extend(parents.iter().filter(|(_, of)| *of == parent).map(|(pid, _)| *pid));
+        at += 1;
+    }
+    Ok(tree)
+}
+
 /// User and system time of a process and its threads, in seconds.
 pub fn cpu_s(pid: u32) -> anyhow::Result<f64> {
     let stat = read_to_string(format!("/proc/{pid}/stat"))?;

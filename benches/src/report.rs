@@ -96,3 +96,32 @@ pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_the_middle_one() {
+        for (values, expected) in [(&[3.0, 1.0, 2.0][..], 2.0), (&[1.0, 9.0], 9.0), (&[4.0], 4.0)] {
+            assert_eq!(median(values.iter().copied()), expected, "{values:?}");
+        }
+        assert!(median([]).is_nan());
+    }
+
+    #[test]
+    fn a_line_says_what_was_wanted_and_whether_it_is_met() {
+        let report = Report::new("a case")
+            .target("ratio", 0.7, Target::AtLeast(0.7))
+            .target("seconds", 2.5, Target::AtMost(2.0))
+            .figure("rate", 12.0);
+        let expected = json!({
+            "case": "a case", "ratio": 0.7, "seconds": 2.5, "rate": 12.0,
+            "targets": {
+                "ratio": {"at_least": 0.7, "met": true},
+                "seconds": {"at_most": 2.0, "met": false},
+            },
+        });
+        assert_eq!(report.json(), expected);
+    }
+}

@@ -1,6 +1,5 @@
-//! The shop under load: a catalog of its own, and carts with five lines each.
+//! The shop under load: carts with five lines each.
 
-use std::fmt::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -8,20 +7,20 @@ use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+use crate::catalog::{self, sku};
 use crate::client::{Client, Reply};
 use crate::limit::{Replies, Sample};
 use crate::load::requests::Request;
 use crate::load::{Requests, Target};
-use crate::role;
+use crate::metrics;
 use crate::server::Server;
 
-const PRODUCTS: usize = 1_000;
 /// What one round of adds is spread over.
 pub const CARTS: usize = 10_000;
 /// A cart remembers the keys of five minutes, and no shopper clicks six times a second for so
 /// long: rounds take turns on so many sets of carts.
 const SETS: usize = 5;
-const LINES: usize = 5;
+pub const LINES: usize = 5;
 /// Carts of one session.
 const CARTS_PER_SESSION: usize = 100;
 /// Connections that fill it.
@@ -33,9 +32,9 @@ pub struct Shop {
     sets: Vec<Vec<ShopCart>>,
 }
 
-struct ShopCart {
-    id: String,
-    bearer: String,
+pub struct ShopCart {
+    pub id: String,
+    pub bearer: String,
     /// Which products it has.
     first_product: usize,
 }
@@ -43,10 +42,8 @@ struct ShopCart {
 impl Shop {
     pub async fn start(dir: &Path, sets: usize) -> anyhow::Result<Shop> {
         let data = tempfile::tempdir_in(dir)?;
-        import_catalog(data.path())?;
-        let mut command = role("shop")?;
-        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data.path().join("data"));
-        let server = Server::start(command)?;
+        catalog::import(data.path())?;
+        let server = Server::shop(data.path(), &[])?;
         let mut carts = fill(server.address(), sets.min(SETS) * CARTS).await?;
         let mut sets = Vec::new();
         while !carts.is_empty() {
@@ -59,8 +56,11 @@ impl Shop {
     pub async fn samples(&self) -> anyhow::Result<Replies> {
         let mut client = Client::open(self.address()).await?;
         let cart = &self.sets[0][0];
-        let add = client.send(&cart.add(0)).await?;
-        Ok(Replies { add: sample(&add)?, get: sample(&client.send(&cart.get()).await?)? })
+        Ok(Replies {
+            add: sample(&client.send(&cart.add(0)).await?)?,
+            get: sample(&client.send(&cart.get()).await?)?,
+            page: sample(&client.send(&catalog::page(0)).await?)?,
+        })
     }
 
     /// An add for every cart of the set; each raises the quantity of a line that is there, so
@@ -71,6 +71,16 @@ impl Shop {
 
     pub fn gets(&self, round: usize) -> anyhow::Result<Requests> {
         Requests::new(&self.set(round).iter().map(ShopCart::get).collect::<Vec<_>>())
+    }
+
+    /// Pages of all products.
+    pub fn pages(&self) -> anyhow::Result<Requests> {
+        Requests::new(&(0..catalog::PRODUCTS).map(catalog::page).collect::<Vec<_>>())
+    }
+
+    /// What its metrics page says of a figure.
+    pub fn metric(&self, name: &str) -> anyhow::Result<f64> {
+        metrics::value(self.address(), name)
     }
 
     /// Adds without keys to one cart, another in each round. A line takes 99,999 units, so they
@@ -122,31 +132,6 @@ fn sample(reply: &Reply) -> anyhow::Result<Sample> {
     Sample::of(reply)
 }
 
-fn import_catalog(folder: &Path) -> anyhow::Result<()> {
-    let mut lines = String::new();
-    for n in 0..PRODUCTS {
-        let price = json!({"amount": {"amount": 500 + n as i64, "currency": "EUR"}});
-        let product = json!({
-            "type": "product", "slug": format!("product-{n}"), "external_id": format!("p{n}"),
-            "title": format!("A believable product name {n}"), "status": "active",
-            "variants": [{"sku": sku(n), "prices": [price]}],
-        });
-        writeln!(lines, "{product}")?;
-        writeln!(lines, "{}", json!({"type": "stock", "sku": sku(n), "on_hand": 1_000_000}))?;
-    }
-    let file = folder.join("catalog.jsonl");
-    std::fs::write(&file, lines)?;
-    let data = folder.join("data");
-    let output = role("shop")?.arg("import").arg(&file).arg("--data").arg(data).output()?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "the catalog could not be imported: {said}");
-    Ok(())
-}
-
-fn sku(n: usize) -> String {
-    format!("SKU-{:07}", n % PRODUCTS)
-}
-
 async fn fill(address: SocketAddr, carts: usize) -> anyhow::Result<Vec<ShopCart>> {
     let mut fillers = JoinSet::new();
     let sessions = carts / CARTS_PER_SESSION;
@@ -167,7 +152,7 @@ async fn fill(address: SocketAddr, carts: usize) -> anyhow::Result<Vec<ShopCart>
     Ok(all)
 }
 
-async fn fill_session(
+pub async fn fill_session(
     client: &mut Client,
     first: usize,
     carts: &mut Vec<ShopCart>,

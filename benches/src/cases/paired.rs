@@ -74,27 +74,37 @@ impl Pairs {
         median(self.0.iter().map(|pair| pair.theirs(figure)))
     }
 
+    /// With what the ratios should be.
     pub fn report(&self, case: &str, ratio: Bound, cpu: Option<Bound>) -> Report {
-        let ratios = || self.0.iter().map(|pair| pair.ratio(Figures::rate));
-        let report = Report::new(case)
-            .target("ratio", self.ratio(), ratio)
-            .figure("ratio_lowest", ratios().fold(f64::INFINITY, f64::min))
-            .figure("ratio_highest", ratios().fold(0.0, f64::max));
+        let report = Report::new(case).target("ratio", self.ratio(), ratio);
         let report = match cpu {
             Some(bound) => report.target("cpu_ratio", self.cpu_ratio(), bound),
             None => report.figure("cpu_ratio", self.cpu_ratio()),
         };
+        self.figures(report)
+    }
+
+    /// Without: what is compared is no limit.
+    pub fn report_plain(&self, case: &str) -> Report {
+        let report = Report::new(case).figure("ratio", self.ratio());
+        self.figures(report.figure("cpu_ratio", self.cpu_ratio()))
+    }
+
+    fn figures(&self, report: Report) -> Report {
+        let ratios = || self.0.iter().map(|pair| pair.ratio(Figures::rate));
         report
+            .figure("ratio_lowest", ratios().fold(f64::INFINITY, f64::min))
+            .figure("ratio_highest", ratios().fold(0.0, f64::max))
             .figure("requests_per_s", self.ours(Figures::rate))
-            .figure("limit_requests_per_s", self.theirs(Figures::rate))
+            .figure("other_requests_per_s", self.theirs(Figures::rate))
             .figure("cpu_ms_per_1000", self.ours(Figures::cpu_ms_per_1000))
-            .figure("limit_cpu_ms_per_1000", self.theirs(Figures::cpu_ms_per_1000))
+            .figure("other_cpu_ms_per_1000", self.theirs(Figures::cpu_ms_per_1000))
             .figure("p50_us", self.ours(|f| f.p50_us))
             .figure("p99_us", self.ours(|f| f.p99_us))
             .figure("p999_us", self.ours(|f| f.p999_us))
-            .figure("limit_p50_us", self.theirs(|f| f.p50_us))
-            .figure("limit_p99_us", self.theirs(|f| f.p99_us))
+            .figure("other_p50_us", self.theirs(|f| f.p50_us))
+            .figure("other_p99_us", self.theirs(|f| f.p99_us))
             .figure("generator_cores", self.ours(Figures::generator_cores))
-            .figure("limit_generator_cores", self.theirs(Figures::generator_cores))
+            .figure("other_generator_cores", self.theirs(Figures::generator_cores))
     }
 }

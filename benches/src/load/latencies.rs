@@ -35,3 +35,21 @@ impl Sorted {
         self.0.get(at).copied().unwrap_or(0).into()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_those_of_the_sorted() {
+        let mut latencies = Latencies::default();
+        for us in (0..=100).rev() {
+            latencies.add(std::time::Duration::from_micros(us));
+        }
+        assert_eq!(latencies.count(), 101);
+        let sorted = latencies.sorted();
+        let found = [0.0, 50.0, 99.0, 100.0].map(|percentile| sorted.percentile_us(percentile));
+        assert_eq!(found, [0.0, 50.0, 99.0, 100.0]);
+        assert_eq!(Latencies::default().sorted().percentile_us(50.0), 0.0);
+    }
+}

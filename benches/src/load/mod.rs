@@ -86,6 +86,18 @@ impl Requests {
         self.send(server, connections, time, None)
     }
 
+    /// Sends them at that rate, whether or not the former were answered; what a reply took
+    /// counts from when its request was due.
+    pub fn open(
+        &self,
+        server: &impl Target,
+        connections: usize,
+        time: Duration,
+        rate: f64,
+    ) -> anyhow::Result<Figures> {
+        self.send(server, connections, time, Some(rate))
+    }
+
     fn send(
         &self,
         server: &impl Target,

@@ -94,3 +94,34 @@ impl Request {
         &self.bytes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_read_as_they_were_written() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let requests = [
+            Request::get("/v1/carts/one", "a: b\r\n"),
+            Request::keyed_post("/v1/carts/one/lines", "", "{}"),
+        ];
+        write(&requests, file.path()).unwrap();
+        let again = read(file.path()).unwrap();
+        let parts = |request: &Request| (request.bytes.clone(), request.key_at);
+        assert_eq!(again.iter().map(parts).collect::<Vec<_>>(), requests.each_ref().map(parts));
+    }
+
+    #[test]
+    fn a_request_goes_out_under_another_key_each_time() {
+        let mut request = Request::keyed_post("/", "", "{}");
+        let mut next_key = 41;
+        for expected in ["key: bench-00000000000000000041\r\n", "0042\r\n"] {
+            let text = String::from_utf8_lossy(request.under_key(&mut next_key)).into_owned();
+            assert!(text.contains(expected), "{text}");
+        }
+        let mut plain = Request::post("/", "", "{}");
+        plain.under_key(&mut next_key);
+        assert_eq!(next_key, 43);
+    }
+}
