@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 
+use crate::report::Form;
+
 /// Prints figures beside limits that are measured in the same run.
 #[derive(Parser)]
 #[command(name = "./dev bench")]
@@ -17,7 +19,10 @@ pub struct Options {
     pub quick: bool,
     /// One JSON object a line and case.
     #[arg(long)]
-    pub json: bool,
+    json: bool,
+    /// One row of a table a case, as in docs/performance.md.
+    #[arg(long, conflicts_with = "json")]
+    markdown: bool,
     /// How many rounds a figure is the median of.
     #[arg(long)]
     rounds: Option<usize>,
@@ -58,6 +63,14 @@ pub enum Case {
 }
 
 impl Options {
+    pub fn form(&self) -> Form {
+        match (self.json, self.markdown) {
+            (true, _) => Form::Json,
+            (_, true) => Form::Markdown,
+            _ => Form::Text,
+        }
+    }
+
     pub fn wants_any(&self, cases: &[Case]) -> bool {
         cases.iter().any(|case| self.wants(*case))
     }

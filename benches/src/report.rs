@@ -16,6 +16,23 @@ impl Target {
             Target::AtMost(bound) => value <= bound,
         }
     }
+
+    fn verdict(self, value: f64) -> String {
+        let (word, bound) = match self {
+            Target::AtLeast(bound) => (">=", bound),
+            Target::AtMost(bound) => ("<=", bound),
+        };
+        let mark = if self.is_met(value) { "met" } else { "MISSED" };
+        format!("{word} {} {mark}", shown(bound))
+    }
+}
+
+/// How reports are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    Text,
+    Json,
+    Markdown,
 }
 
 struct Figure {
@@ -45,26 +62,35 @@ impl Report {
         self
     }
 
-    pub fn print(&self, as_json: bool) {
-        if as_json {
-            println!("{}", self.json());
-            return;
+    pub fn print(&self, form: Form) {
+        match form {
+            Form::Json => println!("{}", self.json()),
+            Form::Markdown => println!("{}", self.markdown()),
+            Form::Text => self.print_text(),
         }
+    }
+
+    fn print_text(&self) {
         println!("{}", self.case);
         for Figure { name, value, target } in &self.figures {
             let line = format!("    {name:28} {:>10}", shown(*value));
             match target {
                 None => println!("{line}"),
-                Some(target) => {
-                    let (word, bound) = match target {
-                        Target::AtLeast(bound) => (">=", bound),
-                        Target::AtMost(bound) => ("<=", bound),
-                    };
-                    let mark = if target.is_met(*value) { "met" } else { "MISSED" };
-                    println!("{line}   {word} {} {mark}", shown(*bound));
-                }
+                Some(target) => println!("{line}   {}", target.verdict(*value)),
             }
         }
+    }
+
+    /// The case, its figures that have a target, and the others.
+    fn markdown(&self) -> String {
+        let (wanted, others): (Vec<&Figure>, Vec<&Figure>) =
+            self.figures.iter().partition(|figure| figure.target.is_some());
+        let wanted = wanted.iter().filter_map(|Figure { name, value, target }| {
+            Some(format!("{name} **{}** ({})", shown(*value), (*target)?.verdict(*value)))
+        });
+        let others = others.iter().map(|figure| format!("{} {}", figure.name, shown(figure.value)));
+        let joined = |texts: Vec<String>| texts.join("; ").replace('_', " ");
+        format!("| {} | {} | {} |", self.case, joined(wanted.collect()), joined(others.collect()))
     }
 
     fn json(&self) -> serde_json::Value {
@@ -110,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_says_what_was_wanted_and_whether_it_is_met() {
+    fn a_report_says_what_was_wanted_and_whether_it_is_met() {
         let report = Report::new("a case")
             .target("ratio", 0.7, Target::AtLeast(0.7))
             .target("seconds", 2.5, Target::AtMost(2.0))
@@ -123,5 +149,8 @@ mod tests {
             },
         });
         assert_eq!(report.json(), expected);
+        let row = "| a case | ratio **0.70** (>= 0.70 met); seconds **2.50** (<= 2.00 MISSED) \
+                   | rate 12.00 |";
+        assert_eq!(report.markdown(), row);
     }
 }

@@ -1,13 +1,14 @@
 //! The shop beside peers that do the same add.
 
 use crate::options::{Case, Options};
+use crate::report::Form;
 
 /// Says that something was not measured, so that nobody takes it for measured.
 fn skip(options: &Options, case: &str, why: &str) {
-    if options.json {
-        println!("{}", serde_json::json!({ "case": case, "skipped": why }));
-    } else {
-        println!("{case}\n    SKIPPED: {why}");
+    match options.form() {
+        Form::Json => println!("{}", serde_json::json!({ "case": case, "skipped": why })),
+        Form::Markdown => println!("| {case} | | SKIPPED: {why} |"),
+        Form::Text => println!("{case}\n    SKIPPED: {why}"),
     }
 }
 
@@ -56,7 +57,7 @@ mod measured {
         let ours = Side { server: shop, requests: &adds, connections: 64 };
         let theirs = Side { server: peer, requests: &peer_adds, connections: 64 };
         let pairs = Pairs::measure(&ours, &theirs, options.rounds(), options.round())?;
-        pairs.report_plain(case).print(options.json);
+        pairs.report_plain(case).print(options.form());
         Ok(())
     }
 

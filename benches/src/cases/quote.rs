@@ -22,7 +22,7 @@ pub fn run(options: &Options) {
         .target("ratio", large_ns / small_ns, Target::AtMost(2.0))
         .figure("small_ns", small_ns)
         .figure("large_ns", large_ns)
-        .print(options.json);
+        .print(options.form());
 }
 
 /// The median over many carts of the same size, each built before it is measured.

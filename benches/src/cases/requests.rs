@@ -50,7 +50,7 @@ impl Cases<'_> {
             .report(&name, Bound::AtLeast(0.70), Some(Bound::AtMost(1.5)))
             .figure("written_bytes_per_change", bytes)
             .figure("syncs_per_change", syncs)
-            .print(self.options.json);
+            .print(self.options.form());
         Ok(())
     }
 
@@ -63,7 +63,7 @@ impl Cases<'_> {
         let theirs = Side { server: &self.shop, requests: &distinct, connections: 64 };
         let pairs = self.measure(&ours, &theirs)?;
         let name = "add to one cart without keys / add to 10,000 carts, 64 connections";
-        pairs.report(name, Bound::AtLeast(0.7), None).print(self.options.json);
+        pairs.report(name, Bound::AtLeast(0.7), None).print(self.options.form());
         Ok(())
     }
 
@@ -73,7 +73,7 @@ impl Cases<'_> {
         }
         let pairs = self.beside_limit(64, &|round| self.shop.gets(round))?;
         let name = "get cart / bare axum GET, 64 connections";
-        pairs.report(name, Bound::AtLeast(0.85), None).print(self.options.json);
+        pairs.report(name, Bound::AtLeast(0.85), None).print(self.options.form());
         Ok(())
     }
 
@@ -83,7 +83,7 @@ impl Cases<'_> {
         }
         let pairs = self.beside_limit(64, &|_| self.shop.pages())?;
         let name = "product page / bare axum GET, 64 connections";
-        pairs.report(name, Bound::AtLeast(0.8), None).print(self.options.json);
+        pairs.report(name, Bound::AtLeast(0.8), None).print(self.options.form());
         Ok(())
     }
 
@@ -110,7 +110,7 @@ impl Cases<'_> {
             .figure("cpu_ms_per_1000", middle(Figures::cpu_ms_per_1000))
             .figure("generator_cores", middle(Figures::generator_cores))
             .figure("other_p99_ms", median(limits.iter().map(|f| f.p99_us)) / 1_000.0)
-            .print(self.options.json);
+            .print(self.options.form());
         Ok(())
     }
 

@@ -62,7 +62,7 @@ fn start(options: &Options, runtime: &Runtime, folder: &Path, stock: &Stock) -> 
         .figure("seconds_first", starts[0])
         .figure("seconds_longest", starts.iter().copied().fold(0.0, f64::max))
         .figure("fill_seconds", stock.took.as_secs_f64())
-        .print(options.json);
+        .print(options.form());
     Ok(())
 }
 
@@ -99,6 +99,6 @@ fn memory(
         .figure("mib_before", empty / f64::from(1 << 20))
         .figure("mib_with_carts", full / f64::from(1 << 20))
         .figure("mib_passivated", passivated / f64::from(1 << 20))
-        .print(options.json);
+        .print(options.form());
     Ok(())
 }

@@ -51,7 +51,7 @@ pub fn run(
         .figure("syncs_per_s", middle(|round| round.syncs_per_s))
         .figure("writes_per_sync", middle(|round| round.writes_per_s / round.syncs_per_s))
         .figure("other_syncs_per_s", middle(|round| round.raw_syncs_per_s))
-        .print(options.json);
+        .print(options.form());
     Ok(())
 }
 

@@ -49,11 +49,11 @@ async fn calls(options: &Options, time: Duration) -> anyhow::Result<()> {
         .figure("ratio", ratio(&reads, &bare))
         .figure("calls_per_s", median(reads.iter().copied()))
         .figure("other_calls_per_s", median(bare.iter().copied()))
-        .print(options.json);
+        .print(options.form());
     Report::new("command through the gate, store ready at once / call of an actor")
         .figure("ratio", ratio(&commands, &reads))
         .figure("commands_per_s", median(commands.iter().copied()))
-        .print(options.json);
+        .print(options.form());
     Ok(())
 }
 
