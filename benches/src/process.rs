@@ -23,6 +23,7 @@ pub fn written_bytes(pid: u32) -> anyhow::Result<f64> {
 }
 
 /// A process and all that it started, and they.
+#[cfg(feature = "peers")]
 pub fn tree(root: u32) -> anyhow::Result<Vec<u32>> {
     let mut parents = Vec::new();
     for entry in std::fs::read_dir("/proc")? {

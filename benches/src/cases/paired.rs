@@ -85,6 +85,7 @@ impl Pairs {
     }
 
     /// Without: what is compared is no limit.
+    #[cfg(feature = "peers")]
     pub fn report_plain(&self, case: &str) -> Report {
         let report = Report::new(case).figure("ratio", self.ratio());
         self.figures(report.figure("cpu_ratio", self.cpu_ratio()))
