@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 
 /// Nothing in here takes a tenth of this on a slow machine; what takes longer hangs.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -36,9 +36,17 @@ pub fn binary() -> PathBuf {
     binary
 }
 
-/// The command with none of our variables from outside.
-fn command(args: &[String], folder: &Path) -> Command {
-    let mut command = Command::new(binary());
+/// The command with none of our variables from outside. `before` is what starts it, if it is not
+/// started alone: a program that ends by becoming the one that it is given.
+fn command(before: &[String], args: &[String], folder: &Path) -> Command {
+    let mut command = match before {
+        [] => Command::new(binary()),
+        [program, rest @ ..] => {
+            let mut command = Command::new(program);
+            command.args(rest).arg(binary());
+            command
+        }
+    };
     command.args(args).current_dir(folder).stdin(Stdio::null());
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("BARROW_") {
@@ -51,7 +59,7 @@ fn command(args: &[String], folder: &Path) -> Command {
 /// Runs a command of the binary in a folder, to its end.
 pub fn run(folder: &Path, args: &[&str]) -> Ended {
     let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
-    let output = command(&args, folder).output().expect("the binary can be run");
+    let output = command(&[], &args, folder).output().expect("the binary can be run");
     Ended {
         code: output.status.code(),
         out: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -62,7 +70,7 @@ pub fn run(folder: &Path, args: &[&str]) -> Ended {
 /// Runs a command of the binary in a folder, and kills it after a while, unless it has ended.
 pub fn run_and_kill(folder: &Path, args: &[&str], wait: Duration) {
     let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
-    let mut command = command(&args, folder);
+    let mut command = command(&[], &args, folder);
     let quiet = command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = quiet.spawn().expect("the binary can be run");
     std::thread::sleep(wait);
@@ -74,13 +82,29 @@ pub fn run_and_kill(folder: &Path, args: &[&str], wait: Duration) {
 #[derive(Debug, Clone)]
 pub struct Launch {
     folder: PathBuf,
+    before: Vec<String>,
     args: Vec<String>,
 }
 
 impl Launch {
     pub fn at(folder: &Path) -> Launch {
         let args = ["serve", "--listen", "127.0.0.1:0"].map(str::to_owned);
-        Launch { folder: folder.to_owned(), args: args.to_vec() }
+        Launch { folder: folder.to_owned(), before: Vec::new(), args: args.to_vec() }
+    }
+
+    /// A write beyond a limit is refused to it, instead of ending it by a signal: see
+    /// [`Server::limit_files`].
+    pub fn refusing_large_files(mut self) -> Launch {
+        self.before = ["sh", "-c", "trap '' XFSZ; exec \"$0\" \"$@\""].map(str::to_owned).to_vec();
+        self
+    }
+
+    /// The rights of files hold for it, even where the tests run as root.
+    pub fn bound_by_rights(mut self) -> Launch {
+        if rustix::process::geteuid().is_root() {
+            self.before = ["setpriv", "--bounding-set=-all"].map(str::to_owned).to_vec();
+        }
+        self
     }
 
     /// Sets a key of the configuration: `server.body_timeout=1s`.
@@ -100,7 +124,7 @@ impl Launch {
 
     /// Starts it; answers how it ended if it takes no requests.
     pub fn try_start(self) -> Result<Server, Ended> {
-        let mut command = command(&self.args, &self.folder);
+        let mut command = command(&self.before, &self.args, &self.folder);
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -173,6 +197,14 @@ impl Server {
     pub fn stop(mut self) -> Ended {
         self.signal(Signal::TERM);
         self.wait()
+    }
+
+    /// From now on no file can be written beyond so many bytes: what a disk without room does to
+    /// a write, in its middle too. Only for one that is [`Launch::refusing_large_files`].
+    pub fn limit_files(&self, bytes: u64) {
+        let limit = Rlimit { current: Some(bytes), maximum: Some(bytes) };
+        prlimit(Some(Pid::from_child(&self.child)), Resource::Fsize, limit)
+            .expect("it is our child");
     }
 
     /// Whether it still runs.

@@ -7,6 +7,7 @@ mod backup;
 mod contracts;
 mod crash;
 mod damage;
+mod damage_anywhere;
 #[cfg(unix)]
 mod disk_full;
 mod faults;

@@ -26,7 +26,12 @@ struct Known {
     keyless: (u64, u64),
     /// The highest version that any reply told.
     version: u64,
+    /// Further carts of the same shopper, each opened under a key that names its place here, as
+    /// far as their ids were told.
+    opened: Vec<Option<String>>,
 }
+
+const OPENING_PAUSE: Duration = Duration::from_millis(20);
 
 /// The SKU of adds without a key.
 const KEYLESS: usize = 1_050;
@@ -54,6 +59,11 @@ impl Ledger {
         let known = self.known.lock();
         known.keyed.values().filter(|acknowledged| !**acknowledged).count()
             + (known.keyless.1 - known.keyless.0) as usize
+    }
+
+    /// Carts that were opened beside.
+    pub fn opened(&self) -> usize {
+        self.known.lock().opened.iter().flatten().count()
     }
 
     fn saw(&self, version: u64) {
@@ -95,6 +105,28 @@ impl Ledger {
             let Some(added) = self.add(&client, sku, Some(&self.key(sku))).await else { return };
             assert!(!added.is_replay, "{sku} was never sent before");
             self.known.lock().keyed.insert(sku, true);
+        }
+    }
+
+    /// Opens a cart under a key; `None` where the server did not answer.
+    async fn open_another(&self, client: &Client, place: usize) -> Option<String> {
+        let key = format!("{}-open-{place}", self.path.rsplit('/').next().unwrap_or_default());
+        let reply = client.post("/v1/carts", json!({})).key(&key).try_send().await?.is(201);
+        Some(text(&reply.json()["id"]).to_owned())
+    }
+
+    async fn open_on(self: Arc<Ledger>, url: String, over: Arc<AtomicBool>) {
+        let client = self.client(&url);
+        while !over.load(Ordering::Relaxed) {
+            let place = {
+                let opened = &mut self.known.lock().opened;
+                opened.push(None);
+                opened.len() - 1
+            };
+            let Some(id) = self.open_another(&client, place).await else { return };
+            self.known.lock().opened[place] = Some(id);
+            // A shopper opens few carts; the load is in their changes.
+            tokio::time::sleep(OPENING_PAUSE).await;
         }
     }
 
@@ -147,10 +179,17 @@ impl Ledger {
         assert!(held.keys().all(|sku| sent.contains(sku)), "nobody sent that: {cart:#}");
     }
 
-    /// Sends every keyed add again: those acknowledged are replays, the others are done now,
+    /// Sends everything that has a key again: those acknowledged are replays, the others are done now,
     /// once.
     pub async fn repeat(&self, url: &str) -> usize {
         let client = self.client(url);
+        let opened = self.known.lock().opened.clone();
+        for (place, told) in opened.iter().enumerate() {
+            let id = self.open_another(&client, place).await.expect("the server answers");
+            assert!(told.is_none() || *told == Some(id.clone()), "{told:?} and {id}: opened twice");
+            client.read(&format!("/v1/carts/{id}")).await;
+            self.known.lock().opened[place] = Some(id);
+        }
         let keyed: Vec<(usize, bool)> =
             self.known.lock().keyed.iter().map(|(sku, known)| (*sku, *known)).collect();
         let mut replays = 0;
@@ -211,6 +250,7 @@ pub async fn load(url: &str, carts: &[Arc<Ledger>], ended: impl AsyncFnOnce()) {
             clients.spawn(cart.add_keyed(url.to_owned(), skus, Arc::clone(&over)));
         }
         clients.spawn(Arc::clone(cart).add_keyless(url.to_owned(), Arc::clone(&over)));
+        clients.spawn(Arc::clone(cart).open_on(url.to_owned(), Arc::clone(&over)));
         clients.spawn(Arc::clone(cart).read_on(url.to_owned(), Arc::clone(&over)));
     }
     ended().await;

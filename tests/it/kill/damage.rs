@@ -8,7 +8,7 @@ use barrow_tests::server::{Ended, Launch, Server};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{copy_folder, stocked};
+use super::{copy_folder, files, stocked};
 use crate::support::goods::bulk_sku;
 use crate::support::{Cart, Client};
 
@@ -83,11 +83,6 @@ impl Remains {
     }
 }
 
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
-}
-
 /// A refusal that a person can act on.
 fn is_clear(ended: &Ended) {
     assert_eq!(ended.code, Some(1), "{ended:#?}");
@@ -153,4 +148,85 @@ async fn a_lost_journal_is_not_an_empty_shop() {
         panic!("a shop without its journal is served");
     };
     is_clear(&ended);
+}
+
+/// What became of a start on damaged files.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Came {
+    /// Refused, with a message that a person can act on.
+    Refused,
+    /// It serves, but says that it cannot read the cart.
+    Withheld,
+    /// It serves an earlier state, and has said that it dropped something.
+    Recovered,
+    /// It serves what was acknowledged, all of it.
+    Whole,
+}
+
+impl Remains {
+    /// Damages a file of the store, by its path below the store, and starts a server on it.
+    async fn with_damage(&self, file: &Path, change: impl FnOnce(&mut Vec<u8>)) -> Came {
+        let copy = tempfile::tempdir().unwrap();
+        copy_folder(&self.folder.path().join("data"), &copy.path().join("data"));
+        let path = copy.path().join("data/store").join(file);
+        let mut bytes = fs::read(&path).unwrap();
+        change(&mut bytes);
+        fs::write(&path, bytes).unwrap();
+        let launch = Launch::at(copy.path());
+        let started = tokio::task::spawn_blocking(|| launch.try_start()).await.unwrap();
+        let server = match started {
+            Ok(server) => server,
+            Err(ended) => {
+                assert!(matches!(ended.code, Some(1 | 4)), "{file:?}: {ended:#?}");
+                assert!(ended.err.contains("error: "), "{file:?}: {ended:#?}");
+                assert!(ended.err.contains("data/store"), "it says where: {file:?}: {ended:#?}");
+                assert!(!ended.err.contains("panicked"), "{file:?}: {ended:#?}");
+                return Came::Refused;
+            }
+        };
+        let client = Client::of(&server.url).with_token(&self.token);
+        let reply = client.get(&self.path).send_unchecked().await;
+        if reply.status == 503 {
+            assert_eq!(reply.json()["code"], "unavailable", "{file:?}: {reply:#?}");
+            return Came::Withheld;
+        }
+        let found = self.changes_found(&server).await;
+        if found == self.states.len() {
+            return Came::Whole;
+        }
+        assert!(server.said().contains("WARN"), "{file:?}: {found} changes, and not a word");
+        Came::Recovered
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_file_is_damaged_nothing_wrong_is_served() {
+    let remains = Remains::make().await;
+    let store = remains.folder.path().join("data/store");
+    let mut came = Vec::new();
+    for path in files(&store) {
+        let file = path.strip_prefix(&store).unwrap();
+        // Behind what was written may lie zeros that nobody reads.
+        let written = |bytes: &[u8]| bytes.iter().rposition(|b| *b != 0).map_or(0, |at| at + 1);
+        if written(&fs::read(&path).unwrap()) == 0 {
+            continue;
+        }
+        let flipped = remains.with_damage(file, |bytes| {
+            let at = written(bytes) / 2;
+            bytes[at] ^= 0x04;
+        });
+        came.push((flipped.await, "flipped", file.to_owned()));
+        // Of a log, some of the last changes.
+        let cut = remains.with_damage(file, |bytes| {
+            let end = written(bytes);
+            bytes.truncate(end - end.div_ceil(10).min(2_000));
+        });
+        came.push((cut.await, "cut", file.to_owned()));
+    }
+    assert!(came.len() > 30, "{came:#?}");
+    let refused = came.iter().filter(|(came, ..)| *came == Came::Refused).count();
+    // What holds no data, the locks, does no harm.
+    assert!(refused * 2 > came.len(), "{refused} were refused: {came:#?}");
+    let lost = came.iter().any(|(came, how, _)| *came == Came::Recovered && *how == "flipped");
+    assert!(!lost, "a flipped bit costs no change: {came:#?}");
 }

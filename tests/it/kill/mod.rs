@@ -3,11 +3,12 @@
 
 mod clients;
 mod damage;
+mod disk;
 mod ending;
 mod imports;
 mod rounds;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use barrow_tests::server::Launch;
@@ -40,4 +41,10 @@ fn copy_folder(from: &Path, to: &Path) {
             _ => {}
         }
     }
+}
+
+/// All files below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
