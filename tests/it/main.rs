@@ -4,6 +4,7 @@ mod catalogs;
 mod hostile;
 mod http;
 mod kill;
+mod overload;
 mod runtime;
 mod simulation;
 mod support;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use barrow_engine::entity::{EntityKey, Shard};
@@ -19,6 +20,8 @@ pub enum Fate {
     /// It is not applied, and the reply is lost.
     RequestLost,
     Unavailable,
+    /// It is applied, and then the call panics.
+    Panics,
     /// Waits for a permit before it is looked at.
     Held(Arc<Semaphore>),
 }
@@ -27,6 +30,8 @@ pub enum Fate {
 pub struct ScriptedStore {
     pub rows: Mutex<BTreeMap<EntityKey, Row>>,
     fates: Mutex<VecDeque<Fate>>,
+    /// From now on loads panic.
+    pub loads_panic: AtomicBool,
     /// Every write that was applied, in order.
     pub applied: Mutex<Vec<(EntityKey, Row)>>,
 }
@@ -79,6 +84,7 @@ impl ScriptedStore {
 #[async_trait]
 impl EntityStore for ScriptedStore {
     async fn load(&self, key: EntityKey) -> Result<Option<Row>, StoreError> {
+        assert!(!self.loads_panic.load(Ordering::Relaxed), "a load panics on purpose");
         Ok(self.row(key))
     }
 
@@ -96,6 +102,10 @@ impl EntityStore for ScriptedStore {
             }
             Some(Fate::RequestLost) => {
                 Err(StoreError::OutcomeUnknown("the request is lost".into()))
+            }
+            Some(Fate::Panics) => {
+                self.apply(key, expected, row);
+                panic!("a write panics on purpose");
             }
             Some(Fate::Unavailable) => Err(StoreError::Unavailable("refused".into())),
             Some(Fate::Held(held)) => {

@@ -38,12 +38,12 @@ pub fn binary() -> PathBuf {
 
 /// The command with none of our variables from outside. `before` is what starts it, if it is not
 /// started alone: a program that ends by becoming the one that it is given.
-fn command(before: &[String], args: &[String], folder: &Path) -> Command {
+fn command(before: &[String], program: &Path, args: &[String], folder: &Path) -> Command {
     let mut command = match before {
-        [] => Command::new(binary()),
-        [program, rest @ ..] => {
-            let mut command = Command::new(program);
-            command.args(rest).arg(binary());
+        [] => Command::new(program),
+        [starter, rest @ ..] => {
+            let mut command = Command::new(starter);
+            command.args(rest).arg(program);
             command
         }
     };
@@ -59,7 +59,7 @@ fn command(before: &[String], args: &[String], folder: &Path) -> Command {
 /// Runs a command of the binary in a folder, to its end.
 pub fn run(folder: &Path, args: &[&str]) -> Ended {
     let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
-    let output = command(&[], &args, folder).output().expect("the binary can be run");
+    let output = command(&[], &binary(), &args, folder).output().expect("the binary can be run");
     Ended {
         code: output.status.code(),
         out: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -70,7 +70,7 @@ pub fn run(folder: &Path, args: &[&str]) -> Ended {
 /// Runs a command of the binary in a folder, and kills it after a while, unless it has ended.
 pub fn run_and_kill(folder: &Path, args: &[&str], wait: Duration) {
     let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
-    let mut command = command(&[], &args, folder);
+    let mut command = command(&[], &binary(), &args, folder);
     let quiet = command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = quiet.spawn().expect("the binary can be run");
     std::thread::sleep(wait);
@@ -81,6 +81,7 @@ pub fn run_and_kill(folder: &Path, args: &[&str], wait: Duration) {
 /// A server about to be started: its data lies in `data` of a folder.
 #[derive(Debug, Clone)]
 pub struct Launch {
+    program: PathBuf,
     folder: PathBuf,
     before: Vec<String>,
     args: Vec<String>,
@@ -89,13 +90,26 @@ pub struct Launch {
 impl Launch {
     pub fn at(folder: &Path) -> Launch {
         let args = ["serve", "--listen", "127.0.0.1:0"].map(str::to_owned);
-        Launch { folder: folder.to_owned(), before: Vec::new(), args: args.to_vec() }
+        Launch::of(&binary(), folder, args.to_vec())
+    }
+
+    /// Another program that serves a shop, and says where as `barrow` does.
+    pub fn of(program: &Path, folder: &Path, args: Vec<String>) -> Launch {
+        let (program, folder) = (program.to_owned(), folder.to_owned());
+        Launch { program, folder, before: Vec::new(), args }
     }
 
     /// A write beyond a limit is refused to it, instead of ending it by a signal: see
     /// [`Server::limit_files`].
     pub fn refusing_large_files(mut self) -> Launch {
         self.before = ["sh", "-c", "trap '' XFSZ; exec \"$0\" \"$@\""].map(str::to_owned).to_vec();
+        self
+    }
+
+    /// A panic of it is told in one line. A backtrace reads all that is known of the program into
+    /// memory, which matters where that is measured.
+    pub fn without_backtraces(mut self) -> Launch {
+        self.before = ["env", "RUST_BACKTRACE=0"].map(str::to_owned).to_vec();
         self
     }
 
@@ -124,7 +138,7 @@ impl Launch {
 
     /// Starts it; answers how it ended if it takes no requests.
     pub fn try_start(self) -> Result<Server, Ended> {
-        let mut command = command(&self.before, &self.args, &self.folder);
+        let mut command = command(&self.before, &self.program, &self.args, &self.folder);
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -16,7 +16,7 @@ use super::host::Host;
 use super::machine::{Machine, Order};
 use super::observe::count;
 use super::outbox::{DeliveryError, SequencedEffect};
-use super::spawn::spawn;
+use super::spawn::{or_broken, spawn};
 use super::write::WriteEnd;
 use super::{CommandError, write};
 
@@ -124,7 +124,8 @@ impl<H: Host> Actor for EntityActor<H> {
         let (task_shared, task_lane, epoch) = (shared.clone(), lane.clone(), grant.epoch);
         spawn(async move {
             let _lane = task_lane.lock().await;
-            let loaded = task_shared.load(key, epoch).await.map(Box::new);
+            let broken = || Err(LoadError::Unreadable("whatever loads it breaks".to_owned()));
+            let loaded = or_broken(task_shared.load(key, epoch), broken).await.map(Box::new);
             drop(myself.cast(Message::Loaded(loaded)));
         });
         let phase = Phase::Loading(VecDeque::new());

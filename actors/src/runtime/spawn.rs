@@ -1,8 +1,10 @@
 //! The only place that starts tasks, so that a simulation of a node sees all of them.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures::FutureExt;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
@@ -30,6 +32,12 @@ impl Tasks {
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
         self.0.spawn(task)
     }
+}
+
+/// Runs it to its end, even if that is a panic: then `broken` says what it came to. An actor waits
+/// for what runs beside it, and would wait for ever.
+pub(super) async fn or_broken<T>(task: impl Future<Output = T>, broken: impl FnOnce() -> T) -> T {
+    AssertUnwindSafe(task).catch_unwind().await.unwrap_or_else(|_| broken())
 }
 
 /// Runs `step` at once and then every `interval`, until it answers `false`.

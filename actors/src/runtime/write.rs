@@ -13,7 +13,7 @@ use super::directory::Shared;
 use super::host::Host;
 use super::machine::PendingWrite;
 use super::planted::{Bug, is_planted};
-use super::spawn::spawn;
+use super::spawn::{or_broken, spawn};
 
 /// The longest wait between two tries.
 const BACKOFF_MAX: Duration = Duration::from_secs(1);
@@ -96,7 +96,9 @@ impl<H: Host> Writing<H> {
             }
             tokio::time::sleep(backoff).await;
             backoff = (backoff * 2).min(BACKOFF_MAX);
-            match judge(store.cas(self.key, *expected, row.clone()).await, row) {
+            let again = store.cas(self.key, *expected, row.clone());
+            let broken = || Err(StoreError::OutcomeUnknown("the store broke".to_owned()));
+            match judge(or_broken(again, broken).await, row) {
                 Ok(end) => break end,
                 Err(next) => error = next,
             }

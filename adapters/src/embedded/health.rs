@@ -17,12 +17,18 @@ pub type OnFatal = Box<dyn Fn(&str) + Send + Sync>;
 /// that works, and short enough that callers do not wait for ever on one that does not.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(30);
 
+/// What an overdue commit is given from when it was noticed. A process that was stopped for long,
+/// or a machine, finds that much time has passed in which nothing could end.
+const OVERDUE_GRACE: Duration = Duration::from_secs(2);
+
 pub(super) struct Health {
     failure: OnceLock<String>,
     on_fatal: OnFatal,
     opened: Instant,
     /// When the running commit began, in milliseconds since `opened` plus one; 0 for none.
     commit_began_ms: AtomicU64,
+    /// When somebody first noticed that the running commit takes too long, likewise.
+    overdue_since_ms: AtomicU64,
 }
 
 impl Health {
@@ -32,6 +38,7 @@ impl Health {
             on_fatal,
             opened: Instant::now(),
             commit_began_ms: AtomicU64::new(0),
+            overdue_since_ms: AtomicU64::new(0),
         }
     }
 
@@ -58,11 +65,19 @@ impl Health {
         if self.failure.get().is_none() {
             let began_ms = self.commit_began_ms.load(Ordering::Relaxed);
             let patience_ms = COMMIT_PATIENCE.as_millis() as u64;
-            if began_ms > 0 && now_ms.saturating_sub(began_ms) > patience_ms {
+            let is_overdue = began_ms > 0 && now_ms.saturating_sub(began_ms) > patience_ms;
+            if is_overdue && self.overdue_for_ms(now_ms) > OVERDUE_GRACE.as_millis() as u64 {
                 self.fail(format!("a write did not end within {COMMIT_PATIENCE:?}"));
             }
         }
         self.failure.get().map_or(Ok(()), |reason| Err(reason))
+    }
+
+    /// For how long it has been known that the running commit takes too long.
+    fn overdue_for_ms(&self, now_ms: u64) -> u64 {
+        let noticed =
+            self.overdue_since_ms.compare_exchange(0, now_ms, Ordering::Relaxed, Ordering::Relaxed);
+        noticed.err().map_or(0, |since_ms| now_ms.saturating_sub(since_ms))
     }
 
     pub fn commit_begins(&self) {
@@ -71,6 +86,7 @@ impl Health {
 
     pub fn commit_ended(&self) {
         self.commit_began_ms.store(0, Ordering::Relaxed);
+        self.overdue_since_ms.store(0, Ordering::Relaxed);
     }
 
     fn now_ms(&self) -> u64 {
@@ -113,7 +129,10 @@ mod tests {
         health.commit_ended();
         assert_eq!(health.check_at(much_later), Ok(()), "it has ended");
         health.commit_begins();
-        assert!(health.check_at(much_later).is_err());
+        assert_eq!(health.check_at(much_later), Ok(()), "the process may have been stopped");
+        let grace = OVERDUE_GRACE.as_millis() as u64;
+        assert_eq!(health.check_at(much_later + grace), Ok(()));
+        assert!(health.check_at(much_later + grace + 1).is_err());
         assert_eq!(calls.load(Ordering::SeqCst), 1);
     }
 }

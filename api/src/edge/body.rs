@@ -5,6 +5,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use axum::extract::Request;
@@ -19,11 +20,7 @@ use super::{Code, Problem};
 /// Reads the whole body, within the limits of the settings.
 pub async fn read_body(request: Request, settings: &EdgeSettings) -> Result<Bytes, Problem> {
     let limit = settings.body_bytes_max;
-    let announced = request
-        .headers()
-        .get(header::CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok())
-        .and_then(|length| length.parse::<u64>().ok());
+    let announced = announced_bytes(&request);
     if announced.is_some_and(|bytes| bytes > limit as u64) {
         return Err(too_large(limit));
     }
@@ -43,6 +40,27 @@ pub async fn read_body(request: Request, settings: &EdgeSettings) -> Result<Byte
             Err(Problem::new(Code::MalformedJson, detail))
         }
     }
+}
+
+fn announced_bytes(request: &Request) -> Option<u64> {
+    request.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// What of a body came together with its head is in memory already; more is not waited for long.
+const DISCARD_BYTES_MAX: u64 = 16 << 10;
+const DISCARD_PATIENCE: Duration = Duration::from_millis(5);
+
+/// Reads the small body of a request that is refused for load, so that its connection can be
+/// kept: who is refused comes again soon, and a new connection costs more than the refusal.
+pub async fn discard_what_came(request: Request) {
+    // Whoever waits to be told to go on is not to send a body for nothing.
+    let is_held_back = request.headers().contains_key(header::EXPECT);
+    if is_held_back || announced_bytes(&request).is_none_or(|bytes| bytes > DISCARD_BYTES_MAX) {
+        return;
+    }
+    let reading = request.into_body().collect();
+    // Where it does not come, the connection ends with the reply.
+    let _ = tokio::time::timeout(DISCARD_PATIENCE, reading).await;
 }
 
 fn too_large(limit: usize) -> Problem {

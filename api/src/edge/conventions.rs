@@ -13,7 +13,7 @@ use futures::FutureExt;
 use http::Method;
 
 use super::metrics::Gauged;
-use super::{Code, Problem};
+use super::{Code, Problem, body};
 use crate::app::{App, SharedApp};
 use crate::auth::identify;
 
@@ -23,25 +23,34 @@ const SHED_RETRY: Duration = Duration::from_secs(1);
 /// The layer around the routes of the API: admits, reads the token, catches panics.
 pub async fn guard(State(app): State<SharedApp>, mut request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let answer = async {
-        let _admitted = admit(&app)?;
-        let identity = identify(&app, request.headers())?;
-        request.extensions_mut().insert(identity);
-        Ok::<_, Problem>(catch(&app, next.run(request)).await)
+    let _admitted = match admit(&app) {
+        Ok(admitted) => admitted,
+        Err(problem) => return labelled(route, turn_away(request, problem).await),
     };
-    labelled(route, answer.await.unwrap_or_else(Problem::into_response))
+    let response = match identify(&app, request.headers()) {
+        Ok(identity) => {
+            request.extensions_mut().insert(identity);
+            catch(&app, next.run(request)).await
+        }
+        Err(problem) => problem.into_response(),
+    };
+    labelled(route, response)
 }
 
 /// Takes a place among the requests that are being answered, or refuses for load.
 pub fn admit(app: &App) -> Result<Gauged, Problem> {
-    let admitted = Gauged::hold(&app.metrics, |metrics| &metrics.in_flight);
-    let busy = app.metrics.in_flight.load(Ordering::Relaxed);
-    if busy > app.settings.requests_in_flight_max as i64 {
+    let max = app.settings.requests_in_flight_max;
+    Gauged::hold_below(&app.metrics, |metrics| &metrics.in_flight, max).ok_or_else(|| {
         app.metrics.shed.fetch_add(1, Ordering::Relaxed);
-        let problem = Problem::new(Code::Overloaded, "too many requests are being answered now");
-        return Err(problem.retry_after(SHED_RETRY));
-    }
-    Ok(admitted)
+        Problem::new(Code::Overloaded, "too many requests are being answered now")
+            .retry_after(SHED_RETRY)
+    })
+}
+
+/// Answers a request that was refused for load. Its connection is kept if that is cheap.
+pub async fn turn_away(request: Request, problem: Problem) -> Response {
+    body::discard_what_came(request).await;
+    problem.into_response()
 }
 
 /// The same net for routes that are open to operators and never refused for load.

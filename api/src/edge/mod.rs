@@ -23,7 +23,7 @@ mod settings;
 
 pub use conditional::{Precondition, etag, prefers_minimal};
 pub use context::{Names, RequestContext};
-pub use conventions::{admit, catch, guard, net, unrouted, wrong_method};
+pub use conventions::{admit, catch, guard, net, turn_away, unrouted, wrong_method};
 pub use front::Front;
 pub use idempotency::{ClientKey, MaybeKey};
 pub use json::{Json, OptionalJson};

@@ -12,7 +12,7 @@ use http::Method;
 
 use super::carts;
 use crate::app::SharedApp;
-use crate::edge::{Problem, admit, catch};
+use crate::edge::{Problem, admit, catch, turn_away};
 
 /// A request that has a short way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +47,10 @@ impl Express {
     }
 
     async fn handle(self, app: &SharedApp, request: Request) -> Result<Response, Problem> {
-        let _admitted = admit(app)?;
+        let _admitted = match admit(app) {
+            Ok(admitted) => admitted,
+            Err(problem) => return Ok(turn_away(request, problem).await),
+        };
         match self {
             Express::ReadCart(cart) => carts::read_at(app, cart, request).await,
             Express::AddLine(cart) => carts::add_line_at(app, cart, request).await,

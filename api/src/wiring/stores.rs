@@ -20,6 +20,7 @@ pub type OpenError = embedded::OpenError;
 /// The open stores. The directory is free again when this and all that came of it is dropped.
 pub struct Stores {
     embedded: EmbeddedStore,
+    entities: Arc<dyn EntityStore>,
     media: Arc<dyn MediaStore>,
 }
 
@@ -33,11 +34,19 @@ impl Stores {
             .map_err(|error| OpenError::Io { path: media, source: std::io::Error::other(error) })?;
         let options = EmbeddedOptions::new(on_fatal);
         let embedded = EmbeddedStore::open(&data.join(STORE_FOLDER), options)?;
-        Ok(Stores { embedded, media: Arc::new(media) })
+        Ok(Stores { entities: embedded.entities(), embedded, media: Arc::new(media) })
     }
 
     pub fn entities(&self) -> Arc<dyn EntityStore> {
-        self.embedded.entities()
+        Arc::clone(&self.entities)
+    }
+
+    /// Puts something around the entity store: a test slows it down, or breaks it.
+    pub fn wrap_entities(
+        &mut self,
+        wrap: impl FnOnce(Arc<dyn EntityStore>) -> Arc<dyn EntityStore>,
+    ) {
+        self.entities = wrap(self.entities());
     }
 
     /// Counts the commits of entities.

@@ -1,12 +1,13 @@
 //! Being told to end, and being started twice.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use barrow_tests::server::run;
 use rustix::process::Signal;
 
 use super::clients::{Ledger, acknowledged, load};
 use super::{END_MAX, stocked};
+use crate::support::times;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sigterm_under_load_ends_in_time_and_loses_nothing() {
@@ -55,15 +56,17 @@ async fn a_paused_process_goes_on_as_if_nothing_was() {
     let url = server.url.clone();
     let carts = [Ledger::open(&url).await];
     load(&url, &carts, async || {
-        for count in [50, 100, 150] {
+        // Where there is time, the last is longer than a write may take.
+        for (count, pause_ms) in [(50, 400), (100, 400), (150, times(400, 35_000))] {
             acknowledged(&carts, count).await;
             server.signal(Signal::STOP);
-            tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+            tokio::time::sleep(Duration::from_millis(pause_ms as u64)).await;
             server.signal(Signal::CONT);
         }
-        acknowledged(&carts, 200).await;
+        acknowledged(&carts, 250).await;
     })
     .await;
+    assert!(!server.said().contains("WARN"), "{}", server.said());
     carts[0].check(&url).await;
     carts[0].repeat(&url).await;
 }

@@ -1,5 +1,9 @@
 //! What one entity's trouble costs the others, and the bounds on what may wait.
 
+use std::sync::atomic::Ordering;
+
+use barrow_tests::scripted_store::Fate;
+
 use super::*;
 
 #[tokio::test(start_paused = true)]
@@ -14,6 +18,30 @@ async fn a_poisoned_entity_rests_and_the_others_do_not_notice() {
     tokio::time::sleep(Duration::from_millis(101)).await;
     assert_eq!(node.read(1).await, [1], "after its rest it is there again");
     assert_eq!(node.runtime.observe().failures, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_a_load_that_broke() {
+    let node = Node::start();
+    node.store.loads_panic.store(true, Ordering::Relaxed);
+    assert_eq!(node.append(1, 1).await, Err(CommandError::Unreadable));
+    let resting = node.runtime.read(1, ()).await;
+    assert!(matches!(resting, Err(CommandError::Unavailable { .. })), "{resting:?}");
+    node.store.loads_panic.store(false, Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_millis(101)).await;
+    assert_eq!(node.append(1, 1).await.unwrap().view, [1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_a_write_that_broke() {
+    let node = Node::start();
+    node.append(1, 1).await.unwrap();
+    node.store.next_writes([Fate::Panics, Fate::Panics]);
+    assert_eq!(node.append(1, 2).await.unwrap().view, [1, 2], "its repeats told");
+    node.store.next_writes(std::iter::repeat_n(Fate::Panics, 1_000));
+    assert_eq!(node.append(1, 3).await, Err(CommandError::OutcomeUnknown));
+    node.store.heal();
+    assert_eq!(node.read(1).await, [1, 2, 3], "the row decides what is true");
 }
 
 #[tokio::test(start_paused = true)]

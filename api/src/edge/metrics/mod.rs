@@ -221,6 +221,17 @@ impl Gauged {
         gauge(metrics).fetch_add(1, Ordering::Relaxed);
         Gauged { metrics: Arc::clone(metrics), gauge }
     }
+
+    /// The same, unless so many are counted already.
+    pub fn hold_below(
+        metrics: &Arc<Metrics>,
+        gauge: fn(&Metrics) -> &AtomicI64,
+        max: usize,
+    ) -> Option<Gauged> {
+        let more = |held: i64| (held < max as i64).then_some(held + 1);
+        gauge(metrics).fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
+        Some(Gauged { metrics: Arc::clone(metrics), gauge })
+    }
 }
 
 impl Drop for Gauged {
