@@ -55,9 +55,10 @@ impl Round {
         self.sent.iter().filter(in_time).count() as f64 / self.lasted.as_secs_f64()
     }
 
-    /// Requests a second.
-    pub fn offered(&self) -> f64 {
-        (self.sent.len() as f64 + self.unsent as f64) / self.lasted.as_secs_f64()
+    /// How long it took, once nothing more was sent, until the last was answered.
+    pub fn end(&self) -> Duration {
+        let last = self.sent.iter().map(|sent| sent.at + sent.took).max().unwrap_or_default();
+        last.saturating_sub(self.lasted)
     }
 
     pub fn count(&self, status: u16) -> usize {
