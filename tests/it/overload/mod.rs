@@ -96,6 +96,8 @@ async fn too_much_is_refused_at_once_and_what_was_taken_is_done_once() {
     assert_eq!(accepted + refused, round.sent.len(), "{:?}", round.refusals);
     let codes: BTreeMap<_, _> = [((429, "overloaded".to_owned()), refused as u64)].into();
     assert_eq!(round.refusals, codes);
+    // Connections are kept: making them anew costs more than refusing.
+    assert!(round.last * 10 < refused as u64, "{} replies of {refused} were the last", round.last);
     assert!(seen.in_flight <= REQUESTS_MAX, "{seen:?}");
     assert!(seen.in_flight > REQUESTS_MAX / 2, "it was full: {seen:?}");
     shop.is_well_again(0).await;

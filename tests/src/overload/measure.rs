@@ -52,7 +52,7 @@ pub fn measure(is_quick: bool) -> anyhow::Result<()> {
             Plan { overload: seconds(5), recovery: seconds(5), isolation: seconds(3), rounds: 3 }
         }
         false => {
-            Plan { overload: seconds(20), recovery: seconds(12), isolation: seconds(6), rounds: 5 }
+            Plan { overload: seconds(10), recovery: seconds(8), isolation: seconds(5), rounds: 3 }
         }
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

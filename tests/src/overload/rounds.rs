@@ -42,6 +42,8 @@ pub struct Round {
     pub lasted: Duration,
     /// Requests that were due and that no connection was free for.
     pub unsent: u64,
+    /// Replies that ended their connection.
+    pub last: u64,
     /// Refusals for load, by status and code.
     pub refusals: BTreeMap<(u16, String), u64>,
     /// Replies that are neither a success nor a whole refusal for load.
@@ -79,6 +81,7 @@ impl Round {
         let Some(answer) = answer else {
             return self.wrong.push("nobody answered".to_owned());
         };
+        self.last += u64::from(answer.is_last);
         if answer.status == 200 {
             return;
         }
