@@ -179,8 +179,8 @@ impl Ledger {
         assert!(held.keys().all(|sku| sent.contains(sku)), "nobody sent that: {cart:#}");
     }
 
-    /// Sends everything that has a key again: those acknowledged are replays, the others are done now,
-    /// once.
+    /// Sends everything that has a key again: those acknowledged are replays, the others are done
+    /// now, once.
     pub async fn repeat(&self, url: &str) -> usize {
         let client = self.client(url);
         let opened = self.known.lock().opened.clone();
