@@ -62,7 +62,8 @@ pub fn serve(args: &[String]) -> anyhow::Result<()> {
         let running = wiring::start(&config, &stores, None, |_| {}).await?;
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         println!("listening on http://{}", listener.local_addr()?);
-        barrow_api::edge::serve(listener, running.app(), CancellationToken::new()).await;
+        let shop = barrow_api::routes::shop(running.app());
+        barrow_api::edge::serve(listener, shop, CancellationToken::new()).await;
         Ok(())
     })
 }
