@@ -60,7 +60,7 @@ pub struct History {
 
 #[derive(Debug, Default, Hash)]
 pub struct Log {
-    now: Moment,
+    pub(super) now: Moment,
     pub events: Vec<Event>,
     pub carts: BTreeMap<u128, Known>,
     pub counts: Counts,
