@@ -129,7 +129,7 @@ fn summed(backup: &[u8]) -> Vec<u8> {
         return backup.to_vec();
     };
     let sum = Sha256::new().chain_update(content).chain_update(&end[5..13]).finalize();
-    [content, &[END], &end[1..13], &sum].concat()
+    [content, &[END], &end[1..13], &sum[..]].concat()
 }
 
 #[test]

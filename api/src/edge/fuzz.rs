@@ -37,6 +37,7 @@ pub(crate) fn check_problem(problem: &Problem, expected: &[Code]) {
     for error in problem.errors() {
         assert!(error.pointer.is_empty() || error.pointer.starts_with('/'), "{error:?}");
         assert!(error.code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{error:?}");
+        assert!(error.detail.chars().count() <= 1_000, "{} characters", error.detail.len());
     }
     if problem.code() == Code::ValidationFailed {
         assert!(!problem.errors().is_empty());
@@ -61,7 +62,7 @@ fn fuzz_bodies() {
                 let again = parse(value.to_string().as_bytes()).expect("it was read before");
                 assert_eq!(&again, value);
                 // A key stands for the body as parsed, however it was written.
-                let stands = |value| payload(&Method::POST, "/v1/carts", Some(value));
+                let stands = |value: &Value| payload(&Method::POST, "/v1/carts", Some(value));
                 assert_eq!(stands(&again), stands(value));
             }
             Err(problem) => {

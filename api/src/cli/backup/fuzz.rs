@@ -19,7 +19,9 @@ fn fuzz_manifests() {
         files: vec![entry("store.backup"), entry("media/p/b.png")],
     };
     let sample = serde_json::to_vec_pretty(&manifest).unwrap();
-    fuzz("manifests", INPUTS, &[&sample], |bytes| {
+    let largest = String::from_utf8(sample.clone()).unwrap();
+    let largest = largest.replace("\"bytes\": 3", "\"bytes\": 18446744073709551615");
+    fuzz("manifests", INPUTS, &[&sample, largest.as_bytes()], |bytes| {
         let read = Manifest::read(bytes);
         match &read {
             Ok(manifest) => {
