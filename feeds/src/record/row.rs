@@ -36,10 +36,21 @@ impl Position {
         RowError {
             file: Arc::clone(&self.file),
             row: self.row,
-            column: column.into(),
+            column: column.into().map(shortened),
             code,
-            detail: detail.into(),
+            detail: shortened(detail.into()),
         }
+    }
+}
+
+/// How much is told of one error. What the file says is quoted, and may be as long as a row; but
+/// who reads one error wants to see the next.
+const TOLD_CHARS_MAX: usize = 500;
+
+fn shortened(text: String) -> String {
+    match text.char_indices().nth(TOLD_CHARS_MAX) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text,
     }
 }
 
@@ -149,9 +160,9 @@ pub fn locate(position: &Position, naming: &Naming, problems: Vec<Problem>) -> V
         RowError {
             file: Arc::clone(&position.file),
             row: row.unwrap_or(position.row),
-            column,
+            column: column.map(shortened),
             code: problem.code,
-            detail: problem.detail,
+            detail: shortened(problem.detail),
         }
     });
     located.collect()
