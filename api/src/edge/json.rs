@@ -12,6 +12,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Number, Value};
+use serde_path_to_error::Segment;
 
 use super::body::read_body;
 use super::{Code, FieldError, Problem};
@@ -19,6 +20,9 @@ use crate::app::SharedApp;
 
 /// How deep a body may be nested. The deepest body of the contract is five levels deep.
 pub const DEPTH_MAX: usize = 32;
+
+/// How much of serde's words is passed on.
+const DETAIL_CHARS_MAX: usize = 300;
 
 /// A JSON body: as parsed, and as the type the route wants.
 #[derive(Debug)]
@@ -204,7 +208,13 @@ pub fn typed<T: DeserializeOwned>(value: &Value, pointer: &str) -> Result<T, Pro
     serde_path_to_error::deserialize(value).map_err(|error| {
         let mut place = pointer.to_owned();
         for segment in error.path() {
-            push_segment(&mut place, &segment.to_string());
+            match segment {
+                Segment::Seq { index } => push_segment(&mut place, &index.to_string()),
+                Segment::Map { key: name } | Segment::Enum { variant: name } => {
+                    push_segment(&mut place, name);
+                }
+                Segment::Unknown => {}
+            }
         }
         Problem::invalid(vec![field_error(place, &error.into_inner().to_string())])
     })
@@ -283,12 +293,8 @@ impl<'de> Deserialize<'de> for WholeNumber {
 }
 
 fn push_segment(pointer: &mut String, segment: &str) {
-    // `[3]` is how an index of a list is displayed; `?` stands for what has no name.
-    let segment = segment.strip_prefix('[').and_then(|s| s.strip_suffix(']')).unwrap_or(segment);
-    if segment != "?" {
-        pointer.push('/');
-        pointer.push_str(&segment.replace('~', "~0").replace('/', "~1"));
-    }
+    pointer.push('/');
+    pointer.push_str(&segment.replace('~', "~0").replace('/', "~1"));
 }
 
 /// Turns serde's words into the contract's. Its sentences are stable enough to build on, and
@@ -316,7 +322,9 @@ fn field_error(mut pointer: String, message: &str) -> FieldError {
         m if m.starts_with("unknown variant") => "unknown_value",
         _ => "wrong_type",
     };
-    FieldError::new(pointer, code, message)
+    // It may quote what was sent, and that may be as long as a body.
+    let detail: String = message.chars().take(DETAIL_CHARS_MAX).collect();
+    FieldError::new(pointer, code, detail)
 }
 
 #[cfg(test)]
@@ -388,6 +396,8 @@ mod tests {
         check(r#"{"inner": {}}"#, "/inner", "wrong_type");
         check(r#"{}"#, "/inner", "required");
         check(r#"{"inner": [], "x": 1}"#, "/x", "unknown_field");
+        check(r#"{"inner": [], "[0]": 1}"#, "/[0]", "unknown_field");
+        check(r#"{"inner": [], "?": 1}"#, "/?", "unknown_field");
         check("[1]", "", "wrong_type");
         check("null", "", "wrong_type");
     }

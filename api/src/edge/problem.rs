@@ -75,6 +75,9 @@ codes! {
         "Whether the change was made is not known";
 }
 
+/// How much of a pointer is repeated in the sentence about it; the longest of ours has 40.
+const PLACE_CHARS_MAX: usize = 100;
+
 /// One thing that is wrong with a body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct FieldError {
@@ -154,6 +157,8 @@ impl Problem {
     pub fn invalid(errors: Vec<FieldError>) -> Problem {
         let detail = errors.first().map_or_else(String::new, |error| {
             let place = if error.pointer.is_empty() { "the body" } else { &error.pointer };
+            // A pointer is as long as the names that were sent; the sentence need not be.
+            let place: String = place.chars().take(PLACE_CHARS_MAX).collect();
             format!("{place}: {}", error.detail)
         });
         let mut problem = Problem::new(Code::ValidationFailed, detail);
