@@ -65,7 +65,8 @@ impl Manifest {
         self.files.iter().filter_map(|file| Some((file.path.strip_prefix(MEDIA_PREFIX)?, file)))
     }
 
+    /// Of all files. What the manifest says of them may be anything before they are verified.
     pub fn bytes(&self) -> u64 {
-        self.files.iter().map(|file| file.bytes).sum()
+        self.files.iter().fold(0, |sum, file| sum.saturating_add(file.bytes))
     }
 }

@@ -38,7 +38,7 @@ pub fn restore(
     }
     let store = manifest.store().ok_or(format!("{MANIFEST} is damaged: it names no stores"))?;
     let media_files = manifest.media().count() as u64;
-    let total = manifest.rows + media_files;
+    let total = manifest.rows.saturating_add(media_files);
     let rows =
         with_file(&reader, store, scratch, |file| load(file, &mut |rows| progress(rows, total)))?;
     if rows != manifest.rows {
