@@ -76,7 +76,7 @@ impl Shop {
 
 /// Whose requests these are, by the number of the request.
 fn is_others(due: u64) -> bool {
-    due % 10 == 0
+    due.is_multiple_of(10)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -161,7 +161,7 @@ async fn readers_that_stall_hold_up_nobody() {
     }
     let carts = shop.carts.clone();
     let pick = move |due: u64| {
-        let cart = if due % 2 == 0 { due as usize / 2 % carts.len() } else { 0 };
+        let cart = if due.is_multiple_of(2) { due as usize / 2 % carts.len() } else { 0 };
         (cart, carts.get(cart).add(None))
     };
     let (_, round) = shop.round(400.0, &pick).await;

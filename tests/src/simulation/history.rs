@@ -139,7 +139,7 @@ impl History {
         self.log.lock().carts.clone()
     }
 
-    pub fn into_log(&self) -> Log {
+    pub fn to_log(&self) -> Log {
         std::mem::take(&mut self.log.lock())
     }
 }

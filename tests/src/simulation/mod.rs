@@ -145,7 +145,7 @@ async fn simulate(seed: u64, plan: Plan) -> Outcome {
     let finals = converging.settle().await;
     let expired = converging.expire(&finals, &mut broken).await;
 
-    let log = history.into_log();
+    let log = history.to_log();
     let violations = check::check(&log, &finals);
     let mut trace = DefaultHasher::new();
     (&log, &finals, &broken, expired).hash(&mut trace);
