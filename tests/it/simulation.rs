@@ -41,8 +41,9 @@ fn the_same_seed_gives_the_same_trace() {
     }
 }
 
-/// Ten times what the rarest of them took when the table in docs/reliability.md was made.
-const PLANTED_SEEDS_MAX: u64 = 300;
+/// Each is found far sooner, see the table in docs/reliability.md; but how soon changes with
+/// every change of the schedule.
+const PLANTED_SEEDS_MAX: u64 = 2_000;
 
 #[test]
 fn every_planted_bug_is_found() {

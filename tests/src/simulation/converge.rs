@@ -67,7 +67,7 @@ impl Converging<'_> {
 
     /// All carts come to their end, under faults and a crash, and nobody asks for them.
     pub async fn expire(&self, finals: &Finals, broken: &mut Broken) -> usize {
-        let Weather { dice, host, store, clock } = self.weather;
+        let Weather { dice, host, store, clock, .. } = self.weather;
         host.restart().await;
         clock.jump(CART_TTL.as_millis() as i64 + 1_000_000);
         store.set_faults(Faults {

@@ -48,6 +48,8 @@ pub struct Plan {
     pub clients: u32,
     /// Of each shopper, that their clients share. They open others besides.
     pub carts: usize,
+    /// Nearly all writes are late: the schedule under which ids of writes are needed most.
+    pub late_writes: bool,
     /// Of simulated time, with faults.
     pub chaos: Duration,
     /// Of simulated time, without any; memory is as short as before.
@@ -60,6 +62,7 @@ impl Default for Plan {
             shoppers: 2,
             clients: 2,
             carts: 2,
+            late_writes: false,
             chaos: Duration::from_secs(5),
             calm: Duration::from_secs(1),
         }
@@ -131,7 +134,13 @@ async fn simulate(seed: u64, plan: Plan) -> Outcome {
             Client::new(number, dice.next_u64(), shopper, host.clone(), history.clone())
         })
     };
-    let weather = Weather { dice: &dice, host: &host, store: &store, clock: &clock };
+    let weather = Weather {
+        dice: &dice,
+        host: &host,
+        store: &store,
+        clock: &clock,
+        late_writes: plan.late_writes,
+    };
 
     let chaos = start(clients().map(|client| client.run(plan.chaos)));
     let mut broken = weather.rage(plan.chaos).await;

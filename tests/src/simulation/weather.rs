@@ -13,12 +13,17 @@ use crate::host::{SeededEntropy, SimulatedClock};
 /// than the five minutes for which every key is remembered: a jump beyond them may forget one.
 const CLOCK_SKEW_MS: i64 = 120_000;
 
+/// Of writes that are late. Those that are not let the others be seen.
+const NEARLY_ALL: Rate = Rate(700_000);
+
 /// Everything around the node that breaks.
 pub struct Weather<'a> {
     pub dice: &'a SeededEntropy,
     pub host: &'a Host,
     pub store: &'a Faulty<dyn EntityStore>,
     pub clock: &'a SimulatedClock,
+    /// Nearly all writes are late, whatever else is drawn.
+    pub late_writes: bool,
 }
 
 /// How often what happened.
@@ -43,7 +48,7 @@ impl Weather<'_> {
         let mut broken = Broken::default();
         let mut skew_ms = 0;
         let end = Instant::now() + time;
-        self.store.set_faults(draw_faults(self.dice));
+        self.store.set_faults(self.draw_faults());
         while Instant::now() < end {
             tokio::time::sleep(self.up_to_ms(1_500)).await;
             match self.dice.below(6) {
@@ -54,7 +59,7 @@ impl Weather<'_> {
                     self.host.restart().await;
                 }
                 2 => self.host.lose_lease_for(self.up_to_ms(800)).await,
-                3 => self.store.set_faults(draw_faults(self.dice)),
+                3 => self.store.set_faults(self.draw_faults()),
                 4 => {
                     broken.clock_jumps += 1;
                     let to = self.dice.below(2 * CLOCK_SKEW_MS as u64) as i64 - CLOCK_SKEW_MS;
@@ -67,11 +72,19 @@ impl Weather<'_> {
                     let down = Faults { unavailable: Rate::ALWAYS, ..Faults::default() };
                     self.store.set_faults(down);
                     tokio::time::sleep(self.up_to_ms(1_500)).await;
-                    self.store.set_faults(draw_faults(self.dice));
+                    self.store.set_faults(self.draw_faults());
                 }
             }
         }
         broken
+    }
+
+    fn draw_faults(&self) -> Faults {
+        let faults = draw_faults(self.dice);
+        match self.late_writes {
+            true => Faults { late: NEARLY_ALL, ..faults },
+            false => faults,
+        }
     }
 
     fn up_to_ms(&self, longest: u64) -> Duration {
@@ -95,7 +108,7 @@ fn draw_faults(dice: &SeededEntropy) -> Faults {
         late: match percent(20, 50) {
             // Now and then nearly all writes are late, so that one whose actor has given it up
             // lands while the next one is at work.
-            rate if rate > Rate::percent(16) => Rate::percent(70),
+            rate if rate > Rate::percent(16) => NEARLY_ALL,
             rate => rate,
         },
         late_max: Duration::from_millis(dice.below(3_000)),
