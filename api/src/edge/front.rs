@@ -71,8 +71,10 @@ impl Front {
         let context = RequestContext::read(request.headers(), &app.names);
         let method = request.method().clone();
         let (route, mut response) = match &self.0.cors {
-            None => self.compressed(request).await,
-            Some(cors) => Box::pin(self.across_origins(cors, request)).await,
+            Some(cors) if !is_plain_options(&request) => {
+                Box::pin(self.across_origins(cors, request)).await
+            }
+            _ => self.compressed(request).await,
         };
         if method == Method::OPTIONS && response.status() == StatusCode::METHOD_NOT_ALLOWED {
             response = options(response);
@@ -167,6 +169,12 @@ fn as_text(request_id: &HeaderValue) -> &str {
 
 fn client_of(app: &App, peer: Option<SocketAddr>, headers: &HeaderMap) -> Option<IpAddr> {
     Some(client_ip::client_ip(peer?.ip(), headers, &app.settings.trusted_proxies))
+}
+
+/// Whether it asks for the methods of a route, and not for what a page of another origin may do.
+fn is_plain_options(request: &Request) -> bool {
+    request.method() == Method::OPTIONS
+        && !request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 /// The methods of a route, asked for by `OPTIONS`.
