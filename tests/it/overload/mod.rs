@@ -147,8 +147,10 @@ async fn carts_that_cannot_be_read_or_break_their_actor_are_refused_alone() {
     for sent in &round.sent {
         assert_eq!(sent.status, if sent.cart < 2 { 503 } else { 200 }, "{sent:?}");
     }
-    let codes: Vec<_> = round.refusals.keys().map(|(_, code)| code.as_str()).collect();
-    assert_eq!(codes, ["unavailable"]);
+    // Whoever comes in the moment in which the actor ends is not told whether it still decided.
+    for (_, code) in round.refusals.keys() {
+        assert!(["unavailable", "outcome_unknown"].contains(&code.as_str()), "{code}");
+    }
     shop.is_well_again(2).await;
 }
 
