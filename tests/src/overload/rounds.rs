@@ -14,6 +14,9 @@ use super::client::{Answer, Connection};
 
 /// Connections that clients have at most. A shop takes 10,000.
 const CONNECTIONS_MAX: usize = 4_000;
+/// Those opened before an open round begins, at most: as many as come in a second. Shoppers are
+/// connected to a shop that they are about to overload, or to what stands before it.
+const CONNECTIONS_AHEAD: usize = 3_000;
 /// How long the replies to an open round may take once nothing more is sent.
 const END_MAX: Duration = Duration::from_secs(60);
 
@@ -132,6 +135,7 @@ pub type Pick = dyn Fn(u64) -> (usize, Vec<u8>) + Send + Sync;
 pub async fn open(carts: &Carts, rate: f64, lasts: Duration, pick: &Pick) -> Round {
     let idle: Arc<Idle> = Arc::new(Idle::at(carts.address));
     let round = Arc::new(Mutex::new(Round { lasted: lasts, ..Round::default() }));
+    idle.open_ahead((rate as usize).min(CONNECTIONS_AHEAD)).await;
     let began = Instant::now();
     let mut requests = tokio::task::JoinSet::new();
     let mut due = 0;
@@ -178,6 +182,14 @@ struct Place(Option<Connection>);
 impl Idle {
     fn at(address: SocketAddr) -> Idle {
         Idle { address, connections: Mutex::default(), in_use: AtomicUsize::new(0) }
+    }
+
+    async fn open_ahead(&self, connections: usize) {
+        for _ in 0..connections {
+            // One that cannot be had is missed when it is wanted.
+            let Ok(connection) = Connection::open(self.address).await else { return };
+            self.connections.lock().push(connection);
+        }
     }
 
     fn take(&self) -> Option<Place> {
