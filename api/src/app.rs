@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::TokenKeys;
 use crate::edge::metrics::{Exposition, Kind, Metrics};
 use crate::edge::{EdgeSettings, Names};
-use crate::routes::{Cursors, Streams};
+use crate::routes::{Cursors, Streams, WrittenPages};
 use crate::wire::media::MediaUrls;
 
 /// The state of the router: every route gets it.
@@ -57,6 +57,7 @@ pub struct App {
     pub draining: CancellationToken,
     pub(crate) names: Names,
     pub(crate) streams: Streams,
+    pub(crate) pages: WrittenPages,
     /// The carts that sessions opened here lately, until their rows tell the same.
     pub(crate) opened: moka::sync::Cache<SessionId, CartId>,
 }
@@ -79,6 +80,7 @@ impl App {
             media_urls: MediaUrls::new(&settings.media_base_url),
             cursors: Cursors::new(&token_keys.cursor_secret()),
             names: Names::new(entropy.next_u128()),
+            pages: WrittenPages::default(),
             streams: Streams::new(settings.streams_per_cart_max, settings.streams_max),
             opened: moka::sync::Cache::builder()
                 .max_capacity(OPENED_MAX)

@@ -30,6 +30,7 @@ use crate::edge::{self, Front};
 pub use carts::Streams;
 pub use cursor::Cursors;
 pub use express::Express;
+pub use products::WrittenPages;
 pub use sessions::{CurrentSession, SessionToken};
 
 /// Everything that is served on the public port.

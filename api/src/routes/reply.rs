@@ -30,7 +30,7 @@ pub fn cacheable_bytes(body: Bytes, request: &HeaderMap) -> Response {
     let unchanged = matches(request, &tag);
     let mut response = match unchanged {
         true => StatusCode::NOT_MODIFIED.into_response(),
-        false => json_body(body),
+        false => json_bytes(body),
     };
     let tag = HeaderValue::try_from(tag).expect("hexadecimal digits are visible ASCII");
     response.headers_mut().insert(header::ETAG, tag);
@@ -38,13 +38,8 @@ pub fn cacheable_bytes(body: Bytes, request: &HeaderMap) -> Response {
     response
 }
 
-/// A body that says of itself how it may be kept.
-pub fn json(body: &impl Serialize) -> Response {
-    let body = serde_json::to_vec(body).expect("replies have text keys and finite numbers");
-    json_body(body.into())
-}
-
-fn json_body(body: Bytes) -> Response {
+/// JSON that is written already; who answers it says how it may be kept.
+pub fn json_bytes(body: Bytes) -> Response {
     let mut response = Response::new(Body::from(body));
     response
         .headers_mut()

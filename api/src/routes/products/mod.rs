@@ -1,6 +1,7 @@
 //! `GET /v1/products` and `/v1/products/{id or slug}`: the shop window.
 
 pub(super) mod query;
+mod written;
 
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use barrow_actors::catalog::{Found, Listed, Offer, Viewpoint};
 use barrow_engine::catalog::Slug;
 use barrow_engine::catalog::listing::Position;
 use barrow_engine::ids::ProductId;
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 
 use super::name::Name;
@@ -22,6 +24,8 @@ use crate::wire::catalog::{Facet, Item, Page, ProductList, Sources};
 
 /// How many similar products a page shows: two rows on a wide screen, one to scroll on a phone.
 const SIMILAR_MAX: usize = 8;
+
+pub use written::WrittenPages;
 
 pub async fn list(
     State(app): State<SharedApp>,
@@ -75,20 +79,16 @@ pub async fn page(
         Shown::Here(offer) => offer,
         Shown::At(slug) => return Ok(moved(&slug, "", &uri)),
     };
-    let tree = app.catalog.collections();
-    let similar = app.catalog.similar(&offer, &view, SIMILAR_MAX).await;
-    let similar = similar
-        .inspect_err(|error| tracing::warn!(%error, "a page is shown without similar products"))
-        .ok()
-        .map(|offers| offers.iter().map(|one| Item::new(one, &view, &app.media_urls)).collect());
-    let collections = offer.product.collections.iter().filter_map(|slug| tree.get(slug));
-    let sources = Sources { offer: &offer, collections: collections.collect(), similar };
-    let body = Page::new(sources, &view, &app.media_urls);
+    let generation = app.shelf.generation();
+    let (body, missing) = match app.pages.get(&offer, &view, generation) {
+        Some(body) => (body, Vec::new()),
+        None => written(&app, &offer, &view, generation).await,
+    };
     if let Some(shopper) = identity.shopper() {
         app.sessions.viewed(shopper.session, offer.product.id).await;
     }
-    let mut response = reply::in_language(reply::json(&body), &view);
-    for section in body.sections.unavailable() {
+    let mut response = reply::in_language(reply::json_bytes(body), &view);
+    for section in missing {
         response = reply::degraded(response, section);
     }
     // The version is what a change of the product is conditional on. It tells nothing of stock
@@ -96,6 +96,31 @@ pub async fn page(
     response.headers_mut().insert(header::ETAG, etag(offer.product.version));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     Ok(response)
+}
+
+/// Writes a page, and keeps it if nothing is missing: the sections that are, by name.
+async fn written(
+    app: &App,
+    offer: &Arc<Offer>,
+    view: &Viewpoint,
+    generation: u64,
+) -> (Bytes, Vec<&'static str>) {
+    let tree = app.catalog.collections();
+    let similar = app.catalog.similar(offer, view, SIMILAR_MAX).await;
+    let similar = similar
+        .inspect_err(|error| tracing::warn!(%error, "a page is shown without similar products"))
+        .ok()
+        .map(|offers| offers.iter().map(|one| Item::new(one, view, &app.media_urls)).collect());
+    let collections = offer.product.collections.iter().filter_map(|slug| tree.get(slug));
+    let sources = Sources { offer, collections: collections.collect(), similar };
+    let page = Page::new(sources, view, &app.media_urls);
+    let missing: Vec<_> = page.sections.unavailable().collect();
+    let body = serde_json::to_vec(&page).expect("replies have text keys and finite numbers");
+    let body = Bytes::from(body);
+    if missing.is_empty() {
+        app.pages.put(offer, view, generation, body.clone());
+    }
+    (body, missing)
 }
 
 /// Where a product is shown.
