@@ -1,5 +1,5 @@
-//! Product pages that were written lately. Writing one costs as much as ten carts, and the
-//! products that are looked at are few, so each page is kept for a moment.
+//! Product pages that were written lately. Writing one costs three times what a cart
+//! does, and the products that are looked at are few, so each page is kept for a moment.
 //!
 //! A kept page is never older than what it shows: it holds for one snapshot of the product and
 //! one state of the catalog. Only what the clock alone changes, a sale that begins, shows up to
