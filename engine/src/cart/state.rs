@@ -130,11 +130,6 @@ impl Cart {
         &self.locale
     }
 
-    /// The shop it was last priced by; `None` before the first refresh.
-    pub fn shop(&self) -> Option<&Arc<Shop>> {
-        self.terms.shop.as_ref()
-    }
-
     pub fn contact(&self) -> Option<&Contact> {
         self.contact.as_ref()
     }

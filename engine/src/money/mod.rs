@@ -142,20 +142,6 @@ impl Money {
         self.with(i128::from(self.amount) * i128::from(units))
     }
 
-    /// A share in basis points, rounded as [`percent_of`] does.
-    ///
-    /// # Errors
-    /// Where the share is beyond [`AMOUNT_MAX`].
-    pub fn percent(self, basis_points: u32) -> Result<Money, MoneyError> {
-        Ok(Money { amount: percent_of(self.amount, basis_points)?, currency: self.currency })
-    }
-
-    /// Cuts it in proportion to the weights, as [`prorate`] does.
-    pub fn prorate(self, weights: &[u64]) -> Vec<Money> {
-        let shares = prorate(self.amount, weights).into_iter();
-        shares.map(|amount| Money { amount, currency: self.currency }).collect()
-    }
-
     fn same_currency(self, other: Money) -> Result<(), MoneyError> {
         if self.currency == other.currency {
             return Ok(());

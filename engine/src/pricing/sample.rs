@@ -68,12 +68,6 @@ impl Shop {
     }
 }
 
-impl Default for Shop {
-    fn default() -> Shop {
-        Shop::sample()
-    }
-}
-
 fn vat_zones() -> impl Iterator<Item = TaxZone> {
     VAT.iter().map(|(code, standard_bp, reduced_bp)| TaxZone {
         id: code.to_ascii_lowercase(),

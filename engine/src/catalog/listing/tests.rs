@@ -372,6 +372,35 @@ fn of_many_values_the_frequent_and_the_chosen_are_told() {
 }
 
 #[test]
+fn of_many_facets_those_of_most_products_and_the_chosen_are_told() {
+    let mut index = ListingIndex::new();
+    for id in 0..40u128 {
+        let mut entry = entry(id);
+        // Facet f00 is of one product, f39 of all of them.
+        let codes = (id..40).map(|code| (format!("f{code:02}"), vec!["yes".to_owned()]));
+        entry.facets = codes.collect();
+        index.upsert(entry);
+    }
+    let codes = |query: &ListingQuery| -> Vec<String> {
+        index.query(query).facets.unwrap().into_iter().map(|facet| facet.code).collect()
+    };
+    let of = |first: usize| -> Vec<String> { (first..40).map(|n| format!("f{n:02}")).collect() };
+    assert_eq!(codes(&query(1)), of(40 - FACETS_SHOWN_MAX));
+    let mut chosen = query(1);
+    chosen.facets.insert("f00".into(), vec!["yes".into()]);
+    let shown = codes(&chosen);
+    assert_eq!((shown.len(), shown[0].as_str()), (FACETS_SHOWN_MAX, "f00"));
+}
+
+#[test]
+fn a_sort_has_the_name_it_is_asked_by() {
+    for name in ["featured", "newest", "price", "-price", "title", "rating"] {
+        assert_eq!(name.parse::<Sort>().unwrap().to_string(), name);
+    }
+    assert_eq!("price_desc".parse::<Sort>(), Err(UnknownSort));
+}
+
+#[test]
 fn few_matches_far_behind_are_found_like_many_near_by() {
     let mut builder = ListingBuilder::new();
     for id in 0..20_000u128 {

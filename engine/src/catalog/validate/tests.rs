@@ -30,6 +30,8 @@ fn texts_have_their_lengths_and_no_control_characters() {
     check(|p| p.brand = Some(String::new()), &[("/brand", "required")]);
     check(|p| p.external_id = Some(String::new()), &[("/external_id", "required")]);
     check(|p| p.external_id = Some("x".repeat(256)), &[("/external_id", "too_long")]);
+    check(|p| p.external_id = Some("a\nb".into()), &[("/external_id", "invalid")]);
+    check(|p| p.media[0].alt = "x".repeat(256), &[("/media/0/alt", "too_long")]);
     let spoil = |p: &mut Product| {
         p.translations.values_mut().next().unwrap().title = Some("x".repeat(256));
     };
@@ -84,6 +86,8 @@ fn variants_are_told_apart_by_sku_and_by_options() {
     check(value, &[("/variants/1/options/0/value", "unknown_reference")]);
     let none = |p: &mut Product| p.variants[1].options.clear();
     check(none, &[("/variants/1/options", "invalid")]);
+    let none_each = |p: &mut Product| p.variants[1].stock.max_per_customer = Some(0);
+    check(none_each, &[("/variants/1/stock/max_per_customer", "out_of_range")]);
     let other = |p: &mut Product| p.variants[1].options[0].name = "Colour".into();
     check(other, &[("/variants/1/options", "invalid")]);
 }
@@ -127,6 +131,11 @@ fn attributes_are_what_their_types_say() {
         let value = AttributeValue::Date { value: day.into() };
         check(with(value), &[("/attributes/since", "invalid")]);
     }
+    let text = |text: &str| AttributeValue::Text { value: text.into() };
+    check(with(text("Oak,\n\toiled")), &[]);
+    check(with(text("a\u{0}b")), &[("/attributes/since", "invalid")]);
+    let long = AttributeValue::Choice { value: "ß".repeat(4_001) };
+    check(with(long), &[("/attributes/since", "too_long")]);
     let list = AttributeValue::List { value: vec![String::new(); 201] };
     check(with(list), &[("/attributes/since", "too_many")]);
 }
