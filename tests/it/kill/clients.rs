@@ -8,7 +8,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
-use crate::support::client::{Client, list, number, text};
+use crate::support::client::{Call, Client, Reply, list, number, text};
 use crate::support::goods::bulk_sku;
 
 /// A cart, and what its clients know of it.
@@ -31,6 +31,8 @@ struct Known {
     opened: Vec<Option<String>>,
 }
 
+/// How often it is looked whether a server has ended that refused: for some seconds.
+const LOOKS_AT_AN_END: usize = 500;
 const OPENING_PAUSE: Duration = Duration::from_millis(20);
 
 /// The SKU of adds without a key.
@@ -83,8 +85,7 @@ impl Ledger {
         if let Some(key) = key {
             call = call.key(key);
         }
-        let reply = call.try_send().await?;
-        assert_eq!(reply.status, 200, "{reply:#?}");
+        let reply = answer(client, call).await?.is(200);
         let version = reply.version();
         self.saw(version);
         let made = match reply.header("idempotent-version") {
@@ -111,7 +112,8 @@ impl Ledger {
     /// Opens a cart under a key; `None` where the server did not answer.
     async fn open_another(&self, client: &Client, place: usize) -> Option<String> {
         let key = format!("{}-open-{place}", self.path.rsplit('/').next().unwrap_or_default());
-        let reply = client.post("/v1/carts", json!({})).key(&key).try_send().await?.is(201);
+        let open = client.post("/v1/carts", json!({})).key(&key);
+        let reply = answer(client, open).await?.is(201);
         Some(text(&reply.json()["id"]).to_owned())
     }
 
@@ -150,7 +152,7 @@ impl Ledger {
                 let known = self.known.lock();
                 (known.acknowledged(), known.version)
             };
-            let Some(reply) = client.get(&self.path).try_send().await else { return };
+            let Some(reply) = answer(&client, client.get(&self.path)).await else { return };
             let cart = reply.is(200).json();
             let found = number(&cart["version"]) as u64;
             assert!(found >= version && found >= last, "{found} after {version} and {last}");
@@ -258,6 +260,20 @@ pub async fn load(url: &str, carts: &[Arc<Ledger>], ended: impl AsyncFnOnce()) {
     while let Some(ended) = clients.join_next().await {
         ended.expect("a client saw something that must not be");
     }
+}
+
+/// Sends a request; `None` where the server did not answer, or had nothing left to answer with:
+/// a server whose store has failed refuses with 503 for the moment until it has ended.
+async fn answer(client: &Client, call: Call) -> Option<Reply> {
+    let reply = call.try_send().await?;
+    if reply.status != 503 {
+        return Some(reply);
+    }
+    for _ in 0..LOOKS_AT_AN_END {
+        client.get("/healthz").try_send().await?;
+        tokio::time::sleep(OPENING_PAUSE).await;
+    }
+    panic!("the server goes on, and refused: {reply:#?}");
 }
 
 /// Waits until clients have got so many acknowledgements.
