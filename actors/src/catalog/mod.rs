@@ -129,10 +129,6 @@ impl Catalog {
         &self.inner.shop
     }
 
-    pub fn clock(&self) -> &dyn Clock {
-        &*self.inner.clock
-    }
-
     /// A product in whatever state it is; who may see it is for the caller to decide.
     pub async fn product(&self, id: ProductId) -> Result<Option<Arc<Offer>>, CatalogError> {
         let loading = self.inner.offers.loading().await;

@@ -187,12 +187,6 @@ impl Catalog {
         Ok(())
     }
 
-    /// Announces that collections were written.
-    pub async fn collections_changed(&self) -> Result<(), CatalogError> {
-        let _updating = self.inner.window.updating.lock().await;
-        self.load_collections().await
-    }
-
     async fn load_collections(&self) -> Result<(), CatalogError> {
         let collections = self.inner.offers.products().collections().await?;
         *self.inner.window.collections.write() = Arc::new(Collections::new(collections));

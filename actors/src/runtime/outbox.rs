@@ -203,6 +203,47 @@ mod tests {
     }
 
     #[test]
+    fn more_sources_than_are_remembered_are_asked_to_wait() {
+        let mut inbox = Inbox::default();
+        (0..SOURCES_MAX as u128).for_each(|id| inbox.remember(key(id), 7));
+        let stranger = key(u128::MAX);
+        assert_eq!(inbox.arrival(stranger, 1), Arrival::Full);
+        assert_eq!(inbox.arrival(key(3), 8), Arrival::New, "who is known goes on");
+        inbox.forget(key(3), 7);
+        assert_eq!(inbox.arrival(stranger, 1), Arrival::New);
+    }
+
+    #[test]
+    fn of_many_confirmations_that_wait_the_latest_are_kept() {
+        let mut outbox = Outbox::default();
+        for n in 1..=PENDING_MAX as u64 + 1 {
+            assert!(outbox.has_room(1));
+            outbox.push(Effect { target: key(n.into()), body: Vec::new() });
+            outbox.delivered(n);
+        }
+        let waiting: Vec<u64> = outbox.unconfirmed().iter().map(|(_, n)| *n).collect();
+        assert_eq!(waiting, (2..=PENDING_MAX as u64 + 1).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn effects_out_of_their_order_are_damage() {
+        let decoded = |sequences: &[u64], last_sequence| {
+            let effect = Effect { target: key(1), body: Vec::new() };
+            let pending =
+                sequences.iter().map(|n| SequencedEffect { sequence: *n, effect: effect.clone() });
+            let outbox =
+                Outbox { last_sequence, pending: pending.collect(), unconfirmed: Vec::new() };
+            let mut blob = Vec::new();
+            outbox.encode(&mut Writer::new(&mut blob, 1));
+            Outbox::decode(&mut Reader::open(&blob, 1).unwrap().1)
+        };
+        assert!(decoded(&[2, 4], 4).is_ok());
+        for (sequences, last) in [(&[4, 2][..], 4), (&[2, 2], 4), (&[0], 4), (&[5], 4)] {
+            assert!(decoded(sequences, last).is_err(), "{sequences:?} of {last}");
+        }
+    }
+
+    #[test]
     fn effects_leave_in_order_and_the_stored_form_keeps_them() {
         let mut outbox = Outbox::default();
         for n in 1..=3 {
