@@ -51,7 +51,7 @@ const DISCARD_BYTES_MAX: u64 = 16 << 10;
 const DISCARD_PATIENCE: Duration = Duration::from_millis(5);
 
 /// Reads the small body of a request that is refused for load, so that its connection can be
-/// kept: who is refused comes again soon, and a new connection costs more than the refusal.
+/// kept: who is refused comes again soon, and would have to connect anew.
 pub async fn discard_what_came(request: Request) {
     // Whoever waits to be told to go on is not to send a body for nothing.
     let is_held_back = request.headers().contains_key(header::EXPECT);
