@@ -25,13 +25,10 @@ impl Head {
 
     /// Whether this row, or none, is what a write demands (R1).
     pub fn fits(found: Option<Head>, expected: Expected) -> bool {
-        match (expected, found) {
-            (Expected::Absent, None) => true,
-            (Expected::Present { version, write_id }, Some(head)) => {
-                head.version == version && head.write_id == write_id
-            }
-            _ => false,
-        }
+        let found = found.map_or(Expected::Absent, |Head { version, write_id, .. }| {
+            Expected::Present { version, write_id }
+        });
+        found == expected
     }
 }
 

@@ -31,8 +31,9 @@ struct Known {
     opened: Vec<Option<String>>,
 }
 
-/// How often it is looked whether a server has ended that refused: for some seconds.
+/// How often it is looked whether a server has ended that refused, and how far apart.
 const LOOKS_AT_AN_END: usize = 500;
+const LOOK_PAUSE: Duration = Duration::from_millis(20);
 const OPENING_PAUSE: Duration = Duration::from_millis(20);
 
 /// The SKU of adds without a key.
@@ -271,7 +272,7 @@ async fn answer(client: &Client, call: Call) -> Option<Reply> {
     }
     for _ in 0..LOOKS_AT_AN_END {
         client.get("/healthz").try_send().await?;
-        tokio::time::sleep(OPENING_PAUSE).await;
+        tokio::time::sleep(LOOK_PAUSE).await;
     }
     panic!("the server goes on, and refused: {reply:#?}");
 }
