@@ -1,6 +1,8 @@
-//! What the system says of a process: processor time, memory, what it wrote.
+//! What the system says of a process: processor time and memory; and of its disk.
 
 use std::fs::read_to_string;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use anyhow::Context;
 
@@ -15,11 +17,20 @@ pub fn resident_bytes(pid: u32) -> anyhow::Result<f64> {
     Ok(kib.context("no memory is told")? * 1024.0)
 }
 
-/// What a process has had written to the disk, in bytes; whole pages, as the system counts.
-pub fn written_bytes(pid: u32) -> anyhow::Result<f64> {
-    let io = read_to_string(format!("/proc/{pid}/io"))?;
-    let line = io.lines().find_map(|line| line.strip_prefix("write_bytes:"));
-    line.and_then(|line| line.trim().parse().ok()).context("no written bytes are told")
+/// What the disk that a folder lies on has written since the system started, in bytes. What a
+/// process is charged with says less: it counts pages, and pages of a large file are large.
+pub fn written_bytes(folder: &Path) -> anyhow::Result<f64> {
+    /// Of `/proc/diskstats`, whatever the disk's own are.
+    const SECTOR_BYTES: f64 = 512.0;
+    let device = std::fs::metadata(folder)?.dev();
+    let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
+    let disks = read_to_string("/proc/diskstats")?;
+    let fields = disks.lines().map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
+    let sectors = fields
+        .filter(|fields| fields.len() > 9)
+        .find(|fields| fields[0] == major.to_string() && fields[1] == minor.to_string())
+        .and_then(|fields| fields[9].parse::<f64>().ok());
+    Ok(sectors.context("the disk of the folder is not told")? * SECTOR_BYTES)
 }
 
 /// A process and all that it started, and they.

@@ -77,6 +77,7 @@ impl EmbeddedStore {
             return Err(BackupError::Exists(to.to_owned()));
         }
         self.shared.health.check().map_err(|reason| BackupError::Source(reason.to_owned()))?;
+        self.entities.move_all().map_err(BackupError::Source)?;
         let mut partial = to.as_os_str().to_owned();
         partial.push(".partial");
         let partial = PathBuf::from(partial);

@@ -3,6 +3,7 @@
 //! `LOCK` is held while the store is open. `STORE` says what the directory is, and is written
 //! when the store was made completely: from then on nothing may be missing. `db/` is the
 //! database; it comes to be as `db.making/`, which is thrown away if its maker was interrupted.
+//! `log/` is the log in front of it.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -10,16 +11,19 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::log::{Log, SEGMENT_BYTES};
 use super::{KEYSPACES, OpenError, journal_check};
 
-/// What a build of today writes and reads.
-const FORMAT: u64 = 1;
+/// What a build of today writes. It reads the format before it too, which had no log.
+const FORMAT: u64 = 2;
+const FORMAT_WITHOUT_LOG: u64 = 1;
 
 const LOCK: &str = "LOCK";
 const STORE: &str = "STORE";
 const RESTORING: &str = "RESTORING";
 const DATABASE: &str = "db";
 const MAKING: &str = "db.making";
+const LOG: &str = "log";
 
 #[derive(Serialize, Deserialize)]
 struct StoreMark {
@@ -81,6 +85,10 @@ impl StoreDirectory {
         self.path.join(DATABASE)
     }
 
+    pub fn log(&self) -> PathBuf {
+        self.path.join(LOG)
+    }
+
     /// Lets the database be made aside where there is none, and then puts it into its place.
     pub fn make_database(
         &self,
@@ -106,7 +114,7 @@ impl StoreDirectory {
             return Err(OpenError::RestoreUnfinished(self.path()));
         }
         let Some(mark) = self.read_mark()? else { return Ok(()) };
-        if mark.format != FORMAT {
+        if ![FORMAT, FORMAT_WITHOUT_LOG].contains(&mark.format) {
             let (found, supported) = (mark.format, FORMAT);
             return Err(OpenError::Format { dir: self.path(), found, supported });
         }
@@ -157,8 +165,13 @@ impl StoreDirectory {
         }
     }
 
-    /// From now on the store is whole, and a missing part is a loss.
+    /// From now on the store is whole, and a missing part is a loss. A store without a log gets
+    /// an empty one.
     pub fn mark_complete(&self) -> Result<(), OpenError> {
+        if self.read_mark()?.is_none_or(|mark| mark.format == FORMAT_WITHOUT_LOG) {
+            Log::create(&self.log(), SEGMENT_BYTES)
+                .map_err(|source| OpenError::Io { path: self.log(), source })?;
+        }
         let mark = StoreMark { format: FORMAT, keyspaces: KEYSPACES.map(str::to_owned).to_vec() };
         let json = serde_json::to_vec_pretty(&mark).expect("names and numbers are JSON");
         if fs::read(self.path.join(STORE)).is_ok_and(|bytes| bytes == json) {

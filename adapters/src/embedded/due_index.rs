@@ -1,9 +1,12 @@
 //! Which entities of a shard want to be woken, and when.
 //!
 //! The index is a key range beside the rows, written in the same batch as the row it speaks of:
-//! shard, due, entity, in the order in which they are asked for. Each shard is asked every
+//! shard, due, entity, in the order in which they are asked for. What is not in the tables yet
+//! is told by [`super::unflushed`]. Each shard is asked every
 //! second, and almost always nothing is due; so a lower bound of each shard's earliest due is
 //! kept in memory, and an idle shard costs no look at the disk.
+
+use std::ops::Range;
 
 use barrow_engine::entity::{EntityKey, SHARDS, Shard};
 use barrow_engine::ports::{DueEntity, StoreError};
@@ -13,15 +16,28 @@ use parking_lot::Mutex;
 const KEY_LEN: usize = 2 + 8 + EntityKey::LEN;
 
 /// The place of an entity in the index.
-pub(super) fn due_key(key: EntityKey, due: Timestamp) -> [u8; KEY_LEN] {
+pub(super) type DueKey = [u8; KEY_LEN];
+
+pub(super) fn due_key(key: EntityKey, due: Timestamp) -> DueKey {
     let mut bytes = [0; KEY_LEN];
     bytes[..10].copy_from_slice(&due_start(key.shard(), due));
     bytes[10..].copy_from_slice(&key.to_bytes());
     bytes
 }
 
+/// The entities of a shard that are due at that time or later.
+pub(super) fn due_range(shard: Shard, from: Timestamp) -> Range<DueKey> {
+    let bound = |start: [u8; 10], rest| {
+        let mut key = [rest; KEY_LEN];
+        key[..10].copy_from_slice(&start);
+        key
+    };
+    // No entity's key is all ones, so nothing of the shard lies behind the end.
+    bound(due_start(shard, from), 0)..bound(due_start(shard, Timestamp::MAX), u8::MAX)
+}
+
 /// Where the entities of a shard that are due at that time begin.
-pub(super) fn due_start(shard: Shard, due: Timestamp) -> [u8; 10] {
+fn due_start(shard: Shard, due: Timestamp) -> [u8; 10] {
     let mut bytes = [0; 10];
     bytes[..2].copy_from_slice(&shard.index().to_be_bytes());
     bytes[2..].copy_from_slice(&sortable(due.as_millis()).to_be_bytes());
@@ -34,13 +50,16 @@ fn sortable(millis: i64) -> u64 {
 }
 
 pub(super) fn decode_due_key(bytes: &[u8]) -> Result<DueEntity, StoreError> {
-    let damaged = || StoreError::Damaged("an entry of the due index cannot be read".to_owned());
-    let bytes: &[u8; KEY_LEN] = bytes.try_into().map_err(|_| damaged())?;
-    let (_, rest) = bytes.split_first_chunk::<2>().ok_or_else(damaged)?;
-    let (due, key) = rest.split_first_chunk::<8>().ok_or_else(damaged)?;
+    let bytes: &[u8; KEY_LEN] = bytes.try_into().map_err(|_| unreadable_due())?;
+    let (_, rest) = bytes.split_first_chunk::<2>().ok_or_else(unreadable_due)?;
+    let (due, key) = rest.split_first_chunk::<8>().ok_or_else(unreadable_due)?;
     let millis = (u64::from_be_bytes(*due) ^ (1 << 63)) as i64;
-    let key = EntityKey::from_bytes(key).ok_or_else(damaged)?;
+    let key = EntityKey::from_bytes(key).ok_or_else(unreadable_due)?;
     Ok(DueEntity { key, due: Timestamp::from_millis(millis) })
+}
+
+pub(super) fn unreadable_due() -> StoreError {
+    StoreError::Damaged("an entry of the due index cannot be read".to_owned())
 }
 
 /// For each shard, a time before which nothing is due.

@@ -1,6 +1,7 @@
 //! The rows of entities in the embedded database.
 //!
-//! Writes go through the group commit. Loads read the database directly, on the caller's thread:
+//! Writes go through the group commit to the log, and from there to the tables later. Loads look
+//! at what is not in the tables yet, then read the database directly, on the caller's thread:
 //! a row that was written lately, or read lately, comes from memory in microseconds, less than
 //! handing the read to another thread and back would cost; one that does not costs a read of one
 //! block, a tenth of a millisecond on the disks this store is meant for, and only when a cart
@@ -16,9 +17,12 @@ use barrow_engine::ports::{
 };
 use barrow_engine::time::Timestamp;
 
-use super::due_index::{DueBounds, decode_due_key, due_key, due_start};
+use super::due_index::{DueBounds, DueKey, decode_due_key, due_range, unreadable_due};
 use super::group_commit::{Change, GroupCommit, Table};
-use super::row_codec::{decode_row, encode_row};
+use super::log::{Appended, Log};
+use super::row_codec::decode_row;
+use super::unflushed::Unflushed;
+use super::write_behind::WriteBehind;
 use super::{Shared, Tables, is_damage};
 
 /// Rows by entity, with the index of what is due. Made by
@@ -26,16 +30,31 @@ use super::{Shared, Tables, is_damage};
 pub struct EmbeddedEntityStore {
     // Dropped first: it waits until what is queued is written.
     commit: GroupCommit,
+    // Dropped next: it waits until the tables have all of it.
+    _write_behind: WriteBehind,
+    unflushed: Arc<Unflushed>,
     bounds: Arc<DueBounds>,
     shared: Arc<Shared>,
 }
 
 impl EmbeddedEntityStore {
-    pub(super) fn start(shared: Arc<Shared>) -> std::io::Result<EmbeddedEntityStore> {
+    pub(super) fn start(shared: Arc<Shared>, log: Log) -> std::io::Result<EmbeddedEntityStore> {
         let bounds = Arc::new(DueBounds::new());
-        let rows = Rows { tables: shared.tables.clone(), bounds: Arc::clone(&bounds) };
+        let unflushed = Arc::new(Unflushed::default());
+        let behind = WriteBehind::start(&shared, Arc::clone(&unflushed), log.room())?;
+        let rows = Rows {
+            log,
+            unflushed: Arc::clone(&unflushed),
+            tables: shared.tables.clone(),
+            bounds: Arc::clone(&bounds),
+        };
         let commit = GroupCommit::start(rows, Arc::clone(&shared.health))?;
-        Ok(EmbeddedEntityStore { commit, bounds, shared })
+        Ok(EmbeddedEntityStore { commit, _write_behind: behind, unflushed, bounds, shared })
+    }
+
+    /// Waits until the tables have every row that was acknowledged before. Blocking.
+    pub(super) fn move_all(&self) -> Result<(), String> {
+        self.unflushed.move_all(&self.shared.health)
     }
 
     /// Counts the commits since the store was opened: each is one sync, for however many changes.
@@ -58,7 +77,7 @@ impl EmbeddedEntityStore {
 impl EntityStore for EmbeddedEntityStore {
     async fn load(&self, key: EntityKey) -> Result<Option<Row>, StoreError> {
         self.check()?;
-        read_row(&self.shared.tables, key)
+        newest_row(&self.unflushed, &self.shared.tables, key)
     }
 
     async fn cas(
@@ -93,20 +112,9 @@ impl EntityStore for EmbeddedEntityStore {
     ) -> Result<Vec<DueEntity>, StoreError> {
         self.check()?;
         let Some(scan) = self.bounds.begin_scan(shard, before) else { return Ok(Vec::new()) };
-        let start = due_start(shard, scan.from).to_vec();
-        // No entity's key is this long and all ones, so nothing of the shard lies behind it.
-        let mut end = due_start(shard, Timestamp::MAX).to_vec();
-        end.extend_from_slice(&[u8::MAX; EntityKey::LEN + 1]);
-        let mut found: Vec<DueEntity> = Vec::new();
-        let mut next = Timestamp::MAX;
-        for guard in self.shared.tables.due.range(start..end) {
-            let entry = decode_due_key(&guard.key().map_err(|error| read_error(&error))?)?;
-            if entry.due > before || found.len() == limit {
-                next = entry.due;
-                break;
-            }
-            found.push(entry);
-        }
+        let (index, next) = self.read_index(shard, scan.from, before, limit)?;
+        let found = index.iter().map(|key| decode_due_key(key));
+        let found = found.collect::<Result<Vec<DueEntity>, StoreError>>()?;
         // What was found stays due until its row is written again.
         let earliest = found.first().map_or(next, |entry| entry.due);
         self.bounds.end_scan(shard, scan, earliest);
@@ -119,43 +127,81 @@ impl EntityStore for EmbeddedEntityStore {
     }
 }
 
+impl EmbeddedEntityStore {
+    /// The first entries of a shard that are due, and when the one behind them is.
+    fn read_index(
+        &self,
+        shard: Shard,
+        from: Timestamp,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<(Vec<DueKey>, Timestamp), StoreError> {
+        let range = due_range(shard, from);
+        let recent = self.unflushed.dues(range.clone());
+        let mut index: Vec<DueKey> =
+            recent.iter().filter(|(_, is_there)| **is_there).map(|(key, _)| *key).collect();
+        let mut stored = 0;
+        for guard in self.shared.tables.due.range(range) {
+            let key = guard.key().map_err(|error| read_error(&error))?;
+            let key = DueKey::try_from(key.as_ref()).map_err(|_| unreadable_due())?;
+            if !recent.contains_key(&key) {
+                index.push(key);
+                stored += 1;
+                // What comes after cannot be among the first, nor next.
+                if stored > limit || decode_due_key(&key)?.due > before {
+                    break;
+                }
+            }
+        }
+        index.sort_unstable();
+        let due = |key: &DueKey| decode_due_key(key).map(|entity| entity.due);
+        let mut are_due = 0;
+        while are_due < index.len().min(limit) && due(&index[are_due])? <= before {
+            are_due += 1;
+        }
+        let next = index.get(are_due).map_or(Ok(Timestamp::MAX), due)?;
+        index.truncate(are_due);
+        Ok((index, next))
+    }
+}
+
 /// What the commit thread writes to.
 struct Rows {
+    log: Log,
+    unflushed: Arc<Unflushed>,
     tables: Tables,
     bounds: Arc<DueBounds>,
 }
 
 impl Table for Rows {
     fn read(&self, key: EntityKey) -> Result<Option<Row>, StoreError> {
-        read_row(&self.tables, key)
+        newest_row(&self.unflushed, &self.tables, key)
     }
 
-    fn commit(&mut self, changes: &[Change]) -> Result<(), String> {
-        let Tables { entities, due, .. } = &self.tables;
-        let mut batch = self.tables.batch();
-        for Change { key, due_before, row } in changes {
-            batch.insert(entities, key.to_bytes(), encode_row(row));
-            if *due_before == row.due {
-                continue;
-            }
-            if let Some(before) = due_before {
-                batch.remove(due, due_key(*key, *before));
-            }
-            if let Some(next) = row.due {
-                batch.insert(due, due_key(*key, next), []);
-            }
-        }
-        batch.commit().map_err(|error| error.to_string())?;
-        for Change { key, row, .. } in changes {
-            if let Some(next) = row.due {
-                self.bounds.written(key.shard(), next);
-            }
-        }
+    fn commit(&mut self, changes: Vec<Change>) -> Result<(), String> {
+        let Appended { sequence, is_short_of_room } = self.log.append(&changes)?;
+        let dues: Vec<_> =
+            changes.iter().filter_map(|it| Some((it.key.shard(), it.row.due?))).collect();
+        self.unflushed.add(changes, sequence, is_short_of_room);
+        dues.into_iter().for_each(|(shard, due)| self.bounds.written(shard, due));
         Ok(())
     }
 }
 
-fn read_row(tables: &Tables, key: EntityKey) -> Result<Option<Row>, StoreError> {
+/// The row as it was acknowledged last.
+fn newest_row(
+    unflushed: &Unflushed,
+    tables: &Tables,
+    key: EntityKey,
+) -> Result<Option<Row>, StoreError> {
+    match unflushed.row(key) {
+        Some(row) => Ok(Some(row)),
+        None => read_row(tables, key),
+    }
+}
+
+/// The row as the tables have it.
+pub(super) fn read_row(tables: &Tables, key: EntityKey) -> Result<Option<Row>, StoreError> {
     let bytes = tables.entities.get(key.to_bytes()).map_err(|error| read_error(&error))?;
     bytes.map(|bytes| decode_row(&bytes)).transpose()
 }

@@ -9,36 +9,31 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use barrow_engine::entity::EntityKey;
 use barrow_engine::ports::{CasOutcome, CasReply, CasResult, Expected, Row, StoreError};
 use barrow_engine::time::Timestamp;
-use crossbeam_channel::{Receiver, Sender, TrySendError};
 use tokio::sync::oneshot;
 
+use super::commit_queue::{CommitQueue, Request};
 use super::heads::{Head, Heads};
-use super::health::Health;
+use super::health::{Health, TellOfPanic};
 
-/// The most writes in one batch: beyond a thousand the sync is no longer what a write costs.
-const BATCH_WRITES_MAX: usize = 1_024;
-
-/// The most bytes in one batch: what a plain disk takes in some hundredths of a second.
-const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
-
-/// The most writes that wait; more means seconds of waiting, so they are refused at once.
-const QUEUE_WRITES_MAX: usize = 8_192;
-
-/// The most bytes that wait.
-const QUEUE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// So many writes in a batch are a crowd: then the next batch begins an interval after this one
+/// began. A sync costs the processor as much as several writes; where many come, twice as many
+/// share it. A writer who is alone never waits.
+const CROWD: usize = 4;
+const CROWD_INTERVAL: Duration = Duration::from_micros(500);
 
 /// What the commit thread writes to.
 pub(super) trait Table: Send + 'static {
     fn read(&self, key: EntityKey) -> Result<Option<Row>, StoreError>;
 
     /// Makes all of it durable at once, or fails: then the outcome is unknown.
-    fn commit(&mut self, changes: &[Change]) -> Result<(), String>;
+    fn commit(&mut self, changes: Vec<Change>) -> Result<(), String>;
 }
 
 /// A row that takes another's place.
@@ -50,46 +45,29 @@ pub(super) struct Change {
     pub row: Row,
 }
 
-struct Request {
-    key: EntityKey,
-    expected: Expected,
-    row: Row,
-    reply: CasReply,
-}
-
-impl Request {
-    /// What it weighs in a batch and in the queue: its blob, and the rest roughly.
-    fn bytes(&self) -> usize {
-        self.row.blob.len() + 128
-    }
-}
-
-/// The queue in front of the commit thread. Dropping it ends the thread, after what is queued.
+/// The commit thread and the queue in front of it. Dropping it ends the thread, after what is
+/// queued.
 pub(super) struct GroupCommit {
-    sender: Option<Sender<Request>>,
-    queued_bytes: Arc<AtomicUsize>,
+    queue: Arc<CommitQueue>,
     commits: Arc<AtomicU64>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl GroupCommit {
     pub fn start(table: impl Table, health: Arc<Health>) -> std::io::Result<GroupCommit> {
-        let (sender, receiver) = crossbeam_channel::bounded(QUEUE_WRITES_MAX);
-        let queued_bytes = Arc::new(AtomicUsize::new(0));
-        let queued = Arc::clone(&queued_bytes);
+        let queue = Arc::new(CommitQueue::default());
         let commits = Arc::new(AtomicU64::new(0));
         let committer = Committer {
             table,
             heads: Heads::default(),
             health,
-            receiver,
-            queued_bytes: queued,
+            queue: Arc::clone(&queue),
             commits: Arc::clone(&commits),
         };
         let thread = std::thread::Builder::new()
             .name("barrow-commit".to_owned())
             .spawn(move || committer.run())?;
-        Ok(GroupCommit { sender: Some(sender), queued_bytes, commits, thread: Some(thread) })
+        Ok(GroupCommit { queue, commits, thread: Some(thread) })
     }
 
     /// Counts the batches that were written; each cost one sync.
@@ -105,29 +83,13 @@ impl GroupCommit {
     }
 
     pub fn submit(&self, key: EntityKey, expected: Expected, row: Row, reply: CasReply) {
-        let request = Request { key, expected, row, reply };
-        let bytes = request.bytes();
-        if self.queued_bytes.fetch_add(bytes, Ordering::Relaxed) > QUEUE_BYTES_MAX {
-            self.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
-            return request.reply.send(Err(StoreError::Throttled));
-        }
-        let sender = self.sender.as_ref().expect("it is taken only when dropped");
-        let (request, error) = match sender.try_send(request) {
-            Ok(()) => return,
-            Err(TrySendError::Full(request)) => (request, StoreError::Throttled),
-            Err(TrySendError::Disconnected(request)) => {
-                let why = "the commit thread has ended".to_owned();
-                (request, StoreError::Unavailable(why))
-            }
-        };
-        self.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
-        request.reply.send(Err(error));
+        self.queue.push(Request { key, expected, row, reply });
     }
 }
 
 impl Drop for GroupCommit {
     fn drop(&mut self) {
-        self.sender = None;
+        self.queue.close();
         if let Some(thread) = self.thread.take() {
             // A panic in there was told to the health of the store already.
             let _ = thread.join();
@@ -139,31 +101,33 @@ struct Committer<T> {
     table: T,
     heads: Heads,
     health: Arc<Health>,
-    receiver: Receiver<Request>,
-    queued_bytes: Arc<AtomicUsize>,
+    queue: Arc<CommitQueue>,
     commits: Arc<AtomicU64>,
+}
+
+/// However the thread ends, nobody waits for it any longer.
+impl<T> Drop for Committer<T> {
+    fn drop(&mut self) {
+        self.queue.abandon();
+    }
 }
 
 impl<T: Table> Committer<T> {
     fn run(mut self) {
-        let _end = TellOfPanic(Arc::clone(&self.health));
+        let _end = TellOfPanic::new(&self.health, "the commit thread has panicked");
         let mut batch = Vec::new();
-        while let Ok(first) = self.receiver.recv() {
-            self.collect(first, &mut batch);
+        loop {
+            self.queue.take(&mut batch);
+            let writes = batch.len();
+            if writes == 0 {
+                return;
+            }
+            let began = Instant::now();
             self.commit(&mut batch);
+            if writes >= CROWD {
+                std::thread::sleep(CROWD_INTERVAL.saturating_sub(began.elapsed()));
+            }
         }
-    }
-
-    /// Takes the first request and what has queued up behind it.
-    fn collect(&self, first: Request, batch: &mut Vec<Request>) {
-        let mut bytes = first.bytes();
-        batch.push(first);
-        while batch.len() < BATCH_WRITES_MAX && bytes < BATCH_BYTES_MAX {
-            let Ok(next) = self.receiver.try_recv() else { break };
-            bytes += next.bytes();
-            batch.push(next);
-        }
-        self.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     fn commit(&mut self, batch: &mut Vec<Request>) {
@@ -184,19 +148,30 @@ impl<T: Table> Committer<T> {
             })
             .collect();
         let changes = rows.into_changes();
-        let committed = if changes.is_empty() { Ok(()) } else { self.table.commit(&changes) };
+        let committed = self.write(changes);
         self.health.commit_ended();
-        self.commits.fetch_add(u64::from(!changes.is_empty()), Ordering::Relaxed);
-        match &committed {
-            Ok(()) => changes.iter().for_each(|change| self.heads.put(change.key, &change.row)),
-            Err(reason) => self.health.fail(format!("a write failed: {reason}")),
-        }
         for (reply, result) in replies {
             reply.send(match &committed {
                 Ok(()) => result,
                 Err(reason) => Err(StoreError::OutcomeUnknown(reason.clone())),
             });
         }
+    }
+
+    /// One write, one sync.
+    fn write(&mut self, changes: Vec<Change>) -> Result<(), String> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let heads: Vec<_> =
+            changes.iter().map(|change| (change.key, Head::of(&change.row))).collect();
+        if let Err(reason) = self.table.commit(changes) {
+            self.health.fail(format!("a write failed: {reason}"));
+            return Err(reason);
+        }
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        heads.into_iter().for_each(|(key, head)| self.heads.put(key, head));
+        Ok(())
     }
 }
 
@@ -244,17 +219,6 @@ impl<T: Table> BatchRows<'_, T> {
             Some(Change { key, due_before, row: written? })
         };
         self.rows.into_iter().filter_map(changed).collect()
-    }
-}
-
-/// Ends the store's life if the commit thread ends by a panic.
-struct TellOfPanic(Arc<Health>);
-
-impl Drop for TellOfPanic {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.fail("the commit thread has panicked".to_owned());
-        }
     }
 }
 

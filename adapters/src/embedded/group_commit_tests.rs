@@ -3,7 +3,7 @@
 #![expect(clippy::await_holding_lock, reason = "the gate holds up the commit thread, no task")]
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use barrow_engine::entity::EntityKind;
 use barrow_engine::ports::WriteId;
@@ -11,6 +11,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use proptest::prelude::*;
 
+use super::super::commit_queue::{BATCH_WRITES_MAX, QUEUE_WRITES_MAX};
 use super::*;
 
 /// A table in memory that can be told to wait, to fail or to panic.
@@ -28,7 +29,7 @@ impl Table for Memory {
         Ok(self.rows.lock().get(&key).cloned())
     }
 
-    fn commit(&mut self, changes: &[Change]) -> Result<(), String> {
+    fn commit(&mut self, changes: Vec<Change>) -> Result<(), String> {
         let _gate = self.gate.lock();
         assert!(!self.panics.load(Ordering::SeqCst), "told to panic");
         if self.fails.load(Ordering::SeqCst) {
@@ -70,8 +71,7 @@ fn present(version: u64, write_id: u128) -> Expected {
 
 /// Waits until that many writes are queued behind the one that is being written.
 fn wait_for_queue(commit: &GroupCommit, writes: usize) {
-    let sender = commit.sender.as_ref().expect("it runs");
-    while sender.len() < writes {
+    while commit.queue.len() < writes {
         std::thread::yield_now();
     }
 }
@@ -186,7 +186,7 @@ async fn a_full_queue_refuses_at_once() {
     }
     assert_eq!(memory.rows.lock().len(), written, "what was refused was not written");
     assert_eq!(written + throttled, count as usize);
-    assert_eq!(commit.queued_bytes.load(Ordering::SeqCst), 0, "the queue's weight is kept right");
+    assert_eq!(commit.queue.bytes(), 0, "the queue's weight is kept right");
 }
 
 #[tokio::test]
@@ -203,7 +203,7 @@ async fn a_queue_of_large_rows_refuses_at_once() {
     let (outcomes, ()) = futures::join!(futures::future::join_all(calls), open_gate);
     let throttled = outcomes.iter().filter(|o| **o == Err(StoreError::Throttled)).count();
     assert!((1..=16).contains(&throttled), "{throttled} of 80 MiB refused, 64 may wait");
-    assert_eq!(commit.queued_bytes.load(Ordering::SeqCst), 0);
+    assert_eq!(commit.queue.bytes(), 0);
 }
 
 #[tokio::test]

@@ -47,11 +47,11 @@ impl Heads {
     }
 
     /// The row is durable.
-    pub fn put(&mut self, key: EntityKey, row: &Row) {
+    pub fn put(&mut self, key: EntityKey, head: Head) {
         if self.young.len() >= HEADS_MAX && !self.young.contains_key(&key) {
             self.old = std::mem::take(&mut self.young);
         }
-        self.young.insert(key, Head::of(row));
+        self.young.insert(key, head);
     }
 }
 
@@ -72,15 +72,15 @@ mod tests {
         let mut heads = Heads::default();
         for version in 1..=3 {
             for id in 0..HEADS_MAX {
-                heads.put(key(id), &row(version));
+                heads.put(key(id), Head::of(&row(version)));
             }
             assert!((0..HEADS_MAX).all(|id| heads.get(key(id)) == Some(Head::of(&row(version)))));
         }
-        heads.put(key(HEADS_MAX), &row(9));
-        heads.put(key(0), &row(9));
+        heads.put(key(HEADS_MAX), Head::of(&row(9)));
+        heads.put(key(0), Head::of(&row(9)));
         assert_eq!(heads.get(key(0)), Some(Head::of(&row(9))), "not the one of the old generation");
         for id in HEADS_MAX..4 * HEADS_MAX {
-            heads.put(key(id), &row(1));
+            heads.put(key(id), Head::of(&row(1)));
         }
         assert_eq!(heads.get(key(1)), None);
         assert!(heads.young.len() + heads.old.len() <= 2 * HEADS_MAX);

@@ -5,8 +5,8 @@
 //! ends the store's life. It fails everything from then on, and tells the process to end itself;
 //! the next start reads what really is on the disk.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// What to do when the store can no longer be believed. It is called once, with the reason.
@@ -94,10 +94,29 @@ impl Health {
     }
 }
 
+/// Ends the store's life if the thread that holds it ends by a panic.
+pub(super) struct TellOfPanic {
+    health: Arc<Health>,
+    what: &'static str,
+}
+
+impl TellOfPanic {
+    pub fn new(health: &Arc<Health>, what: &'static str) -> TellOfPanic {
+        TellOfPanic { health: Arc::clone(health), what }
+    }
+}
+
+impl Drop for TellOfPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.health.fail(self.what.to_owned());
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
     use std::sync::atomic::AtomicUsize;
 
     fn counted() -> (Health, Arc<AtomicUsize>) {

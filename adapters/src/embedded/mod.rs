@@ -1,22 +1,23 @@
 //! The shop in one process and one folder: what a laptop, a test and a small server use.
 //!
-//! All data lies in one log-structured database (`fjall`), so that one journal and one sync serve
-//! carts, products and stock alike, and one snapshot is a consistent backup. What an
-//! acknowledged write survives: a crash of the process or the system, and a loss of power; not
-//! the loss of the disk.
+//! All data lies in one log-structured database (`fjall`), so that one snapshot is a consistent
+//! backup; in front of it lies a log of our own (`log`), where the changes of carts and other
+//! entities become durable. What an acknowledged write survives: a crash of the process or the
+//! system, and a loss of power; not the loss of the disk.
 //!
 //! What happens with a disk that lies:
 //! - The last write was cut off by a crash (a torn tail): it was never acknowledged; it is
-//!   dropped at the next start, which says so in the log.
-//! - A bit has flipped in the journal, and whole writes lie behind it: acknowledged writes would
-//!   be lost, so the start is refused. Our own check of the journals sees to that before `fjall`
-//!   opens them: alone it would silently cut the journal off there.
+//!   dropped at the next start.
+//! - A bit has flipped in the log or in the database's journal, and whole writes lie behind it:
+//!   acknowledged writes would be lost, so the start is refused. For the journal our own check
+//!   sees to that before `fjall` opens it: alone it would silently cut the journal off there.
 //! - A bit has flipped in a table file: each block carries a checksum, which is compared when
 //!   the block is read; the read fails, and nothing wrong is served.
 //! - A write or a sync fails: the process ends (see [`OnFatal`]).
 
 mod backup;
 mod cache;
+mod commit_queue;
 mod directory;
 mod due_index;
 mod entity_store;
@@ -27,13 +28,17 @@ mod heads;
 mod health;
 mod inventory;
 mod journal_check;
+mod log;
 mod media;
 mod product_names;
 mod product_store;
 mod restore;
 mod reviews;
 mod row_codec;
+mod unflushed;
+mod write_behind;
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -49,8 +54,11 @@ pub use media::EmbeddedMediaStore;
 pub use product_store::EmbeddedProductStore;
 pub use restore::{restore, verify_backup};
 
+use barrow_engine::ports::StoreError;
 use directory::StoreDirectory;
+use entity_store::read_row;
 use health::Health;
+use log::{Log, LogError};
 
 /// What the embedded store takes of the machine.
 pub struct EmbeddedOptions {
@@ -153,8 +161,9 @@ impl EmbeddedStore {
         let tables = Tables::open(&directory, &options)?;
         directory.mark_complete()?;
         let health = Arc::new(Health::new(options.on_fatal));
+        let log = open_log(&directory, &tables, Arc::clone(&health))?;
         let shared = Arc::new(Shared { tables, health, _directory: directory });
-        let entities = EmbeddedEntityStore::start(Arc::clone(&shared))
+        let entities = EmbeddedEntityStore::start(Arc::clone(&shared), log)
             .map_err(|source| OpenError::Io { path: dir.to_owned(), source })?;
         let products = EmbeddedProductStore::open(Arc::clone(&shared)).map_err(|error| {
             OpenError::Damaged { dir: dir.to_owned(), reason: error.to_string() }
@@ -181,13 +190,33 @@ impl EmbeddedStore {
 
     /// What the store takes on the disk, in bytes, journal included.
     pub fn disk_bytes(&self) -> u64 {
-        self.shared.tables.db.disk_space().unwrap_or(0)
+        self.shared.tables.db.disk_space().unwrap_or(0) + log::BYTES
     }
 
     /// Why the store no longer serves, if so.
     pub fn failure(&self) -> Option<String> {
         self.shared.health.check().err().map(str::to_owned)
     }
+}
+
+/// Opens the log, and moves to the tables what it holds beyond them.
+fn open_log(
+    directory: &StoreDirectory,
+    tables: &Tables,
+    health: Arc<Health>,
+) -> Result<Log, OpenError> {
+    let damaged = |reason| OpenError::Damaged { dir: directory.path(), reason };
+    let through = write_behind::through(tables).map_err(damaged)?;
+    let (log, found) =
+        Log::open(&directory.log(), through, health).map_err(|error| match error {
+            LogError::Io { path, source } => OpenError::Io { path, source },
+            LogError::Damaged(reason) => damaged(reason),
+        })?;
+    write_behind::take_over(tables, found).map_err(|error| match error {
+        StoreError::Damaged(reason) => damaged(reason),
+        error => OpenError::Io { path: directory.database(), source: io::Error::other(error) },
+    })?;
+    Ok(log)
 }
 
 impl Shared {
@@ -202,12 +231,15 @@ impl Shared {
 impl Tables {
     fn open(directory: &StoreDirectory, options: &EmbeddedOptions) -> Result<Tables, OpenError> {
         let damaged = |reason: String| OpenError::Damaged { dir: directory.path(), reason };
-        let opened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let open = || {
+            write_behind::yield_to_others();
             // The library cannot take up a database that it was interrupted in making. So it
             // makes it aside, and the directory gets it whole or not at all.
             directory.make_database(|aside| Tables::open_database(aside, options).map(drop))?;
             Tables::open_database(&directory.database(), options)
-        }));
+        };
+        // The threads that it starts are of the priority of the thread that opens it.
+        let opened = std::thread::scope(|scope| scope.spawn(open).join());
         // The library has assertions about what it reads; a file that breaks one is damaged.
         match opened {
             Ok(Ok(tables)) => Ok(tables),

@@ -13,6 +13,12 @@ const HAS_DUE: u8 = 1;
 
 pub(super) fn encode_row(row: &Row) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(34 + row.blob.len());
+    push_row(row, &mut bytes);
+    bytes
+}
+
+/// As [`encode_row`], behind what is there already.
+pub(super) fn push_row(row: &Row, bytes: &mut Vec<u8>) {
     bytes.push(FORMAT);
     bytes.push(if row.due.is_some() { HAS_DUE } else { 0 });
     bytes.extend_from_slice(&row.version.to_le_bytes());
@@ -21,7 +27,6 @@ pub(super) fn encode_row(row: &Row) -> Vec<u8> {
         bytes.extend_from_slice(&due.as_millis().to_le_bytes());
     }
     bytes.extend_from_slice(&row.blob);
-    bytes
 }
 
 /// Reads a row and copies its blob: what a block of the disk cache holds would otherwise stay

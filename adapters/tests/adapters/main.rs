@@ -11,5 +11,6 @@ mod damage_anywhere;
 #[cfg(unix)]
 mod disk_full;
 mod faults;
+mod log;
 mod opening;
 mod support;

@@ -88,13 +88,20 @@ async fn a_row_that_fits_nowhere_is_refused() {
 fn a_store_of_a_newer_build_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     drop(open(dir.path()));
-    std::fs::write(dir.path().join("STORE"), r#"{"format": 2, "keyspaces": []}"#).unwrap();
-    assert!(matches!(try_open(dir.path()), Err(OpenError::Format { found: 2, .. })));
+    std::fs::write(dir.path().join("STORE"), r#"{"format": 3, "keyspaces": []}"#).unwrap();
+    assert!(matches!(try_open(dir.path()), Err(OpenError::Format { found: 3, .. })));
 }
 
 #[test]
 fn missing_parts_are_refused() {
-    let parts = ["db/version", "db/keyspaces/0", "db/keyspaces/3", "db/keyspaces/1/current"];
+    let parts = [
+        "db/version",
+        "db/keyspaces/0",
+        "db/keyspaces/3",
+        "db/keyspaces/1/current",
+        "log",
+        "log/3.log",
+    ];
     for part in parts {
         let dir = tempfile::tempdir().unwrap();
         drop(open(dir.path()));

@@ -57,11 +57,14 @@ pub async fn write_new(store: &dyn EntityStore, id: u128) -> Row {
     row
 }
 
-/// Copies a folder as it lies on the disk at this moment: what a crash would leave.
+/// Copies a folder as it lies on the disk at this moment: what a crash would leave. The log goes
+/// before the tables, into which its rows are moved meanwhile.
 pub fn copy_folder(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("a folder is made");
-    for entry in std::fs::read_dir(from).expect("a folder is read") {
-        let entry = entry.expect("an entry is read");
+    let entries = std::fs::read_dir(from).expect("a folder is read");
+    let mut entries: Vec<_> = entries.map(|entry| entry.expect("an entry is read")).collect();
+    entries.sort_by_key(|entry| entry.file_name() != "log");
+    for entry in entries {
         let target = to.join(entry.file_name());
         if entry.file_type().expect("its type is known").is_dir() {
             copy_folder(&entry.path(), &target);

@@ -42,9 +42,9 @@ impl Cases<'_> {
         if !self.options.wants(case) {
             return Ok(());
         }
-        let before = Writes::read(&self.shop)?;
+        let before = self.writes()?;
         let pairs = self.beside_limit(connections, &|round| self.shop.adds(round))?;
-        let (bytes, syncs) = before.each_until(&Writes::read(&self.shop)?);
+        let (bytes, syncs) = before.each_until(&self.writes()?);
         let name = format!("add to 10,000 carts / bare axum, {connections} connections");
         pairs
             .report(&name, Bound::AtLeast(0.70), Some(Bound::AtMost(1.5)))
@@ -120,6 +120,14 @@ impl Cases<'_> {
         self.measure(&ours, &theirs)
     }
 
+    fn writes(&self) -> anyhow::Result<Writes> {
+        Ok(Writes {
+            bytes: written_bytes(&self.options.dir())?,
+            syncs: self.shop.metric("barrow_entity_store_commits_total")?,
+            changes: self.shop.metric("barrow_cart_commands_total")?,
+        })
+    }
+
     fn measure<A: Target, B: Target>(
         &self,
         ours: &Side<'_, A>,
@@ -129,7 +137,7 @@ impl Cases<'_> {
     }
 }
 
-/// What the shop has written since it started.
+/// What has been written so far.
 struct Writes {
     bytes: f64,
     syncs: f64,
@@ -137,14 +145,6 @@ struct Writes {
 }
 
 impl Writes {
-    fn read(shop: &Shop) -> anyhow::Result<Writes> {
-        Ok(Writes {
-            bytes: shop.processes().into_iter().map(written_bytes).sum::<anyhow::Result<f64>>()?,
-            syncs: shop.metric("barrow_entity_store_commits_total")?,
-            changes: shop.metric("barrow_cart_commands_total")?,
-        })
-    }
-
     /// Bytes and syncs per change since then.
     fn each_until(&self, later: &Writes) -> (f64, f64) {
         let changes = later.changes - self.changes;

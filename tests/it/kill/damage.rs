@@ -38,29 +38,25 @@ impl Remains {
         Remains { folder, token: guest.token.unwrap(), path: cart.path, states }
     }
 
-    fn newest_journal(&self, folder: &Path) -> PathBuf {
-        let mut journals: Vec<PathBuf> = files(&folder.join("data/store"))
-            .into_iter()
-            .filter(|path| path.extension().is_some_and(|extension| extension == "jnl"))
-            .collect();
-        journals.sort();
-        journals.pop().expect("a store has a journal")
+    /// The file of the log that was written to.
+    fn log(&self, folder: &Path) -> PathBuf {
+        let files = files(&folder.join("data/store/log"));
+        files.into_iter().max_by_key(|path| written(&fs::read(path).unwrap())).unwrap()
     }
 
-    /// The end of what was written in the newest journal; behind it lie zeros.
+    /// The end of what was written in it; behind it lie zeros.
     fn written(&self) -> usize {
-        let bytes = fs::read(self.newest_journal(self.folder.path())).unwrap();
-        bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)
+        written(&fs::read(self.log(self.folder.path())).unwrap())
     }
 
-    /// Changes the newest journal of a copy, and starts a server on it.
+    /// Changes the log of a copy, and starts a server on it.
     fn damaged(&self, change: impl FnOnce(&mut Vec<u8>)) -> (TempDir, Result<Server, Ended>) {
         let copy = tempfile::tempdir().unwrap();
         copy_folder(&self.folder.path().join("data"), &copy.path().join("data"));
-        let journal = self.newest_journal(copy.path());
-        let mut bytes = fs::read(&journal).unwrap();
+        let log = self.log(copy.path());
+        let mut bytes = fs::read(&log).unwrap();
         change(&mut bytes);
-        fs::write(&journal, bytes).unwrap();
+        fs::write(&log, bytes).unwrap();
         let started = Launch::at(copy.path()).try_start();
         (copy, started)
     }
@@ -72,15 +68,27 @@ impl Remains {
         if reply.status == 404 {
             return 0;
         }
-        let cart = reply.is(200).json();
+        let mut cart = reply.is(200).json();
         let version = cart["version"].as_u64().unwrap() as usize;
-        assert_eq!(cart, self.states[version - 1], "a state the cart was never in");
+        let mut state = self.states[version - 1].clone();
+        if server.said().contains("WARN") {
+            // The last write of all was dropped, which may have been one of the stock: what a
+            // cart says of that may differ. The cart itself may not.
+            cart["problems"].take();
+            state["problems"].take();
+        }
+        assert_eq!(cart, state, "a state the cart was never in");
         // What was recovered takes changes again.
         let shelf = Cart { client, path: self.path.clone() };
         let next = shelf.add(&bulk_sku(CHANGES + 1), 1).ok().await;
         assert_eq!(next["version"].as_u64().unwrap() as usize, version + 1);
         version
     }
+}
+
+/// Behind what was written may lie zeros that nobody reads.
+fn written(bytes: &[u8]) -> usize {
+    bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)
 }
 
 /// A refusal that a person can act on.
@@ -91,63 +99,85 @@ fn is_clear(ended: &Ended) {
     assert!(!ended.err.contains("panicked"), "{ended:#?}");
 }
 
+/// Each second what is in the log is moved to the tables, and damage to the log does no harm to
+/// it. Should that have been just before the kill, there was nothing to damage: once more.
+const TRIES: usize = 3;
+
 #[tokio::test]
 async fn a_cut_tail_is_recovered_to_a_state_that_was() {
-    let remains = Remains::make().await;
-    let written = remains.written();
-    let (_copy, whole) = remains.damaged(|_| {});
-    let found = remains.changes_found(&whole.expect("nothing was damaged")).await;
-    assert_eq!(found, CHANGES + 1, "all of it is there");
-    let mut before = CHANGES + 1;
-    for cut in [1, 7, 40, 333, 2_000] {
-        let (_copy, started) = remains.damaged(|bytes| bytes.truncate(written - cut));
-        let server = started.expect("a torn tail is what a crash leaves");
-        let found = remains.changes_found(&server).await;
-        assert!(found <= before && found > 0, "cut by {cut}: {found} of {before}");
-        before = found;
+    for _ in 0..TRIES {
+        let remains = Remains::make().await;
+        let written = remains.written();
+        let (_copy, whole) = remains.damaged(|_| {});
+        let found = remains.changes_found(&whole.expect("nothing was damaged")).await;
+        assert_eq!(found, CHANGES + 1, "all of it is there");
+        let mut before = CHANGES + 1;
+        // Each write begins in a block of its own, of 4,096 bytes.
+        for cut in [1, 333, 5_000, 9_000, 30_000] {
+            let (_copy, started) = remains.damaged(|bytes| bytes.truncate(written - cut));
+            let server = started.expect("a torn tail is what a crash leaves");
+            let found = remains.changes_found(&server).await;
+            assert!(found <= before && found > 0, "cut by {cut}: {found} of {before}");
+            before = found;
+        }
+        if before < CHANGES {
+            return;
+        }
     }
-    assert!(before < CHANGES, "the cuts did cut");
+    panic!("the cuts did not cut");
 }
 
 #[tokio::test]
 async fn a_flipped_bit_is_refused_or_undone_and_never_served() {
-    let remains = Remains::make().await;
-    let written = remains.written();
-    let mut refused = 0;
-    for (index, place) in [10, 30, 50, 70, 90, 95].into_iter().enumerate() {
-        let at = written * place / 100;
-        let (_copy, started) = remains.damaged(|bytes| bytes[at] ^= 1 << index);
-        match started {
-            Err(ended) => {
-                is_clear(&ended);
-                refused += 1;
-            }
-            // Only where nothing that was acknowledged lies behind.
-            Ok(server) => {
-                let found = remains.changes_found(&server).await;
-                assert!(found >= CHANGES, "{found} of {CHANGES} at {place} %");
+    for _ in 0..TRIES {
+        let remains = Remains::make().await;
+        let written = remains.written();
+        let mut refused = 0;
+        for (index, place) in [10, 30, 50, 70, 90, 95].into_iter().enumerate() {
+            let at = written * place / 100;
+            let (_copy, started) = remains.damaged(|bytes| bytes[at] ^= 1 << index);
+            match started {
+                Err(ended) => {
+                    is_clear(&ended);
+                    refused += 1;
+                }
+                // Only where nothing that was acknowledged lies behind, or is there otherwise.
+                Ok(server) => {
+                    let found = remains.changes_found(&server).await;
+                    assert!(found >= CHANGES, "{found} of {CHANGES} at {place} %");
+                }
             }
         }
+        // The last write, which a crash could have torn.
+        let (_copy, started) = remains.damaged(|bytes| bytes[written - 10] ^= 0x20);
+        match started {
+            Err(ended) => is_clear(&ended),
+            Ok(server) => assert!(remains.changes_found(&server).await >= CHANGES),
+        }
+        if refused > 0 {
+            return;
+        }
     }
-    assert!(refused >= 4, "{refused} starts were refused");
-    // The last write, which a crash could have torn.
-    let (_copy, started) = remains.damaged(|bytes| bytes[written - 10] ^= 0x20);
-    match started {
-        Err(ended) => is_clear(&ended),
-        Ok(server) => assert!(remains.changes_found(&server).await >= CHANGES),
-    }
+    panic!("no start was refused");
 }
 
 #[tokio::test]
-async fn a_lost_journal_is_not_an_empty_shop() {
+async fn a_lost_journal_or_log_is_not_an_empty_shop() {
     let remains = Remains::make().await;
-    let copy = tempfile::tempdir().unwrap();
-    copy_folder(&remains.folder.path().join("data"), &copy.path().join("data"));
-    fs::remove_file(remains.newest_journal(copy.path())).unwrap();
-    let Err(ended) = Launch::at(copy.path()).try_start() else {
-        panic!("a shop without its journal is served");
-    };
-    is_clear(&ended);
+    let is_journal = |path: &Path| path.extension().is_some_and(|it| it == "jnl" || it == "log");
+    for file in files(&remains.folder.path().join("data/store")) {
+        if !is_journal(&file) {
+            continue;
+        }
+        let copy = tempfile::tempdir().unwrap();
+        copy_folder(&remains.folder.path().join("data"), &copy.path().join("data"));
+        fs::remove_file(copy.path().join(file.strip_prefix(remains.folder.path()).unwrap()))
+            .unwrap();
+        let Err(ended) = Launch::at(copy.path()).try_start() else {
+            panic!("a shop without {file:?} is served");
+        };
+        is_clear(&ended);
+    }
 }
 
 /// What became of a start on damaged files.
@@ -206,8 +236,6 @@ async fn whatever_file_is_damaged_nothing_wrong_is_served() {
     let mut came = Vec::new();
     for path in files(&store) {
         let file = path.strip_prefix(&store).unwrap();
-        // Behind what was written may lie zeros that nobody reads.
-        let written = |bytes: &[u8]| bytes.iter().rposition(|b| *b != 0).map_or(0, |at| at + 1);
         if written(&fs::read(&path).unwrap()) == 0 {
             continue;
         }
