@@ -67,6 +67,16 @@ pub(super) enum Message<H: Host> {
     Retire,
 }
 
+impl<H: Host> Message<H> {
+    /// Whether somebody asks something of the entity's state.
+    fn is_asked(&self) -> bool {
+        matches!(
+            self,
+            Message::Command { .. } | Message::Read { .. } | Message::Subscribe { .. }
+        )
+    }
+}
+
 /// Why an entity does not come up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum LoadError {
@@ -147,26 +157,25 @@ impl<H: Host> Actor for EntityActor<H> {
         message: Message<H>,
         live: &mut Live<H>,
     ) -> Result<(), ActorProcessingErr> {
-        match (message, &mut live.phase) {
-            (Message::Loaded(Ok(machine)), Phase::Loading(waiting)) => {
-                let waiting = std::mem::take(waiting);
-                live.send_confirmations(&myself, machine.unconfirmed());
-                live.phase = Phase::Up(machine);
-                for message in waiting {
-                    live.take(message, &myself).await;
+        if let Phase::Loading(waiting) = &mut live.phase {
+            match message {
+                // Boxed, as the refresh is: the future of a message is part of every actor.
+                Message::Loaded(Ok(machine)) => Box::pin(live.loaded(machine, &myself)).await,
+                Message::Loaded(Err(error)) => {
+                    live.not_loaded(error);
+                    myself.stop(Some(FAILED.to_owned()));
+                    return Ok(());
+                }
+                message => {
+                    waiting.push_back(message);
+                    return Ok(());
                 }
             }
-            (Message::Loaded(Err(error)), Phase::Loading(waiting)) => {
-                let waiting = std::mem::take(waiting);
-                live.not_loaded(error, waiting);
-                myself.stop(Some(FAILED.to_owned()));
-                return Ok(());
-            }
-            (message, Phase::Loading(waiting)) => {
-                waiting.push_back(message);
-                return Ok(());
-            }
-            (message, _) => live.take(message, &myself).await,
+        } else if live.wants_refresh(&message) {
+            Box::pin(live.refresh()).await;
+            live.take(message, &myself);
+        } else {
+            live.take(message, &myself);
         }
         live.go_on(&myself);
         Ok(())
@@ -174,7 +183,46 @@ impl<H: Host> Actor for EntityActor<H> {
 }
 
 impl<H: Host> Live<H> {
-    async fn take(&mut self, message: Message<H>, myself: &ActorRef<Message<H>>) {
+    async fn loaded(&mut self, machine: Box<Machine<H>>, myself: &ActorRef<Message<H>>) {
+        let waiting = self.take_waiting();
+        self.send_confirmations(myself, machine.unconfirmed());
+        self.phase = Phase::Up(machine);
+        for message in waiting {
+            if self.wants_refresh(&message) {
+                self.refresh().await;
+            }
+            self.take(message, myself);
+        }
+    }
+
+    /// What came while the row was being loaded.
+    fn take_waiting(&mut self) -> VecDeque<Message<H>> {
+        let Phase::Loading(waiting) = &mut self.phase else { return VecDeque::new() };
+        std::mem::take(waiting)
+    }
+
+    /// Whether the message is about the state, which is no longer what the host would have it.
+    fn wants_refresh(&self, message: &Message<H>) -> bool {
+        let Phase::Up(machine) = &self.phase else { return false };
+        message.is_asked()
+            && self.lease_is_valid()
+            && !self.shared.host.is_fresh(&machine.state, self.shared.clock.now())
+    }
+
+    async fn refresh(&mut self) {
+        let Phase::Up(machine) = &mut self.phase else { return };
+        let now = self.shared.clock.now();
+        if let Err(error) = self.shared.host.refresh(&mut machine.state, now).await {
+            tracing::warn!(entity = %self.key, %error, "goes on with what it had");
+        }
+    }
+
+    fn lease_is_valid(&self) -> bool {
+        self.grant.lease.is_valid(self.shared.clock.uptime())
+    }
+
+    fn take(&mut self, message: Message<H>, myself: &ActorRef<Message<H>>) {
+        let lease_is_valid = self.lease_is_valid();
         let Phase::Up(machine) = &mut self.phase else {
             if let Phase::Down(error) = &self.phase {
                 refuse(message, error);
@@ -182,17 +230,8 @@ impl<H: Host> Live<H> {
             return;
         };
         let now = self.shared.clock.now();
-        let lease_is_valid = self.grant.lease.is_valid(self.shared.clock.uptime());
-        if let Message::Command { .. } | Message::Read { .. } | Message::Subscribe { .. } = message
-        {
-            if !lease_is_valid {
-                return refuse(message, &self.shared.unavailable());
-            }
-            if !self.shared.host.is_fresh(&machine.state, now)
-                && let Err(error) = self.shared.host.refresh(&mut machine.state, now).await
-            {
-                tracing::warn!(entity = %self.key, %error, "goes on with what it had");
-            }
+        if message.is_asked() && !lease_is_valid {
+            return refuse(message, &self.shared.unavailable());
         }
         let settings = &self.shared.settings;
         match message {
@@ -334,7 +373,7 @@ impl<H: Host> Live<H> {
         }
     }
 
-    fn not_loaded(&mut self, error: LoadError, waiting: VecDeque<Message<H>>) {
+    fn not_loaded(&mut self, error: LoadError) {
         let error = match error {
             LoadError::Unreadable(why) => {
                 tracing::error!(entity = %self.key, why, "a stored row cannot be read");
@@ -345,7 +384,7 @@ impl<H: Host> Live<H> {
                 self.shared.unavailable()
             }
         };
-        for message in waiting {
+        for message in self.take_waiting() {
             refuse(message, &error);
         }
         self.phase = Phase::Down(error);

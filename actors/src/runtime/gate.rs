@@ -57,10 +57,11 @@ pub(super) enum Held<H: Host> {
 
 impl<H: Host> Held<H> {
     /// Lets the reply go. A caller that went away is no concern.
-    fn release(self, publisher: &broadcast::Sender<Reply<H::View>>) {
+    fn release(self, publisher: &mut Publisher<H>) {
         match self {
             Held::Command { to, answer, .. } => drop(to.send(answer)),
             Held::Subscribe { to, answer, .. } => {
+                let publisher = publisher.get_or_insert_with(|| broadcast::Sender::new(1));
                 let newest = publisher.subscribe();
                 drop(to.send(answer.map(|first| Subscription { first, newest })));
             }
@@ -88,6 +89,10 @@ impl<H: Host> Held<H> {
     }
 }
 
+/// To whoever follows the entity, once somebody has. It keeps only the newest: a slow follower
+/// skips what came between.
+type Publisher<H> = Option<broadcast::Sender<Reply<<H as Host>::View>>>;
+
 pub(super) struct Gate<H: Host> {
     /// What the next write demands of the stored row.
     durable: Expected,
@@ -98,8 +103,7 @@ pub(super) struct Gate<H: Host> {
     in_flight: Vec<Held<H>>,
     /// Replies that wait for the next write.
     waiting: Vec<Held<H>>,
-    /// Keeps only the newest: a slow follower skips what came between.
-    publisher: broadcast::Sender<Reply<H::View>>,
+    publisher: Publisher<H>,
 }
 
 impl<H: Host> Gate<H> {
@@ -110,7 +114,7 @@ impl<H: Host> Gate<H> {
             dirty: false,
             in_flight: Vec::new(),
             waiting: Vec::new(),
-            publisher: broadcast::Sender::new(1),
+            publisher: None,
         }
     }
 
@@ -132,19 +136,19 @@ impl<H: Host> Gate<H> {
     }
 
     pub fn subscribers(&self) -> usize {
-        self.publisher.receiver_count()
+        self.publisher.as_ref().map_or(0, broadcast::Sender::receiver_count)
     }
 
     /// Holds a reply decided on the state as it is now, or lets it go if that is durable.
     pub fn hold(&mut self, held: Held<H>, lease_is_valid: bool) {
         if held.leaves_early() {
-            held.release(&self.publisher);
+            held.release(&mut self.publisher);
         } else if self.dirty {
             self.waiting.push(held);
         } else if self.writing.is_some() {
             self.in_flight.push(held);
         } else if lease_is_valid {
-            held.release(&self.publisher);
+            held.release(&mut self.publisher);
         } else {
             held.refuse(CommandError::OutcomeUnknown);
         }
@@ -167,13 +171,15 @@ impl<H: Host> Gate<H> {
     ) {
         let Some(write_id) = self.writing.take() else { return };
         self.durable = Expected::Present { version: row_version, write_id };
-        if let Some(publication) = publication.filter(|_| lease_is_valid) {
+        if let Some(publication) = publication.filter(|_| lease_is_valid)
+            && let Some(publisher) = &self.publisher
+        {
             // Nobody may be following any more.
-            drop(self.publisher.send(publication));
+            drop(publisher.send(publication));
         }
         for held in self.in_flight.drain(..) {
             if lease_is_valid {
-                held.release(&self.publisher);
+                held.release(&mut self.publisher);
             } else {
                 held.refuse(CommandError::OutcomeUnknown);
             }

@@ -3,6 +3,7 @@
 //! It comes in two generations: the young one takes what is written, the old one is being moved
 //! to the tables. Whoever reads a row or the due index looks here first.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use barrow_engine::entity::EntityKey;
 use barrow_engine::ports::Row;
+use barrow_engine::time::Timestamp;
 use parking_lot::{Condvar, Mutex};
 
 use super::due_index::{DueKey, due_key};
@@ -26,11 +28,17 @@ const LOOK: Duration = Duration::from_millis(100);
 /// Rows, and changes of the due index, up to a write of the log.
 #[derive(Default)]
 pub(super) struct Generation {
-    pub rows: HashMap<EntityKey, Row, ahash::RandomState>,
-    /// Entries that are there now, or no longer.
-    pub dues: BTreeMap<DueKey, bool>,
+    pub rows: HashMap<EntityKey, Unmoved, ahash::RandomState>,
+    /// Entries of the due index that are there now, or no longer.
+    dues: BTreeMap<DueKey, bool>,
     /// The newest write of the log in it.
     pub through: u64,
+}
+
+pub(super) struct Unmoved {
+    pub row: Row,
+    /// Where the row that the tables will have by then stands in the due index.
+    pub due_before: Option<Timestamp>,
 }
 
 impl Generation {
@@ -44,7 +52,10 @@ impl Generation {
                 self.dues.insert(due_key(key, next), true);
             }
         }
-        self.rows.insert(key, row);
+        match self.rows.entry(key) {
+            Entry::Occupied(mut entry) => entry.get_mut().row = row,
+            Entry::Vacant(entry) => drop(entry.insert(Unmoved { row, due_before })),
+        }
     }
 
     /// What a start found in the log, with each row's due as the tables have it.
@@ -95,7 +106,8 @@ impl Unflushed {
 
     pub fn row(&self, key: EntityKey) -> Option<Row> {
         let state = self.state.lock();
-        state.young.rows.get(&key).or_else(|| state.old.rows.get(&key)).cloned()
+        let found = state.young.rows.get(&key).or_else(|| state.old.rows.get(&key));
+        found.map(|unmoved| unmoved.row.clone())
     }
 
     /// What has changed in that part of the due index. To be asked before the table is read.

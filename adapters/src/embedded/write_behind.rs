@@ -7,15 +7,20 @@ use std::thread::JoinHandle;
 use barrow_engine::entity::EntityKey;
 use barrow_engine::ports::StoreError;
 
+use super::due_index::due_key;
 use super::group_commit::Change;
 use super::health::{Health, TellOfPanic};
 use super::log::{Found, Room};
 use super::row_codec::encode_row;
-use super::unflushed::{Generation, Unflushed};
+use super::unflushed::{Generation, Unflushed, Unmoved};
 use super::{Shared, Tables, read_row};
 
 /// Where the table `meta` says which write of the log is the newest that the tables hold.
 const LOG_THROUGH: &str = "log_through";
+
+/// About so much goes to the tables with one sync. A disk does one thing after another: the sync
+/// of a shopper's change waits for one that is under way, so it has to be short.
+const BATCH_BYTES: usize = 256 * 1024;
 
 /// The newest write of the log that the tables hold.
 pub(super) fn through(tables: &Tables) -> Result<u64, String> {
@@ -42,20 +47,29 @@ pub(super) fn take_over(tables: &Tables, found: Found) -> Result<(), StoreError>
     write(tables, &generation).map_err(|error| StoreError::Unavailable(error.to_string()))
 }
 
-/// All of it as one batch, with the place in the log: a crash leaves all or nothing.
+/// Writes a generation, in batches; the last one says that the tables hold all of it. After a crash
+/// in between, the log still has every row, and each row's place in the index is right.
 fn write(tables: &Tables, generation: &Generation) -> Result<(), fjall::Error> {
+    // In the order of the table: places next to each other are found faster.
+    let mut rows: Vec<(&EntityKey, &Unmoved)> = generation.rows.iter().collect();
+    rows.sort_unstable_by_key(|(key, _)| key.to_bytes());
     let mut batch = tables.batch();
-    // In the order of the table: the places next to each other are found faster.
-    let mut rows: Vec<([u8; EntityKey::LEN], _)> =
-        generation.rows.iter().map(|(key, row)| (key.to_bytes(), row)).collect();
-    rows.sort_unstable_by_key(|(key, _)| *key);
-    for (key, row) in rows {
-        batch.insert(&tables.entities, key, encode_row(row));
-    }
-    for (key, is_there) in &generation.dues {
-        match is_there {
-            true => batch.insert(&tables.due, *key, []),
-            false => batch.remove(&tables.due, *key),
+    let mut bytes = 0;
+    for (key, Unmoved { row, due_before }) in rows {
+        let encoded = encode_row(row);
+        bytes += encoded.len();
+        batch.insert(&tables.entities, key.to_bytes(), encoded);
+        if *due_before != row.due {
+            if let Some(before) = due_before {
+                batch.remove(&tables.due, due_key(*key, *before));
+            }
+            if let Some(next) = row.due {
+                batch.insert(&tables.due, due_key(*key, next), []);
+            }
+        }
+        if bytes >= BATCH_BYTES {
+            std::mem::replace(&mut batch, tables.batch()).commit()?;
+            bytes = 0;
         }
     }
     batch.insert(&tables.meta, LOG_THROUGH, generation.through.to_le_bytes());

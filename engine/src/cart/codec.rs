@@ -161,7 +161,7 @@ fn decode_v1(id: CartId, mut reader: Reader<'_>) -> Result<Cart, DecodeError> {
     let lines = read_lines(&mut reader, cart.next_line)?;
     read_details(&mut reader, &mut cart)?;
     reader.finish()?;
-    cart.adopt(Terms::new(currency, channel, None, cart.addresses.as_ref()), lines)?;
+    cart.adopt(Terms::new(currency, channel, None, cart.addresses()), lines)?;
     Ok(cart)
 }
 
@@ -201,7 +201,7 @@ fn read_details(reader: &mut Reader<'_>, cart: &mut Cart) -> Result<(), DecodeEr
     if has(HAS_ADDRESSES) {
         let shipping = read_address(reader)?;
         let billing = if has(HAS_BILLING) { Some(read_address(reader)?) } else { None };
-        cart.addresses = Some(Addresses { shipping, billing });
+        cart.addresses = Some(Box::new(Addresses { shipping, billing }));
     }
     cart.shipping_method = read_optional(reader, has(HAS_SHIPPING_METHOD))?;
     Ok(())

@@ -1,7 +1,7 @@
 //! A cart as it lies in memory: what its row holds, and the prices and sums that follow from
 //! that and from the catalog.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 
@@ -59,12 +59,14 @@ pub struct Cart {
     pub(super) locale: Locale,
     pub(super) terms: Terms,
     pub(super) contact: Option<Contact>,
-    pub(super) addresses: Option<Addresses>,
+    /// Boxed: half a kilobyte that most carts do not have.
+    pub(super) addresses: Option<Box<Addresses>>,
     pub(super) shipping_method: Option<String>,
     pub(super) created_at: Timestamp,
     pub(super) updated_at: Timestamp,
     pub(super) next_line: LineId,
-    lines: BTreeMap<LineId, Line>,
+    /// In the order of their ids: a list is smaller than a tree, and a cart has few.
+    lines: Vec<Line>,
     by_sku: SkuIndex<LineId>,
     /// The lines that have a problem.
     troubled: BTreeSet<LineId>,
@@ -89,7 +91,7 @@ impl Cart {
             created_at: Timestamp::default(),
             updated_at: Timestamp::default(),
             next_line: LineId::FIRST,
-            lines: BTreeMap::new(),
+            lines: Vec::new(),
             by_sku: SkuIndex::default(),
             troubled: BTreeSet::new(),
             quote: Quote::empty(currency),
@@ -135,7 +137,7 @@ impl Cart {
     }
 
     pub fn addresses(&self) -> Option<&Addresses> {
-        self.addresses.as_ref()
+        self.addresses.as_deref()
     }
 
     /// The method the shopper chose, whether or not it is still available.
@@ -165,20 +167,25 @@ impl Cart {
 
     /// The lines in the order in which they were added.
     pub fn lines(&self) -> impl ExactSizeIterator<Item = &Line> {
-        self.lines.values()
+        self.lines.iter()
     }
 
     pub fn line(&self, id: LineId) -> Option<&Line> {
-        self.lines.get(&id)
+        self.place_of(id).ok().map(|place| &self.lines[place])
+    }
+
+    /// Where the line is, or would be.
+    fn place_of(&self, id: LineId) -> Result<usize, usize> {
+        self.lines.binary_search_by_key(&id, Line::id)
     }
 
     pub fn line_of(&self, sku: &str) -> Option<&Line> {
-        self.by_sku.get(sku).and_then(|id| self.lines.get(id))
+        self.by_sku.get(sku).and_then(|id| self.line(*id))
     }
 
     /// The SKUs in line order: what [`Cart::refresh`] wants the snapshots of.
     pub fn skus(&self) -> Vec<Sku> {
-        self.lines.values().map(|line| line.sku().clone()).collect()
+        self.lines.iter().map(|line| line.sku().clone()).collect()
     }
 
     /// Whether the prices in memory are still those of the catalog.
@@ -202,10 +209,10 @@ impl Cart {
             self.terms.currency,
             self.terms.channel.clone(),
             Some(shop),
-            self.addresses.as_ref(),
+            self.addresses.as_deref(),
         );
         self.freshness = Some(Freshness { generation, until: None });
-        let kept: Vec<_> = self.lines.values().map(Line::kept).collect();
+        let kept: Vec<_> = self.lines.iter().map(Line::kept).collect();
         let sellables = sellables.into_iter().chain(std::iter::repeat(None));
         for (line, sellable) in kept.into_iter().zip(sellables) {
             self.put_line(line, sellable, now);
@@ -221,7 +228,7 @@ impl Cart {
     /// What keeps the cart from being bought as it is: first the lines', in line order, then
     /// the cart's own. Costs what there are of them.
     pub fn problems(&self) -> Vec<Problem> {
-        let troubled = self.troubled.iter().filter_map(|id| self.lines.get(id));
+        let troubled = self.troubled.iter().filter_map(|id| self.line(*id));
         let mut problems: Vec<_> = troubled.flat_map(Line::problems).collect();
         if self.lines.is_empty() {
             problems.push(Problem::CartEmpty);
@@ -259,7 +266,7 @@ impl Cart {
 
     /// The lines whose current price the shopper has yet to agree to, each with that price.
     pub(super) fn prices_to_accept(&self) -> impl Iterator<Item = (LineId, i64)> {
-        let troubled = self.troubled.iter().filter_map(|id| self.lines.get(id));
+        let troubled = self.troubled.iter().filter_map(|id| self.line(*id));
         troubled.filter_map(|line| Some((line.id(), line.unit_to_accept()?)))
     }
 
@@ -286,20 +293,21 @@ impl Cart {
         } else {
             self.troubled.insert(id);
         }
-        match self.lines.get_mut(&id) {
-            Some(old) => {
-                self.quote.take(old.priced());
-                *old = line;
+        match self.place_of(id) {
+            Ok(place) => {
+                self.quote.take(self.lines[place].priced());
+                self.lines[place] = line;
             }
-            None => {
+            Err(place) => {
                 self.by_sku.insert(line.sku().clone(), id);
-                self.lines.insert(id, line);
+                self.lines.insert(place, line);
             }
         }
     }
 
     fn remove_line(&mut self, id: LineId) {
-        if let Some(line) = self.lines.remove(&id) {
+        if let Ok(place) = self.place_of(id) {
+            let line = self.lines.remove(place);
             self.quote.take(line.priced());
             self.by_sku.remove(line.sku());
             self.troubled.remove(&id);
@@ -310,9 +318,9 @@ impl Cart {
     #[cfg(test)]
     pub(super) fn check_indexes(&self) {
         let by_sku: SkuIndex<_> =
-            self.lines.values().map(|line| (line.sku().clone(), line.id())).collect();
+            self.lines.iter().map(|line| (line.sku().clone(), line.id())).collect();
         assert_eq!(self.by_sku, by_sku);
-        let troubled = self.lines.values().filter(|line| !line.problems().is_empty());
+        let troubled = self.lines.iter().filter(|line| !line.problems().is_empty());
         assert_eq!(self.troubled, troubled.map(Line::id).collect());
     }
 
@@ -366,7 +374,7 @@ impl Cart {
         at: Timestamp,
         change: impl FnOnce(&mut KeptLine),
     ) {
-        let Some(line) = self.lines.get(&id) else { return };
+        let Some(line) = self.line(id) else { return };
         let sellable = newer.or_else(|| line.sellable().cloned());
         let mut kept = line.kept();
         change(&mut kept);
@@ -376,8 +384,8 @@ impl Cart {
     /// The place decides the tax of every line, so this touches them all.
     fn set_addresses(&mut self, addresses: Addresses) {
         self.terms = self.terms.at(Some(&addresses));
-        self.addresses = Some(addresses);
-        let retaxed: Vec<_> = self.lines.values().map(|line| line.retaxed(&self.terms)).collect();
+        self.addresses = Some(Box::new(addresses));
+        let retaxed: Vec<_> = self.lines.iter().map(|line| line.retaxed(&self.terms)).collect();
         for line in retaxed {
             self.store_line(line);
         }
