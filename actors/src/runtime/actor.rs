@@ -70,10 +70,7 @@ pub(super) enum Message<H: Host> {
 impl<H: Host> Message<H> {
     /// Whether somebody asks something of the entity's state.
     fn is_asked(&self) -> bool {
-        matches!(
-            self,
-            Message::Command { .. } | Message::Read { .. } | Message::Subscribe { .. }
-        )
+        matches!(self, Message::Command { .. } | Message::Read { .. } | Message::Subscribe { .. })
     }
 }
 

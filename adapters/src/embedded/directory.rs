@@ -25,10 +25,21 @@ const DATABASE: &str = "db";
 const MAKING: &str = "db.making";
 const LOG: &str = "log";
 
-#[derive(Serialize, Deserialize)]
-struct StoreMark {
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct StoreMark {
     format: u64,
     keyspaces: Vec<String>,
+}
+
+impl StoreMark {
+    pub fn parse(bytes: &[u8]) -> Result<StoreMark, String> {
+        serde_json::from_slice(bytes)
+            .map_err(|error| format!("the file {STORE} is unreadable: {error}"))
+    }
+
+    pub fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec_pretty(self).expect("names and numbers are JSON")
+    }
 }
 
 /// A directory that this process holds.
@@ -157,9 +168,7 @@ impl StoreDirectory {
     fn read_mark(&self) -> Result<Option<StoreMark>, OpenError> {
         let path = self.path.join(STORE);
         match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map(Some)
-                .map_err(|error| self.damaged(format!("the file {STORE} is unreadable: {error}"))),
+            Ok(bytes) => StoreMark::parse(&bytes).map(Some).map_err(|reason| self.damaged(reason)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(OpenError::Io { path, source }),
         }
@@ -173,7 +182,7 @@ impl StoreDirectory {
                 .map_err(|source| OpenError::Io { path: self.log(), source })?;
         }
         let mark = StoreMark { format: FORMAT, keyspaces: KEYSPACES.map(str::to_owned).to_vec() };
-        let json = serde_json::to_vec_pretty(&mark).expect("names and numbers are JSON");
+        let json = mark.to_json();
         if fs::read(self.path.join(STORE)).is_ok_and(|bytes| bytes == json) {
             return Ok(());
         }

@@ -14,7 +14,9 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::backup::END;
+use super::directory::StoreMark;
 use super::due_index::{decode_due_key, due_key};
+use super::inventory::{decode_level, encode_level};
 use super::journal_check::{find_batch, whole_batch, whole_batches};
 use super::product_store::{decode_document, encode_document};
 use super::row_codec::{decode_row, encode_row};
@@ -63,6 +65,31 @@ fn fuzz_documents() {
             assert_eq!(again.as_ref(), Ok(collection));
         }
         Verdict::of(&read)
+    });
+}
+
+#[test]
+fn fuzz_stock_levels() {
+    let sku = Sku::new("OAK-CHAIR-NAT").unwrap();
+    fuzz("stock_levels", INPUTS, &[&encode_level(70_000)], |bytes| {
+        let level = decode_level(bytes, &sku);
+        if let Ok(level) = &level {
+            assert_eq!(encode_level(*level), bytes);
+        }
+        Verdict::of(&level)
+    });
+}
+
+#[test]
+fn fuzz_store_marks() {
+    let sample = br#"{"format": 2, "keyspaces": ["entities", "due", "products"]}"#;
+    fuzz("store_marks", INPUTS, &[sample], |bytes| {
+        let mark = StoreMark::parse(bytes);
+        match &mark {
+            Ok(mark) => assert_eq!(StoreMark::parse(&mark.to_json()).as_ref(), Ok(mark)),
+            Err(reason) => assert!(reason.len() < 1_000, "{reason}"),
+        }
+        Verdict::of(&mark)
     });
 }
 

@@ -43,9 +43,7 @@ impl EmbeddedInventory {
         let mut batch = tables.batch();
         for (sku, units) in newest {
             if read_level(tables, sku)? != Some(units) {
-                let mut value = [FORMAT; 5];
-                value[1..].copy_from_slice(&units.to_le_bytes());
-                batch.insert(&tables.stock, sku.as_str(), value);
+                batch.insert(&tables.stock, sku.as_str(), encode_level(units));
             }
         }
         batch.commit().map_err(|error| {
@@ -73,12 +71,17 @@ impl Inventory for EmbeddedInventory {
 fn read_level(tables: &Tables, sku: &Sku) -> Result<Option<u32>, InventoryError> {
     let found =
         tables.stock.get(sku.as_str()).map_err(|error| InventoryError(error.to_string()))?;
-    let Some(bytes) = found else { return Ok(None) };
-    match bytes.as_ref() {
-        [FORMAT, units @ ..] if units.len() == 4 => {
-            let units: [u8; 4] = units.try_into().expect("it was counted");
-            Ok(Some(u32::from_le_bytes(units)))
-        }
+    found.map(|bytes| decode_level(&bytes, sku)).transpose()
+}
+
+pub(super) fn encode_level(units: u32) -> [u8; 5] {
+    let [a, b, c, d] = units.to_le_bytes();
+    [FORMAT, a, b, c, d]
+}
+
+pub(super) fn decode_level(bytes: &[u8], sku: &Sku) -> Result<u32, InventoryError> {
+    match bytes {
+        [FORMAT, a, b, c, d] => Ok(u32::from_le_bytes([*a, *b, *c, *d])),
         _ => Err(InventoryError(format!("the level of {sku} is damaged"))),
     }
 }

@@ -107,7 +107,11 @@ pub fn read_request(stream: &UnixStream) -> io::Result<Request> {
     stream.set_write_timeout(Some(SILENCE_MAX))?;
     let mut line = String::new();
     BufReader::new(io::Read::take(stream, REQUEST_BYTES_MAX)).read_line(&mut line)?;
-    serde_json::from_str(&line).map_err(io::Error::other)
+    parse_request(&line).map_err(io::Error::other)
+}
+
+fn parse_request(line: &str) -> serde_json::Result<Request> {
+    serde_json::from_str(line)
 }
 
 /// Writes one line of an answer.
@@ -138,7 +142,25 @@ fn at_short_path<T>(data: &Path, act: impl FnOnce(&Path) -> io::Result<T>) -> io
 
 #[cfg(test)]
 mod tests {
+    use barrow_fuzz::{INPUTS, Verdict, fuzz};
+
     use super::*;
+
+    #[test]
+    fn fuzz_control_requests() {
+        let samples: [&[u8]; 2] =
+            [br#"{"request": "status"}"#, br#"{"request": "backup", "to": "/var/a.backup"}"#];
+        fuzz("control_requests", INPUTS, &samples, |bytes| {
+            // What is no text is refused while the line is read.
+            let Ok(line) = str::from_utf8(bytes) else { return Verdict::Refused };
+            let request = parse_request(line);
+            if let Ok(request) = &request {
+                let again = serde_json::to_string(request).unwrap();
+                assert_eq!(&parse_request(&again).unwrap(), request);
+            }
+            Verdict::of(&request)
+        });
+    }
 
     fn check(data: &Path) {
         assert_eq!(ask::<Status>(data, &Request::Status, |_| {}).unwrap(), None);

@@ -253,6 +253,7 @@ impl Cart {
         self.quote = Quote::empty(terms.currency);
         self.terms = terms;
         let count = lines.len();
+        self.lines.reserve_exact(count);
         for line in lines {
             self.put_line(line, None, self.updated_at);
         }

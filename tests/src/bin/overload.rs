@@ -1,9 +1,9 @@
-//! A shop that is asked for more than it can do: `overload [--quick]` measures it and prints each
-//! figure beside its target. The shop is a process of its own, of this same program.
+//! A shop that is asked for more than it can do: `overload [--quick|--isolation]` measures it and
+//! prints each figure beside its target. The shop is a process of its own, of this same program.
 
 use std::process::ExitCode;
 
-use barrow_tests::overload;
+use barrow_tests::overload::{self, Extent};
 
 /// As in `barrow`.
 #[global_allocator]
@@ -15,10 +15,11 @@ fn main() -> ExitCode {
         Some("serve") => overload::serve(&args[1..]),
         // The catalog is imported by `barrow` itself.
         Some("import") => return barrow_api::cli::run(),
-        None => overload::measure(false),
-        Some("--quick") => overload::measure(true),
+        None => overload::measure(Extent::Whole),
+        Some("--quick") => overload::measure(Extent::Quick),
+        Some("--isolation") => overload::measure(Extent::Isolation),
         Some(_) => {
-            eprintln!("usage: overload [--quick]");
+            eprintln!("usage: overload [--quick|--isolation]");
             return ExitCode::from(2);
         }
     };

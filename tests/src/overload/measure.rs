@@ -36,30 +36,47 @@ const ISOLATION_MAX: f64 = 1.2;
 /// Normal is within this of the 99th percentile before.
 const NORMAL_MAX: f64 = 1.5;
 
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    Whole,
+    Quick,
+    /// What one cart's trouble does to others, and that often enough to tell it from noise.
+    Isolation,
+}
+
 /// How long, and how often.
 struct Plan {
     overload: Duration,
     recovery: Duration,
     isolation: Duration,
-    rounds: usize,
+    pairs: usize,
 }
 
-/// Measures all of it, and fails where a target is missed.
-pub fn measure(is_quick: bool) -> anyhow::Result<()> {
-    let seconds = Duration::from_secs;
-    let plan = match is_quick {
-        true => {
-            Plan { overload: seconds(5), recovery: seconds(5), isolation: seconds(3), rounds: 3 }
-        }
-        false => {
-            Plan { overload: seconds(10), recovery: seconds(8), isolation: seconds(5), rounds: 3 }
-        }
-    };
+impl Plan {
+    fn of(extent: Extent) -> Plan {
+        let (overload, recovery, isolation, pairs) = match extent {
+            Extent::Whole => (10, 8, 5, 5),
+            Extent::Quick => (5, 5, 3, 3),
+            Extent::Isolation => (0, 0, 4, 15),
+        };
+        let seconds = Duration::from_secs;
+        let (overload, recovery, isolation) =
+            (seconds(overload), seconds(recovery), seconds(isolation));
+        Plan { overload, recovery, isolation, pairs }
+    }
+}
+
+/// Measures it, and fails where a target is missed.
+pub fn measure(extent: Extent) -> anyhow::Result<()> {
+    let plan = Plan::of(extent);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let mut report = Report::default();
     runtime.block_on(async {
         let shop = Shop::start().await?;
-        overload(&shop, &plan, &mut report).await?;
+        if extent != Extent::Isolation {
+            overload(&shop, &plan, &mut report).await?;
+        }
         isolation(&shop, &plan, &mut report).await
     })?;
     ensure!(report.missed == 0, "{} targets were missed", report.missed);
@@ -266,7 +283,7 @@ async fn compare(
 ) -> anyhow::Result<()> {
     let (mut ratios, mut alone, mut beside) = (Vec::new(), Vec::new(), Vec::new());
     let total = everyday + trouble;
-    for _ in 0..plan.rounds {
+    for _ in 0..plan.pairs {
         let others = shop.adds(TROUBLED);
         let calm = rounds::open(&shop.carts, everyday, plan.isolation, &*others).await;
         let carts = shop.carts.clone();
@@ -286,8 +303,13 @@ async fn compare(
         beside.push(of_others(&troubled));
         ratios.push(of_others(&troubled) / of_others(&calm));
     }
+    let (lowest, highest) = ratios
+        .iter()
+        .fold((f64::MAX, 0.0_f64), |(low, high), ratio| (low.min(*ratio), high.max(*ratio)));
     report.figure(&format!("{name}: p99 of the others without"), middle(alone), "ms");
     report.figure(&format!("{name}: p99 of the others with"), middle(beside), "ms");
+    report.figure(&format!("{name}: with / without, lowest"), lowest, "");
+    report.figure(&format!("{name}: with / without, highest"), highest, "");
     report.at_most(&format!("{name}: with / without"), middle(ratios), "", ISOLATION_MAX);
     Ok(())
 }

@@ -10,7 +10,7 @@ mod watch;
 
 pub use carts::{Account, Carts};
 pub use client::{Answer, Connection, request, stall};
-pub use measure::measure;
+pub use measure::{Extent, measure};
 pub use rounds::{Pick, Round, Sent, closed, next_key, open};
 pub use shop::{BREAKING, Slowness, UNREADABLE, serve};
 pub use watch::{Seen, in_flight, watch};

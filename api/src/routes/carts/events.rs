@@ -53,7 +53,7 @@ pub async fn stream(
     let feed = app.carts.subscribe(cart, Owner::Session(shopper.session)).await;
     let feed = feed.map_err(|error| refusal::problem(error, refusal::Place::Body).0)?;
     let place = app.streams.open(cart).map_err(no_room)?;
-    let seen = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
+    let seen = last_event_id(&headers);
     let stream = EventStream {
         gauge: Gauged::hold(&app.metrics, |metrics| &metrics.streams),
         pings: every(app.settings.stream_ping),
@@ -78,6 +78,12 @@ pub async fn stream(
     // Some proxies hold replies back until they are complete; this one never is.
     headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     Ok(response)
+}
+
+/// The version that a client says it has. One that is not ours tells nothing, so the stream begins
+/// with the cart as it is.
+pub(super) fn last_event_id(headers: &HeaderMap) -> Option<u64> {
+    headers.get("last-event-id")?.to_str().ok()?.parse().ok()
 }
 
 fn no_room(full: NoRoom) -> Problem {

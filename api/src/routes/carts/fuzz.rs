@@ -1,7 +1,9 @@
-//! Fuzz target: the actions of a batch.
+//! Fuzz targets: the actions of a batch, and where an event stream goes on.
 
 use barrow_fuzz::{INPUTS, Verdict, fuzz};
+use http::{HeaderMap, HeaderValue};
 
+use super::events::last_event_id;
 use super::steps::draft;
 use crate::edge::Code;
 use crate::edge::fuzz::check_problem;
@@ -28,5 +30,22 @@ fn fuzz_actions() {
             assert!(places.all(|place| place.starts_with("/actions/4")));
         }
         Verdict::of(&read)
+    });
+}
+
+#[test]
+fn fuzz_last_event_ids() {
+    fuzz("last_event_ids", INPUTS, &[b"3", b"18446744073709551615"], |bytes| {
+        let Ok(value) = HeaderValue::from_bytes(bytes) else { return Verdict::Refused };
+        let seen =
+            last_event_id(&HeaderMap::from_iter([("last-event-id".parse().unwrap(), value)]));
+        if let Some(seen) = seen {
+            let text = str::from_utf8(bytes).unwrap();
+            assert_eq!(
+                text.trim_start_matches('+').trim_start_matches('0').parse().unwrap_or(0),
+                seen
+            );
+        }
+        seen.is_some().into()
     });
 }
