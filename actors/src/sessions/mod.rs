@@ -96,6 +96,13 @@ impl Sessions {
         self.inner.revoked.check(id)
     }
 
+    /// As [`Sessions::check`], after the ended sessions were read anew if they are out of date:
+    /// a process that was stopped for long would otherwise refuse for the moment until they are
+    /// read in turn. It waits a second at most.
+    pub async fn check_anew(&self, id: SessionId) -> Result<(), SessionCheckError> {
+        self.inner.revoked.check_anew(id).await
+    }
+
     /// Ends a session: no token of it is good any more, here at once, elsewhere within a second
     /// or two. `expires_at` is when its last token ends anyway.
     pub async fn revoke(

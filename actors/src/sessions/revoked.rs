@@ -19,12 +19,17 @@ const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 /// out must not come back in through a node that does not hear of it.
 const STALE_AFTER: Duration = Duration::from_secs(5);
 
+/// How long a request waits for a reading out of turn.
+const READ_PATIENCE: Duration = Duration::from_secs(1);
+
 type RevocationsRuntime = Runtime<PlainHost<Revocations>>;
 
 pub(super) struct Revoked {
     runtime: RevocationsRuntime,
     clock: Arc<dyn Clock>,
     known: RwLock<Known>,
+    /// Held by who reads them out of turn; when that was tried last.
+    turn: tokio::sync::Mutex<Option<Duration>>,
 }
 
 #[derive(Default)]
@@ -41,7 +46,7 @@ struct Bucket {
 
 impl Revoked {
     pub fn new(runtime: RevocationsRuntime, clock: Arc<dyn Clock>) -> Revoked {
-        Revoked { runtime, clock, known: RwLock::default() }
+        Revoked { runtime, clock, known: RwLock::default(), turn: Default::default() }
     }
 
     pub fn check(&self, id: SessionId) -> Result<(), SessionCheckError> {
@@ -54,6 +59,22 @@ impl Revoked {
             return Err(SessionCheckError::Stale);
         }
         Ok(())
+    }
+
+    pub async fn check_anew(&self, id: SessionId) -> Result<(), SessionCheckError> {
+        // One reads, the others wait for it; after a reading that failed nobody tries for a while.
+        let read = async {
+            let mut tried_at = self.turn.lock().await;
+            let now = self.clock.uptime();
+            let is_due = tried_at.is_none_or(|tried_at| now > tried_at + REFRESH_INTERVAL);
+            if is_due && self.check(id) == Err(SessionCheckError::Stale) {
+                *tried_at = Some(now);
+                // What went wrong is told by the next reading in turn; the check says the rest.
+                let _ = self.refresh().await;
+            }
+        };
+        let _ = tokio::time::timeout(READ_PATIENCE, read).await;
+        self.check(id)
     }
 
     /// Takes what a bucket holds, unless something newer of it is known.

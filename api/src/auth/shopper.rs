@@ -94,10 +94,14 @@ impl FromRequestParts<SharedApp> for Shopper {
         match Identity::from_request_parts(parts, app).await? {
             Identity::Known(shopper) => Ok(shopper),
             Identity::Anonymous => Err(unauthenticated("this needs a shop token")),
-            Identity::Unchecked(_) => {
-                let detail = "whether the session was ended cannot be told now";
-                Err(Problem::unavailable(detail, STALE_RETRY))
-            }
+            Identity::Unchecked(shopper) => match app.sessions.check_anew(shopper.session).await {
+                Ok(()) => Ok(shopper),
+                Err(SessionCheckError::Revoked) => Err(unauthenticated("the session was ended")),
+                Err(SessionCheckError::Stale) => {
+                    let detail = "whether the session was ended cannot be told now";
+                    Err(Problem::unavailable(detail, STALE_RETRY))
+                }
+            },
         }
     }
 }

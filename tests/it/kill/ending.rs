@@ -56,8 +56,8 @@ async fn a_paused_process_goes_on_as_if_nothing_was() {
     let url = server.url.clone();
     let carts = [Ledger::open(&url).await];
     load(&url, &carts, async || {
-        // Where there is time, the last is longer than a write may take.
-        for (count, pause_ms) in [(50, 400), (100, 400), (150, times(400, 35_000))] {
+        // The last is longer than a lease; where there is time, longer than a write may take.
+        for (count, pause_ms) in [(50, 400), (100, 400), (150, times(6_000, 35_000))] {
             acknowledged(&carts, count).await;
             server.signal(Signal::STOP);
             tokio::time::sleep(Duration::from_millis(pause_ms as u64)).await;
