@@ -1,0 +1,1 @@
+//! Entities and products in DynamoDB.

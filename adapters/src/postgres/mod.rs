@@ -1,0 +1,1 @@
+//! Entities, products and stock in Postgres.

@@ -1,0 +1,1 @@
+//! Entities and the cache in Redis or ElastiCache.

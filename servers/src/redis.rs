@@ -1,0 +1,163 @@
+//! Redis, alone or as a cluster of three primaries with a replica each.
+
+use std::path::Path;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::process::{Process, Start, free_port, installed, run};
+
+/// One Redis server. It keeps its promises in memory only, as ElastiCache does.
+#[derive(Debug)]
+pub struct Redis {
+    process: Process,
+    port: u16,
+    _folder: TempDir,
+}
+
+impl Redis {
+    pub fn start() -> anyhow::Result<Redis> {
+        Redis::start_on(free_port()?)
+    }
+
+    pub fn start_on(port: u16) -> anyhow::Result<Redis> {
+        let folder = tempfile::tempdir()?;
+        let process = node(folder.path(), port, &[])?;
+        Ok(Redis { process, port, _folder: folder })
+    }
+
+    /// `redis://127.0.0.1:PORT`.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Ends it at once; everything that it held is gone.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Starts it again, empty, on the same port.
+    pub fn restart(&mut self) -> anyhow::Result<()> {
+        self.kill();
+        self.process = node(self._folder.path(), self.port, &[])?;
+        Ok(())
+    }
+
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+}
+
+fn node(folder: &Path, port: u16, more: &[&str]) -> anyhow::Result<Process> {
+    let program = installed("redis-server")?;
+    let mut args: Vec<String> = ["--port", &port.to_string(), "--bind", "127.0.0.1"]
+        .into_iter()
+        .chain(["--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction"])
+        .chain(["--dir", "."])
+        .map(str::to_owned)
+        .collect();
+    args.extend(more.iter().map(ToString::to_string));
+    let log = folder.join("log");
+    let start = Start { program: &program, args, dir: folder, log, unprivileged: false };
+    let mut process = Process::start(start)?;
+    process.wait_until_it_listens(port)?;
+    Ok(process)
+}
+
+/// Three primaries, each with a replica. A primary that is gone is replaced in about 2 seconds.
+#[derive(Debug)]
+pub struct RedisCluster {
+    nodes: Vec<ClusterNode>,
+}
+
+#[derive(Debug)]
+struct ClusterNode {
+    process: Process,
+    port: u16,
+    _folder: TempDir,
+}
+
+impl RedisCluster {
+    pub fn start() -> anyhow::Result<RedisCluster> {
+        let cli = installed("redis-cli")?;
+        let nodes = (0..6).map(|_| ClusterNode::start()).collect::<anyhow::Result<Vec<_>>>()?;
+        let mut args = vec!["--cluster".to_owned(), "create".to_owned()];
+        args.extend(nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)));
+        args.extend(["--cluster-replicas", "1", "--cluster-yes"].map(str::to_owned));
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        run(&cli, &args, Path::new("/"), false)?;
+        let mut cluster = RedisCluster { nodes };
+        cluster.wait_until_usable()?;
+        Ok(cluster)
+    }
+
+    fn wait_until_usable(&mut self) -> anyhow::Result<()> {
+        for node in &mut self.nodes {
+            let port = node.port;
+            node.process.wait_until("it saw its cluster", || {
+                let state = ask(port, &["cluster", "info"]);
+                let role = ask(port, &["info", "replication"]);
+                state.contains("cluster_state:ok")
+                    && (role.contains("role:master") && role.contains("connected_slaves:1")
+                        || role.contains("master_link_status:up"))
+            })?;
+        }
+        Ok(())
+    }
+
+    /// `redis-cluster://127.0.0.1:PORT?node=127.0.0.1:PORT...`.
+    pub fn url(&self) -> String {
+        let address = |node: &ClusterNode| format!("127.0.0.1:{}", node.port);
+        let others: Vec<String> =
+            self.nodes[1..].iter().map(|node| format!("node={}", address(node))).collect();
+        format!("redis-cluster://{}?{}", address(&self.nodes[0]), others.join("&"))
+    }
+
+    /// Kills the primary of that port.
+    pub fn kill(&mut self, port: u16) {
+        self.nodes.retain(|node| node.port != port);
+    }
+
+    /// The ports of those that are primaries now.
+    pub fn primaries(&self) -> Vec<u16> {
+        let ports = self.nodes.iter().map(|node| node.port);
+        ports.filter(|port| ask(*port, &["info", "replication"]).contains("role:master")).collect()
+    }
+}
+
+impl ClusterNode {
+    fn start() -> anyhow::Result<ClusterNode> {
+        // The nodes talk to each other on a port of 10,000 more.
+        let port = loop {
+            let port = free_port()?;
+            if port < 55_000 && std::net::TcpListener::bind(("127.0.0.1", port + 10_000)).is_ok() {
+                break port;
+            }
+        };
+        let folder = tempfile::tempdir()?;
+        let more = [
+            ["--cluster-enabled", "yes"],
+            ["--cluster-config-file", "nodes.conf"],
+            ["--cluster-node-timeout", "1500"],
+            // Else a replica is not in step for five seconds, and cannot take over.
+            ["--repl-diskless-sync-delay", "0"],
+        ];
+        let process = node(folder.path(), port, more.as_flattened())?;
+        Ok(ClusterNode { process, port, _folder: folder })
+    }
+}
+
+/// What a server answers to a command; nothing where it does not answer.
+fn ask(port: u16, command: &[&str]) -> String {
+    let Ok(cli) = installed("redis-cli") else { return String::new() };
+    let asked = std::process::Command::new(cli)
+        .args(["-p", &port.to_string(), "-t", "2"])
+        .args(command)
+        .output();
+    std::thread::sleep(Duration::from_millis(5));
+    asked.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
+}
