@@ -6,6 +6,7 @@
 //! [`decorators`] add behaviour to any adapter: they measure it, repeat what failed, or break it
 //! on purpose. [`host`] is the machine's clock and randomness.
 
+mod catalog;
 pub mod decorators;
 #[cfg(feature = "dynamodb")]
 pub mod dynamodb;

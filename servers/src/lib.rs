@@ -3,10 +3,12 @@
 //! however it ends.
 
 mod http;
+mod postgres;
 mod process;
 mod redis;
 
 pub use http::{ACCESS_KEY, DynamoDb, REGION, S3, SECRET_KEY};
+pub use postgres::{Postgres, PostgresPair, Sync};
 pub use process::Process;
 pub use redis::{Redis, RedisCluster};
 

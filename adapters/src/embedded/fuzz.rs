@@ -18,9 +18,9 @@ use super::directory::StoreMark;
 use super::due_index::{decode_due_key, due_key};
 use super::inventory::{decode_level, encode_level};
 use super::journal_check::{find_batch, whole_batch, whole_batches};
-use super::product_store::{decode_document, encode_document};
 use super::row_codec::{decode_row, encode_row};
 use super::{EmbeddedOptions, EmbeddedStore, verify_backup};
+use crate::catalog::document;
 
 #[test]
 fn fuzz_rows() {
@@ -59,9 +59,9 @@ fn fuzz_documents() {
     let collection: Collection = serde_json::from_slice(json).unwrap();
     let sample = encode_document(&collection).unwrap();
     fuzz("documents", INPUTS, &[&sample], |bytes| {
-        let read = decode_document::<Collection>(bytes, "collection");
+        let read = document::decode::<Collection>(bytes, "collection");
         if let Ok(collection) = &read {
-            let again = decode_document::<Collection>(&encode_document(collection).unwrap(), "");
+            let again = document::decode::<Collection>(&document::encode(collection).unwrap(), "");
             assert_eq!(again.as_ref(), Ok(collection));
         }
         Verdict::of(&read)

@@ -1,11 +1,9 @@
 //! The catalog in the embedded database: products as versioned JSON documents by id, and their
 //! names beside them, written in one batch with the product they lead to.
 //!
-//! A document is a format number and JSON; the
-//! tables compress it. Single products are read on the caller's thread, as entities are; what
+//! A document is a format number and JSON; the tables compress it. Single products are read on the caller's thread, as entities are; what
 //! reads or writes many goes to the runtime's threads for blocking work.
 
-use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -16,11 +14,10 @@ use barrow_engine::ports::{ProductStore, ProductStoreError};
 use barrow_engine::time::Timestamp;
 use parking_lot::Mutex;
 
-use super::product_names::{Name, names_of};
 use super::{Shared, Tables, is_damage, reviews};
-
-/// The form in which documents are written today.
-const FORMAT: u8 = 1;
+use crate::catalog::document;
+use crate::catalog::names::Name;
+use crate::catalog::plan::{Plan, Stored};
 
 /// Where the number of products is kept.
 const COUNT_KEY: &str = "products.count";
@@ -82,13 +79,13 @@ impl EmbeddedProductStore {
     fn put_batch(&self, products: Vec<Product>) -> Result<Vec<Result<()>>> {
         let tables = self.check()?;
         let _writer = self.writer.lock();
-        let mut plan = Plan { tables, products: HashMap::new(), names: HashMap::new(), new: 0 };
+        let mut plan = Plan::new(tables);
         let outcomes: Vec<_> = products.into_iter().map(|product| plan.add(product)).collect();
         if plan.products.is_empty() {
             return Ok(outcomes);
         }
         let count = self.count.load(Ordering::Relaxed) + plan.new;
-        self.commit(plan.into_batch(count))?;
+        self.commit(into_batch(plan, tables, count)?)?;
         self.count.store(count, Ordering::Relaxed);
         Ok(outcomes)
     }
@@ -138,7 +135,7 @@ impl ProductStore for EmbeddedProductStore {
             entries
                 .map(|guard| {
                     let value = guard.value().map_err(|error| read_error(&error))?;
-                    decode_product(&value)
+                    document::decode(&value, "product")
                 })
                 .collect()
         })
@@ -151,7 +148,7 @@ impl ProductStore for EmbeddedProductStore {
             entries
                 .map(|guard| {
                     let value = guard.value().map_err(|error| read_error(&error))?;
-                    decode_document(&value, "collection")
+                    document::decode(&value, "collection")
                 })
                 .collect()
         })
@@ -164,7 +161,7 @@ impl ProductStore for EmbeddedProductStore {
                 let mut batch = tables.batch();
                 for collection in some {
                     let key = collection.id.0.to_be_bytes();
-                    batch.insert(&tables.collections, key, encode_document(collection)?);
+                    batch.insert(&tables.collections, key, document::encode(collection)?);
                 }
                 store.commit(batch)?;
             }
@@ -200,82 +197,32 @@ impl ProductStore for EmbeddedProductStore {
     }
 }
 
-/// A batch of products as it comes together: each is checked against the store and against
-/// those before it.
-struct Plan<'a> {
-    tables: &'a Tables,
-    products: HashMap<ProductId, Planned>,
-    /// Whom the names lead to that this batch changes; `None` for nobody any more.
-    names: HashMap<Name, Option<ProductId>>,
-    new: u64,
-}
-
-struct Planned {
-    version: u64,
-    names: BTreeSet<Name>,
-    document: Vec<u8>,
-}
-
-impl Plan<'_> {
-    fn add(&mut self, product: Product) -> Result<()> {
-        let id = product.id;
-        let (current, names_before) = match self.products.get(&id) {
-            Some(planned) => (planned.version, planned.names.clone()),
-            None => match read_product(self.tables, id)? {
-                Some(stored) => (stored.version, names_of(&stored)),
-                None => (0, BTreeSet::new()),
-            },
-        };
-        if product.version != current + 1 {
-            return Err(ProductStoreError::VersionMismatch { current });
-        }
-        let names = names_of(&product);
-        for name in names.difference(&names_before) {
-            if let Some(owner) = self.owner(name)?.filter(|owner| *owner != id)
-                && let Some(refusal) = name.taken_by(owner)
-            {
-                return Err(refusal);
-            }
-        }
-        let mut freed = Vec::new();
-        for name in names_before.difference(&names) {
-            // A foreign id may have gone to another product since.
-            if self.owner(name)? == Some(id) {
-                freed.push((name.clone(), None));
-            }
-        }
-        let document = encode_product(&product)?;
-        self.names.extend(freed);
-        self.names.extend(names.iter().map(|name| (name.clone(), Some(id))));
-        self.new += u64::from(current == 0);
-        self.products.insert(id, Planned { version: product.version, names, document });
-        Ok(())
+impl Stored for &Tables {
+    fn product(&self, id: ProductId) -> Result<Option<Product>> {
+        read_product(self, id)
     }
 
     fn owner(&self, name: &Name) -> Result<Option<ProductId>> {
-        match self.names.get(name) {
-            Some(owner) => Ok(*owner),
-            None => read_name(self.tables, name),
-        }
+        read_name(self, name)
     }
+}
 
-    fn into_batch(self, count: u64) -> fjall::OwnedWriteBatch {
-        let tables = self.tables;
-        let mut batch = tables.batch();
-        for (id, planned) in self.products {
-            batch.insert(&tables.products, id.0.to_be_bytes(), planned.document);
-        }
-        for (name, owner) in self.names {
-            match owner {
-                Some(id) => batch.insert(&tables.product_names, name.key(), id.0.to_be_bytes()),
-                None => batch.remove(&tables.product_names, name.key()),
-            }
-        }
-        if self.new > 0 {
-            batch.insert(&tables.meta, COUNT_KEY, count.to_le_bytes());
-        }
-        batch
+/// The batch that makes it so. `count` is how many products there are then.
+fn into_batch(plan: Plan<&Tables>, tables: &Tables, count: u64) -> Result<fjall::OwnedWriteBatch> {
+    let mut batch = tables.batch();
+    for (id, product) in plan.products {
+        batch.insert(&tables.products, id.0.to_be_bytes(), document::encode(&product)?);
     }
+    for (name, owner) in plan.names {
+        match owner {
+            Some(id) => batch.insert(&tables.product_names, name.key(), id.0.to_be_bytes()),
+            None => batch.remove(&tables.product_names, name.key()),
+        }
+    }
+    if plan.new > 0 {
+        batch.insert(&tables.meta, COUNT_KEY, count.to_le_bytes());
+    }
+    Ok(batch)
 }
 
 fn read_name(tables: &Tables, name: &Name) -> Result<Option<ProductId>> {
@@ -288,37 +235,7 @@ fn read_name(tables: &Tables, name: &Name) -> Result<Option<ProductId>> {
 
 fn read_product(tables: &Tables, id: ProductId) -> Result<Option<Product>> {
     let found = tables.products.get(id.0.to_be_bytes()).map_err(|error| read_error(&error))?;
-    found.map(|bytes| decode_product(&bytes)).transpose()
-}
-
-fn encode_product(product: &Product) -> Result<Vec<u8>> {
-    encode_document(product)
-}
-
-fn decode_product(bytes: &[u8]) -> Result<Product> {
-    decode_document(bytes, "product")
-}
-
-/// A format number and JSON.
-pub(super) fn encode_document<T: serde::Serialize>(document: &T) -> Result<Vec<u8>> {
-    let mut bytes = vec![FORMAT];
-    serde_json::to_writer(&mut bytes, document)
-        .map_err(|error| ProductStoreError::Damaged(format!("it cannot be written: {error}")))?;
-    Ok(bytes)
-}
-
-pub(super) fn decode_document<T: serde::de::DeserializeOwned>(
-    bytes: &[u8],
-    what: &str,
-) -> Result<T> {
-    match bytes.split_first() {
-        Some((&FORMAT, json)) => serde_json::from_slice(json)
-            .map_err(|error| ProductStoreError::Damaged(format!("a {what}: {error}"))),
-        Some((format, _)) => Err(ProductStoreError::Damaged(format!(
-            "a {what} has format {format}, which is newer than {FORMAT}, the newest of this build"
-        ))),
-        None => Err(ProductStoreError::Damaged(format!("a {what} is empty"))),
-    }
+    found.map(|bytes| document::decode(&bytes, "product")).transpose()
 }
 
 pub(super) fn read_error(error: &fjall::Error) -> ProductStoreError {

@@ -11,7 +11,8 @@ use barrow_engine::ids::{ProductId, ReviewId};
 use barrow_engine::time::Timestamp;
 
 use super::Tables;
-use super::product_store::{Result, decode_document, encode_document, read_error};
+use super::product_store::{Result, read_error};
+use crate::catalog::document;
 
 const PUBLISHED: u8 = 0;
 const HIDDEN: u8 = 1;
@@ -53,7 +54,7 @@ pub(super) fn read(
     entries
         .map(|guard| {
             let value = guard.value().map_err(|error| read_error(&error))?;
-            decode_document(&value, "review")
+            document::decode(&value, "review")
         })
         .collect()
 }
@@ -76,7 +77,7 @@ pub(super) fn write(tables: &Tables, reviews: &[Review]) -> Result<fjall::OwnedW
                 batch.insert(&tables.review_places, id, place);
             }
         }
-        batch.insert(&tables.reviews, place, encode_document(review)?);
+        batch.insert(&tables.reviews, place, document::encode(review)?);
     }
     Ok(batch)
 }

@@ -1,1 +1,20 @@
 //! Entities, products and stock in Postgres.
+//!
+//! All stores of a process share one pool of connections to the primary, which is found among
+//! the hosts of the URL and followed when another one takes over ([`Postgres`]). A condition that
+//! guards a write is never read from a standby.
+
+mod entity_store;
+mod errors;
+mod hosts;
+mod inventory;
+mod primary;
+mod product_store;
+mod reviews;
+mod write_batch;
+
+pub use entity_store::PostgresEntityStore;
+pub use errors::ConnectError;
+pub use inventory::PostgresInventory;
+pub use primary::{Postgres, PostgresOptions};
+pub use product_store::PostgresProductStore;

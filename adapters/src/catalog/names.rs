@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 /// A name as the table's key: a letter for its kind, then the text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Name(Vec<u8>);
+pub(crate) struct Name(Vec<u8>);
 
 const SLUG: u8 = b's';
 const SKU: u8 = b'k';
@@ -62,7 +62,7 @@ impl Name {
 }
 
 /// All names of a product. Slugs: today's, former ones and those of its translations.
-pub(super) fn names_of(product: &Product) -> BTreeSet<Name> {
+pub(crate) fn names_of(product: &Product) -> BTreeSet<Name> {
     let translated = product.translations.values().filter_map(|t| t.slug.as_ref());
     let slugs = std::iter::once(&product.slug).chain(&product.former_slugs).chain(translated);
     slugs

@@ -1,0 +1,99 @@
+//! The rows of entities in Postgres: one statement for many writes, each with its own condition.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use barrow_engine::entity::{EntityKey, Shard};
+use barrow_engine::ports::{
+    BLOB_BYTES_MAX, CasOutcome, CasReply, DueEntity, EntityStore, Expected, Row, StoreError, Work,
+};
+use barrow_engine::time::Timestamp;
+use tokio::sync::oneshot;
+
+use super::primary::Postgres;
+use super::write_batch::{Write, WriteQueue, read_rows};
+
+/// Rows by entity.
+pub struct PostgresEntityStore {
+    postgres: Postgres,
+    writes: WriteQueue,
+}
+
+impl PostgresEntityStore {
+    pub fn start(postgres: &Postgres) -> PostgresEntityStore {
+        PostgresEntityStore { postgres: postgres.clone(), writes: WriteQueue::start(postgres) }
+    }
+
+    fn push(&self, key: EntityKey, expected: Expected, row: Row, reply: CasReply) {
+        if row.blob.len() > BLOB_BYTES_MAX {
+            let (bytes, limit) = (row.blob.len(), BLOB_BYTES_MAX);
+            return reply.send(Err(StoreError::TooLarge { bytes, limit }));
+        }
+        self.writes.push(Write { key, expected, row }, reply);
+    }
+}
+
+const DUE: &str = "SELECT key, due FROM entity
+    WHERE shard = $1 AND due <= $2 ORDER BY due LIMIT $3";
+
+#[async_trait]
+impl EntityStore for PostgresEntityStore {
+    async fn load(&self, key: EntityKey) -> Result<Option<Row>, StoreError> {
+        let found = read_rows(&self.postgres, &[key]).await?;
+        found.into_iter().next().map(|(_, row)| row).transpose()
+    }
+
+    async fn cas(
+        &self,
+        key: EntityKey,
+        expected: Expected,
+        row: Row,
+    ) -> Result<CasOutcome, StoreError> {
+        let (tell, told) = oneshot::channel();
+        // A caller that went away needs no answer.
+        let reply = CasReply::new(move |result| drop(tell.send(result)));
+        self.push(key, expected, row, reply);
+        let gone = |_| Err(StoreError::OutcomeUnknown("the store went away".to_owned()));
+        told.await.unwrap_or_else(gone)
+    }
+
+    fn submit(
+        self: Arc<Self>,
+        key: EntityKey,
+        expected: Expected,
+        row: Row,
+        reply: CasReply,
+    ) -> Option<Work> {
+        self.push(key, expected, row, reply);
+        None
+    }
+
+    async fn due(
+        &self,
+        shard: Shard,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<DueEntity>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let found: Result<Vec<(Vec<u8>, i64)>, _> = self
+            .postgres
+            .call(async |connection| {
+                let query = sqlx::query_as(DUE).bind(shard.index() as i16);
+                query.bind(before.as_millis()).bind(limit).fetch_all(connection).await
+            })
+            .await;
+        let found = found.map_err(|error| error.of_read())?;
+        found
+            .into_iter()
+            .map(|(key, due)| {
+                let key = EntityKey::from_bytes(&key)
+                    .ok_or_else(|| StoreError::Damaged("a key cannot be read".to_owned()))?;
+                Ok(DueEntity { key, due: Timestamp::from_millis(due) })
+            })
+            .collect()
+    }
+
+    fn durability(&self) -> &'static str {
+        self.postgres.durability()
+    }
+}
