@@ -30,7 +30,7 @@ mod inventory;
 mod journal_check;
 mod log;
 mod media;
-mod product_names;
+pub(crate) mod product_names;
 mod product_store;
 mod restore;
 mod reviews;

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 /// A name as the table's key: a letter for its kind, then the text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Name(Vec<u8>);
+pub(crate) struct Name(Vec<u8>);
 
 const SLUG: u8 = b's';
 const SKU: u8 = b'k';
@@ -48,8 +48,13 @@ impl Name {
         &self.0
     }
 
-    /// Why a product cannot have the name while that other one does. A foreign id is not
-    /// exclusive: it leads to the product that was last written with it.
+    /// Whether only one product may have it. A foreign id is not exclusive: it leads to the
+    /// product that was last written with it.
+    pub fn is_exclusive(&self) -> bool {
+        matches!(self.0.first(), Some(&SLUG | &SKU))
+    }
+
+    /// Why a product cannot have the name while that other one does; nothing where it is not exclusive.
     pub fn taken_by(&self, owner: ProductId) -> Option<ProductStoreError> {
         let (kind, text) = self.0.split_first()?;
         let text = std::str::from_utf8(text).ok()?;
@@ -62,7 +67,7 @@ impl Name {
 }
 
 /// All names of a product. Slugs: today's, former ones and those of its translations.
-pub(super) fn names_of(product: &Product) -> BTreeSet<Name> {
+pub(crate) fn names_of(product: &Product) -> BTreeSet<Name> {
     let translated = product.translations.values().filter_map(|t| t.slug.as_ref());
     let slugs = std::iter::once(&product.slug).chain(&product.former_slugs).chain(translated);
     slugs
