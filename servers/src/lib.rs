@@ -2,11 +2,13 @@
 //! and without an account. Each is stopped when its handle is dropped, or when this process ends,
 //! however it ends.
 
+mod dynamodb_local;
 mod http;
 mod postgres;
 mod process;
 mod redis;
 
+pub use dynamodb_local::DynamoDbLocal;
 pub use http::{ACCESS_KEY, DynamoDb, REGION, S3, SECRET_KEY};
 pub use postgres::{Postgres, PostgresPair, Sync};
 pub use process::Process;

@@ -3,5 +3,6 @@
 
 #![expect(clippy::unwrap_used, reason = "what does not go as planned fails the test")]
 
+mod dynamodb;
 mod postgres;
 mod support;

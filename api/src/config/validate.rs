@@ -144,9 +144,11 @@ fn validate_stores(config: &Config, findings: &mut Findings<'_>) {
     });
     let prefix = &config.dynamodb.table_prefix;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    findings.check(prefix.len() <= 200 && prefix.chars().all(plain), "dynamodb.table_prefix", || {
-        format!("'{prefix}' has more than 200 characters, or others than A-Z a-z 0-9 _ - .")
-    });
+    findings.check(
+        prefix.len() <= 200 && prefix.chars().all(plain),
+        "dynamodb.table_prefix",
+        || format!("'{prefix}' has more than 200 characters, or others than A-Z a-z 0-9 _ - ."),
+    );
 }
 
 fn validate_shop(config: &Config, findings: &mut Findings<'_>) {
