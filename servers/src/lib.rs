@@ -11,7 +11,7 @@ mod redis;
 pub use dynamodb_local::DynamoDbLocal;
 pub use http::{ACCESS_KEY, DynamoDb, REGION, S3, SECRET_KEY};
 pub use postgres::{Postgres, PostgresPair, Sync};
-pub use process::Process;
+pub use process::{Process, free_port};
 pub use redis::{Redis, RedisCluster};
 
 use std::io::Write;

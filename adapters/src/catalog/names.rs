@@ -50,6 +50,7 @@ impl Name {
 
     /// Whether only one product may have it. A foreign id is not exclusive: it leads to the
     /// product that was last written with it.
+    #[cfg(feature = "dynamodb")]
     pub fn is_exclusive(&self) -> bool {
         matches!(self.0.first(), Some(&SLUG | &SKU))
     }

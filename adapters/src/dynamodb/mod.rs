@@ -6,6 +6,7 @@
 
 mod batch;
 mod client;
+mod control_table;
 mod entity_store;
 mod errors;
 mod inventory;
@@ -19,6 +20,7 @@ mod row_codec;
 pub mod tables;
 
 pub use client::{Dynamo, DynamoEndpoint, TABLE_PREFIX};
+pub use control_table::DynamoControlTable;
 pub use entity_store::{DynamoEntityStore, DynamoFigures, WRITES_IN_FLIGHT_MAX};
 pub use inventory::DynamoInventory;
 pub use product_store::DynamoProductStore;

@@ -103,9 +103,12 @@ pub(super) const REVIEW_PLACES: Table =
 pub(super) const STOCK: Table =
     Table { name: "stock", keys: by(key(super::inventory::SKU, KeyKind::Text)), index: None };
 
+pub(super) const CONTROL: Table =
+    Table { name: "control", keys: by(key(super::control_table::KEY, KeyKind::Text)), index: None };
+
 /// All of them.
-pub const TABLES: [Table; 7] =
-    [ENTITIES, PRODUCTS, PRODUCT_NAMES, COLLECTIONS, REVIEWS, REVIEW_PLACES, STOCK];
+pub const TABLES: [Table; 8] =
+    [ENTITIES, PRODUCTS, PRODUCT_NAMES, COLLECTIONS, REVIEWS, REVIEW_PLACES, STOCK, CONTROL];
 
 /// What has to be done, or looked at, until the tables are as they must be. Tables go by their
 /// full names.
