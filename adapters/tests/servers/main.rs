@@ -2,3 +2,5 @@
 //! its port's suite, and keeps its promises while the server is cut off, slow or restarted.
 
 #![expect(clippy::unwrap_used, reason = "what does not go as planned fails the test")]
+
+mod redis;
