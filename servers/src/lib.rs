@@ -2,10 +2,12 @@
 //! and without an account. Each is stopped when its handle is dropped, or when this process ends,
 //! however it ends.
 
+mod fault_proxy;
 mod http;
 mod process;
 mod redis;
 
+pub use fault_proxy::{BlackHole, Each, Fault, FaultProxy};
 pub use http::{ACCESS_KEY, DynamoDb, REGION, S3, SECRET_KEY};
 pub use process::Process;
 pub use redis::{Redis, RedisCluster};
