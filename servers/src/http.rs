@@ -93,14 +93,17 @@ impl S3 {
 
 /// Something that serves on threads of its own, until it is dropped.
 #[derive(Debug)]
-struct Served {
-    address: SocketAddr,
+pub(crate) struct Served {
+    pub(crate) address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Served {
-    fn start<F>(port: u16, serve: impl FnOnce(TcpListener) -> F) -> anyhow::Result<Served>
+    pub(crate) fn start<F>(
+        port: u16,
+        serve: impl FnOnce(TcpListener) -> F,
+    ) -> anyhow::Result<Served>
     where
         F: Future<Output = ()> + Send + 'static,
     {

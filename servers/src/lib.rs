@@ -3,12 +3,14 @@
 //! however it ends.
 
 mod dynamodb_local;
+mod fault_proxy;
 mod http;
 mod postgres;
 mod process;
 mod redis;
 
 pub use dynamodb_local::DynamoDbLocal;
+pub use fault_proxy::{BlackHole, Each, Fault, FaultProxy};
 pub use http::{ACCESS_KEY, DynamoDb, REGION, S3, SECRET_KEY};
 pub use postgres::{Postgres, PostgresPair, Sync};
 pub use process::{Process, free_port};

@@ -1,5 +1,7 @@
 //! Redis, alone or as a cluster of three primaries with a replica each.
 
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
@@ -95,6 +97,9 @@ fn node(folder: &Path, port: u16, more: &[String]) -> anyhow::Result<Process> {
     Ok(process)
 }
 
+/// A server that has not answered by then will not.
+const ANSWER_MAX: Duration = Duration::from_secs(2);
+
 /// The fewest that can agree on the successor of one of them.
 const PRIMARIES: usize = 3;
 
@@ -139,8 +144,8 @@ impl RedisCluster {
         for node in &mut self.nodes {
             let port = node.port;
             node.process.wait_until("it saw its cluster", || {
-                let state = ask(port, &["cluster", "info"]);
-                let role = ask(port, &["info", "replication"]);
+                let state = ask(port, "CLUSTER INFO");
+                let role = ask(port, "INFO replication");
                 state.contains("cluster_state:ok")
                     && (role.contains("role:master") && role.contains(&all_replicas)
                         || role.contains("master_link_status:up"))
@@ -171,7 +176,7 @@ impl RedisCluster {
     /// The ports of those that are primaries now.
     pub fn primaries(&self) -> Vec<u16> {
         let ports = self.nodes.iter().map(|node| node.port);
-        ports.filter(|port| ask(*port, &["info", "replication"]).contains("role:master")).collect()
+        ports.filter(|port| ask(*port, "INFO replication").contains("role:master")).collect()
     }
 }
 
@@ -198,13 +203,24 @@ impl ClusterNode {
     }
 }
 
-/// What a server answers to a command; nothing where it does not answer.
-fn ask(port: u16, command: &[&str]) -> String {
-    let Ok(cli) = installed("redis-cli") else { return String::new() };
-    let asked = std::process::Command::new(cli)
-        .args(["-p", &port.to_string(), "-t", "2"])
-        .args(command)
-        .output();
-    std::thread::sleep(Duration::from_millis(5));
-    asked.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
+/// What a server answers to a command; nothing where it does not answer. Asked by ourselves: not
+/// every `redis-cli` knows how to give up.
+fn ask(port: u16, command: &str) -> String {
+    try_ask(port, command).unwrap_or_default()
+}
+
+fn try_ask(port: u16, command: &str) -> std::io::Result<String> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let mut stream = TcpStream::connect_timeout(&address, ANSWER_MAX)?;
+    stream.set_read_timeout(Some(ANSWER_MAX))?;
+    stream.write_all(format!("{command}\r\n").as_bytes())?;
+    let mut reader = BufReader::new(stream);
+    // `$LENGTH`, and so many bytes; or a line.
+    let mut line = String::new();
+    reader.read_line(&mut line)?;
+    let length = line.trim_end().strip_prefix('$').and_then(|length| length.parse::<usize>().ok());
+    let Some(length) = length else { return Ok(line) };
+    let mut answer = vec![0; length];
+    reader.read_exact(&mut answer)?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
 }

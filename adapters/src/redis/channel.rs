@@ -122,6 +122,8 @@ impl Listener for RedisListener {
         if self.is_new {
             self.stands.wait_for(|stands| *stands).await.ok()?;
             self.is_new = false;
+            // What lies there already is of the time that counts as missed.
+            self.receiver = self.receiver.resubscribe();
             return Some(Heard::Missed);
         }
         match self.receiver.recv().await {
@@ -249,8 +251,8 @@ impl Shared {
 
     fn begin(&self) {
         tracing::info!("listening to announcements");
-        self.stands.send_replace(true);
         self.tell(Heard::Missed);
+        self.stands.send_replace(true);
     }
 
     /// Passes news on; whether it was a heartbeat of our own.

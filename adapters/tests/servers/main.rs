@@ -5,4 +5,5 @@
 
 mod dynamodb;
 mod postgres;
+mod redis;
 mod support;

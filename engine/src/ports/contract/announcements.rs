@@ -4,7 +4,7 @@ use super::{Names, Wait};
 use crate::ports::{ANNOUNCEMENT_KEY_BYTES_MAX, Announcement, Announcements, Heard, Listener};
 
 /// More than any listener has waiting for it.
-const FLOOD: u64 = 20_000;
+const FLOOD: u64 = 10_000;
 
 /// Runs every promise. `elsewhere` is a second node's end of the same channel.
 pub async fn announcements(
