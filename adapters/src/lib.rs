@@ -14,6 +14,7 @@ pub mod embedded;
 pub mod host;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+pub mod probe;
 #[cfg(feature = "redis")]
 pub mod redis;
 #[cfg(feature = "s3")]
