@@ -27,7 +27,10 @@ const CONNECTIONS_MAX: usize = 1_024;
 pub enum Fault {
     None,
     /// Whatever passes takes this long each way, and up to `jitter` more.
-    Latency { each: Duration, jitter: Duration },
+    Latency {
+        each: Duration,
+        jitter: Duration,
+    },
     /// Connections are reset, new ones as soon as they are taken.
     Cut,
     /// Connections are taken, and nothing comes of it.
@@ -35,9 +38,14 @@ pub enum Fault {
     /// That one side has closed is told to the other only so much later.
     SlowClose(Duration),
     /// A connection is reset after so many bytes of both directions.
-    ResetAfter { bytes: u64 },
+    ResetAfter {
+        bytes: u64,
+    },
     /// One half of them is reset; which, is the same for the same seed.
-    HalfFail { each: Each, seed: u64 },
+    HalfFail {
+        each: Each,
+        seed: u64,
+    },
 }
 
 /// What a black hole swallows.

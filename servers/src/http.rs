@@ -99,7 +99,10 @@ pub(crate) struct Served {
 }
 
 impl Served {
-    pub(crate) fn start<F>(port: u16, serve: impl FnOnce(TcpListener) -> F) -> anyhow::Result<Served>
+    pub(crate) fn start<F>(
+        port: u16,
+        serve: impl FnOnce(TcpListener) -> F,
+    ) -> anyhow::Result<Served>
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -108,9 +111,14 @@ impl Served {
             .thread_name("server")
             .enable_all()
             .build()?;
-        let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, port)))?;
+        // Not by the runtime: who starts a server may stand in one already, and must not block.
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+        listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let served = serve(listener);
+        let served = {
+            let _entered = runtime.enter();
+            serve(TcpListener::from_std(listener)?)
+        };
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn(move || {
             runtime.spawn(served);

@@ -132,9 +132,10 @@ impl RedisServers {
         address: &Address,
     ) -> Result<(Client, ConnectHandle), RedisError> {
         let server = Server::new(address.host.as_str(), address.port);
-        let tls = self.tls.as_ref().map(|tls| {
-            TlsConfig::from(TlsConnector::Rustls(Arc::clone(tls).into()))
-        });
+        let tls = self
+            .tls
+            .as_ref()
+            .map(|tls| TlsConfig::from(TlsConnector::Rustls(Arc::clone(tls).into())));
         let mut builder = Builder::from_config(Config {
             server: ServerConfig::Centralized { server },
             username: self.username.clone(),

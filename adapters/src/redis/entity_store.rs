@@ -151,8 +151,7 @@ impl EntityStore for RedisEntityStore {
             Value::Null => Ok(None),
             value => {
                 let bytes = value.as_bytes();
-                let bytes =
-                    bytes.ok_or_else(|| StoreError::Damaged("it is no text".to_owned()))?;
+                let bytes = bytes.ok_or_else(|| StoreError::Damaged("it is no text".to_owned()))?;
                 decode_row(bytes).map(Some)
             }
         }
@@ -170,9 +169,9 @@ impl EntityStore for RedisEntityStore {
             let _ = told.send(result);
         });
         self.write(key, expected, &row, reply);
-        outcome.await.unwrap_or_else(|_| {
-            Err(StoreError::OutcomeUnknown("the store was closed".to_owned()))
-        })
+        outcome
+            .await
+            .unwrap_or_else(|_| Err(StoreError::OutcomeUnknown("the store was closed".to_owned())))
     }
 
     fn submit(

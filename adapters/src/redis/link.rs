@@ -188,11 +188,7 @@ impl Drop for Link {
     }
 }
 
-async fn keep_connected(
-    servers: Arc<RedisServers>,
-    address: Address,
-    state: watch::Sender<State>,
-) {
+async fn keep_connected(servers: Arc<RedisServers>, address: Address, state: watch::Sender<State>) {
     let mut backoff = BACKOFF_FIRST;
     loop {
         match servers.connect(&address).await {

@@ -13,8 +13,9 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 /// Refuses a server whose `maxmemory-policy` is not `noeviction`.
 pub(super) async fn check_keeps_all(link: &Link) -> Result<(), RedisError> {
     let address = link.address().to_string();
-    let unreachable = |error: CallError| {
-        RedisError::Unreachable { address: address.clone(), reason: error.to_string() }
+    let unreachable = |error: CallError| RedisError::Unreachable {
+        address: address.clone(),
+        reason: error.to_string(),
     };
     // ElastiCache forbids CONFIG; what is needed of it stands here too.
     let connection = link.connection().map_err(unreachable)?;
