@@ -39,6 +39,7 @@ const DUE_PAGE_MAX: usize = 1_000;
 pub struct DynamoEntityStore {
     dynamo: Dynamo,
     table: String,
+    writes_in_flight_max: usize,
     in_flight: Semaphore,
     counters: Counters,
 }
@@ -74,10 +75,19 @@ struct Counters {
 }
 
 impl DynamoEntityStore {
+    /// With [`WRITES_IN_FLIGHT_MAX`].
     pub fn new(dynamo: Dynamo) -> DynamoEntityStore {
-        let table = dynamo.table(ENTITIES.name);
-        let in_flight = Semaphore::new(WRITES_IN_FLIGHT_MAX);
-        DynamoEntityStore { dynamo, table, in_flight, counters: Counters::default() }
+        DynamoEntityStore::bounded(dynamo, WRITES_IN_FLIGHT_MAX)
+    }
+
+    pub fn bounded(dynamo: Dynamo, writes_in_flight_max: usize) -> DynamoEntityStore {
+        DynamoEntityStore {
+            table: dynamo.table(ENTITIES.name),
+            dynamo,
+            writes_in_flight_max,
+            in_flight: Semaphore::new(writes_in_flight_max),
+            counters: Counters::default(),
+        }
     }
 
     pub fn figures(&self) -> DynamoFigures {
@@ -91,7 +101,7 @@ impl DynamoEntityStore {
             outcomes_unknown: read(&self.counters.outcomes_unknown),
             item_bytes: read(&self.counters.item_bytes),
             write_units: read(&self.counters.write_milliunits) as f64 / 1_000.0,
-            in_flight: WRITES_IN_FLIGHT_MAX.saturating_sub(idle) as u64,
+            in_flight: self.writes_in_flight_max.saturating_sub(idle) as u64,
         }
     }
 
