@@ -139,6 +139,22 @@ async fn many_names_against_dynamodb_local() {
     check_many_names(&server.endpoint()).await;
 }
 
+/// A change that is refused at its last name gives back those that it claimed before.
+#[tokio::test]
+async fn a_refused_change_gives_its_claims_back() {
+    let server = in_process();
+    let (front, store, _) = behind_a_front(&server.endpoint()).await;
+    assert_eq!(put(&store, product("first", 1, &[])).await, Ok(()));
+    let all = skus("vain", 0..150);
+    let rival = Product { slug: slug("first"), ..product("second", 1, &all) };
+    let owner = ProductId::derived("first");
+    let refused = Err(ProductStoreError::SlugTaken { slug: slug("first"), owner });
+    assert_eq!(put(&store, rival).await, refused);
+    front.seen();
+    assert_eq!(put(&store, product("third", 1, &all[..50])).await, Ok(()));
+    assert_eq!(front.seen(), ["BatchGetItem", TRANSACTION], "nothing was in its way");
+}
+
 /// The process ends as its request of that number is under way: `fate` is whether it arrived.
 /// Answers whether it came so far.
 async fn crash(
