@@ -80,6 +80,23 @@ fn refusal(status: u16, code: Option<&str>, text: impl FnOnce() -> String) -> Fa
     }
 }
 
+/// Codes by which a single statement of several is refused, for certain.
+const STATEMENT_REFUSED: [&str; 4] =
+    ["AccessDenied", "ItemCollectionSizeLimitExceeded", "ResourceNotFound", "ValidationError"];
+
+/// How a statement failed whose request did not.
+pub(super) fn statement_fault(code: Option<&str>, message: String) -> Fault {
+    let code = code.unwrap_or("no code");
+    if is_busy(code) {
+        return Fault::Busy;
+    }
+    let text = format!("{code}: {message}");
+    match STATEMENT_REFUSED.contains(&code) {
+        true => Fault::NotWritten(text),
+        false => Fault::Unknown(text),
+    }
+}
+
 /// Whether no connection came about, or nobody could sign the request.
 fn was_never_sent(error: &(dyn Error + 'static)) -> bool {
     causes(error).any(|cause| {
@@ -141,6 +158,20 @@ impl From<Fault> for InventoryError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_statement_is_refused_by_name_or_left_open() {
+        let fault = |code| statement_fault(code, "why".to_owned());
+        for busy in ["ThrottlingError", "ProvisionedThroughputExceeded", "TransactionConflict"] {
+            assert_eq!(fault(Some(busy)), Fault::Busy);
+        }
+        assert_eq!(fault(Some("RequestLimitExceeded")), Fault::Busy);
+        let refused = Fault::NotWritten("ValidationError: why".to_owned());
+        assert_eq!(fault(Some("ValidationError")), refused);
+        let open = Fault::Unknown("InternalServerError: why".to_owned());
+        assert_eq!(fault(Some("InternalServerError")), open);
+        assert_eq!(fault(None), Fault::Unknown("no code: why".to_owned()));
+    }
 
     #[track_caller]
     fn check(status: u16, code: Option<&str>, expected: Fault) {

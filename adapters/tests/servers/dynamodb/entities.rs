@@ -292,3 +292,83 @@ async fn due_is_paged() {
     assert_eq!(some, all[..1_050]);
     assert_eq!(store.due(shard, Timestamp(-1_099), 5_000).await.unwrap(), all[..1]);
 }
+
+/// Rows that are there, each with a write that follows; the request of the first is held until
+/// the others wait behind it.
+async fn check_crowd(server: &str) {
+    const OTHERS: u128 = 30;
+    let (front, _) = behind_a_front(server).await;
+    let store = Arc::new(DynamoEntityStore::bounded(client(&front.endpoint()).await, 1));
+    let due = |id: u128, flip: bool| (id.is_multiple_of(2) == flip).then_some(id as i64 - 10);
+    let rows: Vec<Row> = (0..=OTHERS).map(|id| row(1, id, due(id, true))).collect();
+    for (row, id) in rows.iter().zip(0..) {
+        let written = store.cas(key(id), Expected::Absent, row.clone()).await;
+        assert_eq!(written, Ok(CasOutcome::Written));
+    }
+    let write = |id: u128, expected: Expected, next: Row| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move { store.cas(key(id), expected, next).await })
+    };
+    for fate in [Fate::Pass, Fate::ReplyLost, Fate::Refused(400, "ThrottlingException")] {
+        let version = store.load(key(1)).await.unwrap().unwrap().version;
+        let held = front.waiting();
+        front.judge(move |operation| match operation {
+            "PutItem" => Fate::Held,
+            "BatchExecuteStatement" => fate,
+            _ => Fate::Pass,
+        });
+        front.seen();
+        let first = store.load(key(0)).await.unwrap().unwrap();
+        let next = row(first.version + 1, 1_000 + u128::from(version), None);
+        let first = write(0, present(&first), next);
+        front.until_waiting(held + 1).await;
+        let next = |id: u128| row(version + 1, id + 10_000, due(id, version % 2 == 0));
+        let expected = |id: u128| {
+            let write_id = WriteId(if version == 1 { id } else { id + 10_000 });
+            Expected::Present { version, write_id }
+        };
+        let others: Vec<_> = (1..=OTHERS).map(|id| write(id, expected(id), next(id))).collect();
+        // Two that are refused: for the row's version, and because there is no row.
+        let stale = Expected::Present { version: 99, write_id: WriteId(1) };
+        let refused = [write(1, stale, row(100, 1, None)), write(999, stale, row(100, 1, None))];
+        tokio::task::yield_now().await;
+        front.release();
+        assert_eq!(first.await.unwrap(), Ok(CasOutcome::Written));
+        let outcomes = futures::future::join_all(others).await;
+        let outcomes: Vec<_> = outcomes.into_iter().map(Result::unwrap).collect();
+        let refused = futures::future::join_all(refused).await;
+        let requests = front.seen().into_iter().filter(|one| *one != "GetItem").count();
+        assert!(requests <= 4, "they share requests: {requests}");
+        front.judge(|_| Fate::Pass);
+        for (outcome, id) in outcomes.into_iter().zip(1..) {
+            let is_right = match fate {
+                Fate::Pass => outcome == Ok(CasOutcome::Written),
+                Fate::ReplyLost => matches!(outcome, Err(StoreError::OutcomeUnknown(_))),
+                _ => outcome == Err(StoreError::Throttled),
+            };
+            assert!(is_right, "{fate:?}: {outcome:?}");
+            let repeated = store.cas(key(id), expected(id), next(id)).await.unwrap();
+            let found = CasOutcome::Conflict(Some(next(id)));
+            let was_applied = !matches!(fate, Fate::Refused(..));
+            assert_eq!(repeated, if was_applied { found } else { CasOutcome::Written });
+            assert_eq!(store.load(key(id)).await, Ok(Some(next(id))), "{fate:?}");
+        }
+        if fate == Fate::Pass {
+            let refused: Vec<_> = refused.into_iter().map(Result::unwrap).collect();
+            let shown = [Some(rows[1].clone()), Some(next(1))].map(|r| Ok(CasOutcome::Conflict(r)));
+            assert!(shown.contains(&refused[0]), "the row that was found: {:?}", refused[0]);
+            assert_eq!(refused[1], Ok(CasOutcome::Conflict(None)));
+        }
+    }
+}
+
+#[tokio::test]
+async fn crowd_in_process() {
+    check_crowd(&in_process().endpoint()).await;
+}
+
+#[tokio::test]
+async fn crowd_against_dynamodb_local() {
+    let Some(server) = local() else { return };
+    check_crowd(&server.endpoint()).await;
+}
