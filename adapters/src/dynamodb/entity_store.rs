@@ -1,9 +1,10 @@
 //! Rows of entities in DynamoDB: one item each, replaced by one conditional write (R1).
 //!
 //! A lone write is a request of its own; under load several share one (`write_queue`), each with
-//! its own condition and outcome. A write is sent once. What certainly changed nothing is told as such; whatever else goes wrong
-//! leaves its outcome open, and the actor repeats it (R2). The index by which entities that are
-//! due are found is kept by DynamoDB itself, from the same write, some moments later.
+//! its own condition and its own outcome. A request is sent once. What certainly changed nothing
+//! is told as such; whatever else goes wrong leaves the outcome open, and the actor repeats it
+//! (R2). The index by which entities that are due are found is kept by DynamoDB itself, from the
+//! same write, some moments later.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
