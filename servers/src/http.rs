@@ -11,7 +11,7 @@ use hyper_util::server::conn::auto::Builder;
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 use s3s_fs::FileSystem;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
 
 /// The key that all of them take; anybody on this machine may know it. DynamoDB Local wants
@@ -112,13 +112,14 @@ impl Served {
             .thread_name("server")
             .enable_all()
             .build()?;
-        // Not by the runtime: who starts a server may stand in one already, and must not block.
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
-        let served = {
+        // Not by `block_on`: who starts a server may stand in a runtime already.
+        let (address, served) = {
             let _entered = runtime.enter();
-            serve(TcpListener::from_std(listener)?)
+            let socket = TcpSocket::new_v4()?;
+            socket.set_reuseaddr(true)?;
+            socket.bind((Ipv4Addr::LOCALHOST, port).into())?;
+            let listener = socket.listen(1_024)?;
+            (listener.local_addr()?, serve(listener))
         };
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn(move || {

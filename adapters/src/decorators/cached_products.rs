@@ -94,13 +94,12 @@ impl CachedProducts {
         while let Some(heard) = listener.next().await {
             let news = match heard {
                 Heard::Missed => Some(ProductNews::Missed),
-                Heard::Announced(Announcement { key, version }) => key
-                    .strip_prefix(KEY)
-                    .and_then(|id| id.parse().ok())
-                    .map(|id| {
+                Heard::Announced(Announcement { key, version }) => {
+                    key.strip_prefix(KEY).and_then(|id| id.parse().ok()).map(|id| {
                         self.learn(id, version);
                         ProductNews::Changed(id)
-                    }),
+                    })
+                }
             };
             if let Some(news) = news {
                 hear(news).await;

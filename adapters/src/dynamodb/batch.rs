@@ -20,7 +20,7 @@ const WRITE_MAX: usize = 25;
 /// Requests of one call in flight.
 const AT_ONCE: usize = 8;
 
-/// How often it is tried; the waits come to some five seconds at most.
+/// How often it is tried; the waits come to some four seconds at most.
 pub(super) const ATTEMPTS_MAX: u32 = 10;
 
 const DELAY_FIRST: Duration = Duration::from_millis(20);
@@ -69,10 +69,10 @@ async fn read_chunk(dynamo: &Dynamo, table: &str, keys: Vec<Item>) -> Result<Vec
         if rest.is_empty() {
             return Ok(found);
         }
-        // A page of large items is cut by its bytes, which is no sign of load.
-        attempt = if rest.len() < asked { 0 } else { attempt + 1 };
+        // It may have been cut by its bytes, which is no sign of load.
+        attempt = if rest.len() < asked { 1 } else { attempt + 1 };
         if attempt == ATTEMPTS_MAX {
-            return Err(Fault::Throttled);
+            return Err(Fault::Busy);
         }
     }
 }
@@ -97,7 +97,7 @@ async fn write_chunk(
     requests: Vec<WriteRequest>,
 ) -> Result<(), Fault> {
     let mut rest = requests;
-    let mut last = Fault::Throttled;
+    let mut last = Fault::Busy;
     for attempt in 0..ATTEMPTS_MAX {
         pause(attempt).await;
         let all = HashMap::from([(table.to_owned(), rest.clone())]);
@@ -105,7 +105,7 @@ async fn write_chunk(
             Ok(answer) => {
                 rest =
                     answer.unprocessed_items.and_then(|mut l| l.remove(table)).unwrap_or_default();
-                last = Fault::Throttled;
+                last = Fault::Busy;
             }
             Err(error) => match fault_of(&error) {
                 fault @ Fault::NotWritten(_) => return Err(fault),

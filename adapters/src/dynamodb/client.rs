@@ -24,6 +24,9 @@ const ATTEMPT_MAX: Duration = Duration::from_secs(3);
 /// How often the SDK tries a read. More would keep a shopper waiting behind a store that is down.
 const READ_ATTEMPTS_MAX: u32 = 3;
 
+/// The longest wait before the second attempt; the SDK draws a shorter one, and doubles it.
+const READ_DELAY_FIRST: Duration = Duration::from_millis(50);
+
 /// The service closes connections that idle. One that it closes just as a write is sent leaves
 /// the outcome of that write open, so we close them first.
 const IDLE_MAX: Duration = Duration::from_secs(20);
@@ -93,10 +96,13 @@ fn loader() -> ConfigLoader {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_MAX)
         .operation_attempt_timeout(ATTEMPT_MAX);
+    let retries = RetryConfig::standard()
+        .with_max_attempts(READ_ATTEMPTS_MAX)
+        .with_initial_backoff(READ_DELAY_FIRST);
     aws_config::defaults(BehaviorVersion::latest())
         .http_client(http_client())
         .timeout_config(timeouts.build())
-        .retry_config(RetryConfig::standard().with_max_attempts(READ_ATTEMPTS_MAX))
+        .retry_config(retries)
 }
 
 fn http_client() -> SharedHttpClient {

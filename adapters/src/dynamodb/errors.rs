@@ -16,23 +16,28 @@ use barrow_engine::ports::{InventoryError, ProductStoreError, StoreError};
 pub(super) enum Fault {
     /// Nothing was written, for certain.
     NotWritten(String),
-    /// The service refuses for load; nothing was written.
-    Throttled,
+    /// The service refuses for load, or because the item is being changed; nothing was written.
+    Busy,
     /// A write may or may not have been, or may yet be, applied.
     Unknown(String),
 }
 
-/// The codes by which DynamoDB refuses for load.
-const THROTTLED: [&str; 5] = [
+/// The codes by which DynamoDB refuses what it would take at another time. Those without
+/// `Exception` are reasons for which a transaction is cancelled.
+const BUSY: [&str; 9] = [
+    "ProvisionedThroughputExceeded",
     "ProvisionedThroughputExceededException",
+    "ReplicatedWriteConflictException",
     "RequestLimitExceeded",
-    "ThrottlingException",
     "Throttling",
     "ThrottlingError",
+    "ThrottlingException",
+    "TransactionConflict",
+    "TransactionConflictException",
 ];
 
-pub(super) fn is_throttling(code: &str) -> bool {
-    THROTTLED.contains(&code)
+pub(super) fn is_busy(code: &str) -> bool {
+    BUSY.contains(&code)
 }
 
 pub(super) fn fault_of<E>(error: &SdkError<E, HttpResponse>) -> Fault
@@ -65,13 +70,30 @@ fn refusal(status: u16, code: Option<&str>, text: impl FnOnce() -> String) -> Fa
     match code {
         // A proxy answers without a code, and who knows what it did with the request.
         Some(code) if (400..500).contains(&status) => {
-            if is_throttling(code) {
-                Fault::Throttled
+            if is_busy(code) {
+                Fault::Busy
             } else {
                 Fault::NotWritten(text())
             }
         }
         _ => Fault::Unknown(text()),
+    }
+}
+
+/// Codes by which a single statement of several is refused, for certain.
+const STATEMENT_REFUSED: [&str; 4] =
+    ["AccessDenied", "ItemCollectionSizeLimitExceeded", "ResourceNotFound", "ValidationError"];
+
+/// How a statement failed whose request did not.
+pub(super) fn statement_fault(code: Option<&str>, message: String) -> Fault {
+    let code = code.unwrap_or("no code");
+    if is_busy(code) {
+        return Fault::Busy;
+    }
+    let text = format!("{code}: {message}");
+    match STATEMENT_REFUSED.contains(&code) {
+        true => Fault::NotWritten(text),
+        false => Fault::Unknown(text),
     }
 }
 
@@ -101,13 +123,13 @@ impl Fault {
     pub fn into_text(self) -> String {
         match self {
             Fault::NotWritten(text) | Fault::Unknown(text) => text,
-            Fault::Throttled => "DynamoDB refuses for load".to_owned(),
+            Fault::Busy => "DynamoDB is too busy".to_owned(),
         }
     }
 
     pub fn of_load(self) -> StoreError {
         match self {
-            Fault::Throttled => StoreError::Throttled,
+            Fault::Busy => StoreError::Throttled,
             Fault::NotWritten(text) | Fault::Unknown(text) => StoreError::Unavailable(text),
         }
     }
@@ -115,7 +137,7 @@ impl Fault {
     pub fn of_cas(self) -> StoreError {
         match self {
             Fault::NotWritten(text) => StoreError::Unavailable(text),
-            Fault::Throttled => StoreError::Throttled,
+            Fault::Busy => StoreError::Throttled,
             Fault::Unknown(text) => StoreError::OutcomeUnknown(text),
         }
     }
@@ -137,6 +159,20 @@ impl From<Fault> for InventoryError {
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_statement_is_refused_by_name_or_left_open() {
+        let fault = |code| statement_fault(code, "why".to_owned());
+        for busy in ["ThrottlingError", "ProvisionedThroughputExceeded", "TransactionConflict"] {
+            assert_eq!(fault(Some(busy)), Fault::Busy);
+        }
+        assert_eq!(fault(Some("RequestLimitExceeded")), Fault::Busy);
+        let refused = Fault::NotWritten("ValidationError: why".to_owned());
+        assert_eq!(fault(Some("ValidationError")), refused);
+        let open = Fault::Unknown("InternalServerError: why".to_owned());
+        assert_eq!(fault(Some("InternalServerError")), open);
+        assert_eq!(fault(None), Fault::Unknown("no code: why".to_owned()));
+    }
+
     #[track_caller]
     fn check(status: u16, code: Option<&str>, expected: Fault) {
         assert_eq!(refusal(status, code, || "why".to_owned()), expected);
@@ -148,10 +184,9 @@ mod tests {
             (Fault::NotWritten("why".to_owned()), Fault::Unknown("why".to_owned()));
         check(400, Some("ValidationException"), not_written.clone());
         check(403, Some("AccessDeniedException"), not_written.clone());
-        check(400, Some("ResourceNotFoundException"), not_written.clone());
-        check(400, Some("TransactionConflictException"), not_written);
-        for code in THROTTLED {
-            check(400, Some(code), Fault::Throttled);
+        check(400, Some("ResourceNotFoundException"), not_written);
+        for code in BUSY {
+            check(400, Some(code), Fault::Busy);
             check(503, Some(code), unknown.clone());
         }
         check(500, Some("InternalServerError"), unknown.clone());

@@ -19,9 +19,10 @@ mod product_write;
 mod reviews;
 mod row_codec;
 pub mod tables;
+mod write_queue;
 
 pub use client::{Dynamo, DynamoEndpoint, TABLE_PREFIX};
 pub use control_table::DynamoControlTable;
-pub use entity_store::{DynamoEntityStore, DynamoFigures, WRITES_IN_FLIGHT_MAX};
+pub use entity_store::{DynamoEntityStore, DynamoFigures, WRITE_REQUESTS_MAX};
 pub use inventory::DynamoInventory;
 pub use product_store::DynamoProductStore;

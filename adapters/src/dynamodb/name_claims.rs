@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::types::{
 use barrow_engine::ids::ProductId;
 
 use super::client::Dynamo;
-use super::errors::{Fault, fault_of, is_throttling};
+use super::errors::{Fault, fault_of, is_busy};
 use super::items::{Item, id, number};
 use super::product_names::{
     Claim, INTENT, Intent, NAME, OWNER, decode_claim, intent_key, intent_value, name_item, name_key,
@@ -239,10 +239,8 @@ fn judge(reasons: &[CancellationReason], claims: Vec<Option<Name>>) -> Cancelled
                 // which reading it will tell.
                 _ => has_moved = true,
             },
-            ("ConditionalCheckFailed" | "TransactionConflict", _) => has_moved = true,
-            (code, _) if is_throttling(code) || code == "ProvisionedThroughputExceeded" => {
-                has_moved = true;
-            }
+            ("ConditionalCheckFailed", None) => has_moved = true,
+            (code, _) if is_busy(code) => has_moved = true,
             (code, _) => {
                 let message = reason.message().unwrap_or_default();
                 return Cancelled::Invalid(format!("{code}: {message}"));

@@ -10,6 +10,8 @@
 //! - A name with an intent is free for others if the product it leads to does not carry it. Who
 //!   takes it first ends the intent, an item of its own without which the product is not written.
 
+use aws_sdk_dynamodb::config::http::HttpResponse;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::AttributeValue;
 use barrow_engine::ids::ProductId;
 use barrow_engine::ports::{Entropy, ProductStoreError};
@@ -93,28 +95,17 @@ pub(super) async fn owner_of(dynamo: &Dynamo, name: &Name) -> Result<Option<Prod
     Ok(is_owned.then_some(claim.owner))
 }
 
-async fn carries(dynamo: &Dynamo, product: ProductId, name: &Name) -> Result<bool> {
+pub(super) async fn carries(dynamo: &Dynamo, product: ProductId, name: &Name) -> Result<bool> {
     let product = read_product(dynamo, product).await?;
     Ok(product.is_some_and(|product| names_of(&product).contains(name)))
 }
 
-/// Whether another product may take the name that this claim with an intent holds. The intent
-/// ends before its product is looked at: what is not written by then never will be.
-pub(super) async fn is_abandoned(
+/// What is not written under the intent by then never will be.
+pub(super) async fn end_intent(
     dynamo: &Dynamo,
-    name: &Name,
-    owner: ProductId,
+    product: ProductId,
     intent: Intent,
-) -> Result<bool> {
-    // As long as the product carries it the name is not free, and the change may go on.
-    if carries(dynamo, owner, name).await? {
-        return Ok(false);
-    }
-    end_intent(dynamo, owner, intent).await?;
-    Ok(!carries(dynamo, owner, name).await?)
-}
-
-async fn end_intent(dynamo: &Dynamo, product: ProductId, intent: Intent) -> Result<()> {
+) -> std::result::Result<(), Fault> {
     let delete = dynamo.writes().delete_item().table_name(dynamo.table(PRODUCT_NAMES.name));
     let deleted = delete
         .set_key(Some(intent_key(product)))
@@ -127,7 +118,7 @@ async fn end_intent(dynamo: &Dynamo, product: ProductId, intent: Intent) -> Resu
         Ok(_) => Ok(()),
         // It has ended before.
         Err(error) if is_condition_failure(&error) => Ok(()),
-        Err(error) => Err(fault_of(&error).into()),
+        Err(error) => Err(fault_of(&error)),
     }
 }
 
@@ -144,12 +135,9 @@ pub(super) async fn begin_intent(
     Ok(())
 }
 
-pub(super) fn is_condition_failure<E>(
-    error: &aws_sdk_dynamodb::error::SdkError<E, aws_sdk_dynamodb::config::http::HttpResponse>,
-) -> bool
+pub(super) fn is_condition_failure<E>(error: &SdkError<E, HttpResponse>) -> bool
 where
-    E: aws_sdk_dynamodb::error::ProvideErrorMetadata,
+    E: ProvideErrorMetadata,
 {
-    use aws_sdk_dynamodb::error::ProvideErrorMetadata;
     error.code() == Some("ConditionalCheckFailedException")
 }

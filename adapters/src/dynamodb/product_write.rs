@@ -12,7 +12,7 @@ use super::client::Dynamo;
 use super::errors::{Fault, fault_of};
 use super::name_claims::{Actions, Cancelled, Condition, transact};
 use super::product_names::{
-    Claim, Intent, begin_intent, is_abandoned, is_condition_failure, read_claim,
+    Claim, Intent, begin_intent, carries, end_intent, is_condition_failure, read_claim,
 };
 use super::product_store::{Result, product_item, read_product};
 use super::tables::PRODUCTS;
@@ -55,7 +55,7 @@ impl From<ProductStoreError> for Failure {
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Failure {
         match fault {
-            Fault::Throttled => Failure::Again,
+            Fault::Busy => Failure::Again,
             Fault::Unknown(text) => Failure::Unknown(text),
             Fault::NotWritten(text) => Failure::Refused(ProductStoreError::Unavailable(text)),
         }
@@ -270,16 +270,24 @@ impl<'a> Write<'a> {
             Cancelled::Contested(contested) => contested,
         };
         for (name, claim) in contested {
-            let is_free = match claim.intent {
-                None => false,
-                Some(intent) => is_abandoned(self.dynamo, &name, claim.owner, intent).await?,
-            };
-            if is_free {
+            if self.is_free(&name, claim).await? {
                 self.abandoned.insert(name, claim);
             } else if let Some(refusal) = name.taken_by(claim.owner) {
                 return Err(refusal.into());
             }
         }
         Err(Failure::Again)
+    }
+
+    /// Whether the name that another product's claim holds may be taken.
+    async fn is_free(&self, name: &Name, claim: Claim) -> std::result::Result<bool, Failure> {
+        let Some(intent) = claim.intent else { return Ok(false) };
+        // As long as the product carries it, it is not free, and the change may go on.
+        if carries(self.dynamo, claim.owner, name).await? {
+            return Ok(false);
+        }
+        end_intent(self.dynamo, claim.owner, intent).await?;
+        // Looked at before the intent ended, it may have been written since.
+        Ok(!carries(self.dynamo, claim.owner, name).await?)
     }
 }

@@ -116,7 +116,7 @@ pub(super) async fn write(dynamo: &Dynamo, reviews: Vec<Review>) -> Result<()> {
 }
 
 async fn write_some(dynamo: &Dynamo, reviews: &[Review]) -> Result<()> {
-    let mut last = Fault::Throttled;
+    let mut last = Fault::Busy;
     for attempt in 0..ATTEMPTS_MAX {
         pause(attempt).await;
         let keys = reviews.iter().map(|review| item([(ID, id(review.id.0))])).collect();

@@ -16,7 +16,7 @@ use super::items::{Item, binary, binary_of, id, id_of, item, number, number_of};
 pub(super) const KEY: &str = "k";
 pub(super) const VERSION: &str = "v";
 pub(super) const WRITE_ID: &str = "w";
-const BLOB: &str = "b";
+pub(super) const BLOB: &str = "b";
 pub(super) const SHARD: &str = "s";
 pub(super) const DUE: &str = "d";
 

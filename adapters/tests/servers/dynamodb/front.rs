@@ -4,10 +4,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 /// What becomes of a request.
@@ -22,8 +24,14 @@ pub enum Fate {
     Silence,
     /// The server does what it is asked; its answer ends in the middle.
     ReplyCut,
-    /// It never reaches the server; this is answered.
-    Answer(u16, &'static str),
+    /// It never reaches the server, and has no answer.
+    Stuck,
+    /// It waits until the front is told to release it, then it passes.
+    Held,
+    /// It never reaches the server; this refusal is answered, by its code.
+    Refused(u16, &'static str),
+    /// It never reaches the server; this is answered as a success.
+    Answered(&'static str),
 }
 
 type Judge = Box<dyn FnMut(&str) -> Fate + Send>;
@@ -33,6 +41,7 @@ struct Shared {
     judge: Mutex<Judge>,
     seen: Mutex<Vec<String>>,
     waiting: AtomicUsize,
+    released: Semaphore,
 }
 
 /// The front; it ends with its handle.
@@ -48,7 +57,8 @@ impl Front {
         let server = server.strip_prefix("http://").unwrap().parse().unwrap();
         let judge: Mutex<Judge> = Mutex::new(Box::new(|_| Fate::Pass));
         let (seen, waiting) = (Mutex::default(), AtomicUsize::new(0));
-        let shared = Arc::new(Shared { server, judge, seen, waiting });
+        let released = Semaphore::new(0);
+        let shared = Arc::new(Shared { server, judge, seen, waiting, released });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let accepted = Arc::clone(&shared);
@@ -75,15 +85,33 @@ impl Front {
         std::mem::take(&mut *self.shared.seen.lock())
     }
 
-    /// How many requests have got no answer and will get none.
+    /// Waits until so many requests in all are stuck, silenced or held.
+    pub async fn until_waiting(&self, requests: usize) {
+        while self.waiting() < requests {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
     pub fn waiting(&self) -> usize {
         self.shared.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Lets one request that is held pass.
+    pub fn release(&self) {
+        self.shared.released.add_permits(1);
     }
 }
 
 impl Drop for Front {
     fn drop(&mut self) {
         self.accepting.abort();
+    }
+}
+
+impl Shared {
+    async fn wait_for_ever(&self) {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        std::future::pending::<()>().await;
     }
 }
 
@@ -101,15 +129,25 @@ async fn serve(client: TcpStream, shared: Arc<Shared>) {
         let operation = operation.unwrap_or_default();
         let fate = (shared.judge.lock())(&operation);
         shared.seen.lock().push(operation);
-        if let Fate::Answer(status, code) = fate {
-            let answer = answer(status, code);
+        let answered = match fate {
+            Fate::Refused(status, code) => Some(refusal(status, code)),
+            Fate::Answered(body) => Some(answer(200, body)),
+            _ => None,
+        };
+        if let Some(answer) = answered {
             if client.write_all(answer.as_bytes()).await.is_err() {
                 return;
             }
             continue;
         }
-        if fate == Fate::RequestLost {
-            return;
+        match fate {
+            Fate::RequestLost => return,
+            Fate::Stuck => shared.wait_for_ever().await,
+            Fate::Held => {
+                shared.waiting.fetch_add(1, Ordering::Relaxed);
+                shared.released.acquire().await.unwrap().forget();
+            }
+            _ => {}
         }
         let request = [head.as_bytes(), &body].concat();
         if server.write_all(&request).await.is_err() {
@@ -119,10 +157,7 @@ async fn serve(client: TcpStream, shared: Arc<Shared>) {
         let mut reply = [head.as_bytes(), &body].concat();
         match fate {
             Fate::ReplyLost => return,
-            Fate::Silence => {
-                shared.waiting.fetch_add(1, Ordering::Relaxed);
-                std::future::pending::<()>().await;
-            }
+            Fate::Silence => shared.wait_for_ever().await,
             Fate::ReplyCut => reply.truncate(head.len() + body.len() / 2),
             _ => {}
         }
@@ -132,13 +167,17 @@ async fn serve(client: TcpStream, shared: Arc<Shared>) {
     }
 }
 
-fn answer(status: u16, code: &str) -> String {
-    let body = match code {
-        "" => "<html>the gateway has a bad day</html>".to_owned(),
-        code => format!(
-            "{{\"__type\":\"com.amazonaws.dynamodb.v20120810#{code}\",\"message\":\"planned\"}}"
-        ),
-    };
+fn refusal(status: u16, code: &str) -> String {
+    match code {
+        "" => answer(status, "<html>the gateway has a bad day</html>"),
+        code => {
+            let code = format!("com.amazonaws.dynamodb.v20120810#{code}");
+            answer(status, &format!("{{\"__type\":\"{code}\",\"message\":\"planned\"}}"))
+        }
+    }
+}
+
+fn answer(status: u16, body: &str) -> String {
     let length = body.len();
     format!(
         "HTTP/1.1 {status} Planned\r\nContent-Type: application/x-amz-json-1.0\r\n\
