@@ -30,6 +30,7 @@ mod inventory;
 mod journal_check;
 mod log;
 mod media;
+mod media_signing;
 mod product_store;
 mod restore;
 mod reviews;
@@ -50,6 +51,7 @@ pub use entity_store::EmbeddedEntityStore;
 pub use health::OnFatal;
 pub use inventory::EmbeddedInventory;
 pub use media::EmbeddedMediaStore;
+pub use media_signing::MediaSigning;
 pub use product_store::EmbeddedProductStore;
 pub use restore::{restore, verify_backup};
 

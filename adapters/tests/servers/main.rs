@@ -4,4 +4,5 @@
 #![expect(clippy::unwrap_used, reason = "what does not go as planned fails the test")]
 
 mod postgres;
+mod s3;
 mod support;
