@@ -14,8 +14,9 @@ use s3s_fs::FileSystem;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-/// The key that both take; anybody on this machine may know it.
-pub const ACCESS_KEY: &str = "barrow-local";
+/// The key that all of them take; anybody on this machine may know it. DynamoDB Local wants
+/// letters and digits only.
+pub const ACCESS_KEY: &str = "barrowlocal";
 pub const SECRET_KEY: &str = "barrow-local-secret";
 pub const REGION: &str = "eu-central-1";
 
@@ -92,14 +93,17 @@ impl S3 {
 
 /// Something that serves on threads of its own, until it is dropped.
 #[derive(Debug)]
-struct Served {
-    address: SocketAddr,
+pub(crate) struct Served {
+    pub(crate) address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Served {
-    fn start<F>(port: u16, serve: impl FnOnce(TcpListener) -> F) -> anyhow::Result<Served>
+    pub(crate) fn start<F>(
+        port: u16,
+        serve: impl FnOnce(TcpListener) -> F,
+    ) -> anyhow::Result<Served>
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -108,9 +112,14 @@ impl Served {
             .thread_name("server")
             .enable_all()
             .build()?;
-        let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, port)))?;
+        // Not by the runtime: who starts a server may stand in one already, and must not block.
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+        listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let served = serve(listener);
+        let served = {
+            let _entered = runtime.enter();
+            serve(TcpListener::from_std(listener)?)
+        };
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn(move || {
             runtime.spawn(served);

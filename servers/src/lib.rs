@@ -2,14 +2,18 @@
 //! and without an account. Each is stopped when its handle is dropped, or when this process ends,
 //! however it ends.
 
+mod dynamodb_local;
+mod fault_proxy;
 mod http;
 mod postgres;
 mod process;
 mod redis;
 
+pub use dynamodb_local::DynamoDbLocal;
+pub use fault_proxy::{BlackHole, Each, Fault, FaultProxy};
 pub use http::{ACCESS_KEY, DynamoDb, REGION, S3, SECRET_KEY};
 pub use postgres::{Postgres, PostgresPair, Sync};
-pub use process::Process;
+pub use process::{Process, free_port};
 pub use redis::{Redis, RedisCluster};
 
 use std::io::Write;

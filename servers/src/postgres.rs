@@ -65,7 +65,7 @@ impl Postgres {
             let args = [&args[..], &[&user, "--pgdata", data]].concat();
             run(&installed("initdb")?, &args, Path::new("/"), true)?;
         }
-        Ok(Postgres { process: serve(folder.path(), port, sync)?, port, folder })
+        Ok(Postgres { process: serve(folder.path(), port, sync, &[])?, port, folder })
     }
 
     /// `postgres://barrow@127.0.0.1:PORT/postgres`.
@@ -91,7 +91,7 @@ impl Postgres {
     /// Starts it again on what it had.
     pub fn restart(&mut self, sync: Sync) -> anyhow::Result<()> {
         self.kill();
-        self.process = serve(self.folder.path(), self.port, sync)?;
+        self.process = serve(self.folder.path(), self.port, sync, &[])?;
         Ok(())
     }
 }
@@ -133,7 +133,10 @@ impl PostgresPair {
             let args = [&connection[..], &how].concat();
             run(&installed("pg_basebackup")?, &args, Path::new("/"), true)?;
         }
-        let mut standby = Postgres { process: serve(folder.path(), port, sync)?, port, folder };
+        // Its folder may be older than the primary's port.
+        let follow = format!("primary_conninfo=host=127.0.0.1 port={} user={USER}", primary.port);
+        let process = serve(folder.path(), port, sync, &[&follow])?;
+        let mut standby = Postgres { process, port, folder };
         primary.sql("ALTER SYSTEM SET synchronous_standby_names = '*'")?;
         primary.sql("SELECT pg_reload_conf()")?;
         let state = "SELECT sync_state FROM pg_stat_replication";
@@ -161,14 +164,14 @@ fn url(ports: &[u16]) -> String {
     format!("postgres://{USER}@{}/postgres", hosts.join(","))
 }
 
-fn serve(folder: &Path, port: u16, sync: Sync) -> anyhow::Result<Process> {
+fn serve(folder: &Path, port: u16, sync: Sync, more: &[&str]) -> anyhow::Result<Process> {
     let fsync = if sync == Sync::Disk { "on" } else { "off" };
     let data = folder.join("data");
     // Left by one that was killed; the port is ours.
     let _ = std::fs::remove_file(data.join("postmaster.pid"));
     let mut args = vec!["-D".to_owned(), text(&data)?.to_owned(), "-p".to_owned()];
     args.push(port.to_string());
-    for setting in [
+    let settings = [
         "listen_addresses=127.0.0.1",
         "unix_socket_directories=",
         "max_connections=200",
@@ -176,8 +179,9 @@ fn serve(folder: &Path, port: u16, sync: Sync) -> anyhow::Result<Process> {
         "shared_buffers=128MB",
         "wal_level=replica",
         &format!("fsync={fsync}"),
-    ] {
-        args.extend(["-c".to_owned(), setting.to_owned()]);
+    ];
+    for setting in settings.iter().chain(more) {
+        args.extend(["-c".to_owned(), (*setting).to_owned()]);
     }
     let program = installed("postgres")?;
     let log = folder.join("log");

@@ -1,4 +1,5 @@
--- What Barrow keeps in Postgres when `stores.entities` or `stores.products` says so.
+-- What Barrow keeps in Postgres where `stores.entities`, `stores.products` or `cluster.control`
+-- says so.
 
 -- The rows of entities, each with its keys, effects and timers in its blob. `shard` and `due` are
 -- beside it, so that a shard's owner finds who wants to be woken without reading a blob.
@@ -49,4 +50,11 @@ CREATE INDEX review_newest ON review (product, created_at DESC, id) WHERE publis
 CREATE TABLE stock (
     sku     text   COLLATE "C" PRIMARY KEY,
     on_hand bigint NOT NULL CHECK (on_hand >= 0)
+);
+
+-- What nodes agree in: who serves.
+CREATE TABLE control (
+    key     text   COLLATE "C" PRIMARY KEY,
+    version bigint NOT NULL CHECK (version > 0),
+    value   bytea  NOT NULL
 );

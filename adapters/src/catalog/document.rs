@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 /// The form in which documents are written today.
 pub(crate) const FORMAT: u8 = 1;
 
+#[cfg(any(feature = "dynamodb", feature = "postgres"))]
 pub(crate) fn to_json<T: Serialize>(document: &T) -> Result<String, ProductStoreError> {
     serde_json::to_string(document).map_err(|error| unwritable(&error))
 }

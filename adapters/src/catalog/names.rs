@@ -48,8 +48,14 @@ impl Name {
         &self.0
     }
 
-    /// Why a product cannot have the name while that other one does. A foreign id is not
-    /// exclusive: it leads to the product that was last written with it.
+    /// Whether only one product may have it. A foreign id is not exclusive: it leads to the
+    /// product that was last written with it.
+    #[cfg(feature = "dynamodb")]
+    pub fn is_exclusive(&self) -> bool {
+        matches!(self.0.first(), Some(&SLUG | &SKU))
+    }
+
+    /// Why a product cannot have the name while that other one does; nothing where it is not exclusive.
     pub fn taken_by(&self, owner: ProductId) -> Option<ProductStoreError> {
         let (kind, text) = self.0.split_first()?;
         let text = std::str::from_utf8(text).ok()?;

@@ -57,7 +57,7 @@ fn fuzz_due_keys() {
 fn fuzz_documents() {
     let json = br#"{"id":"coll_5s7y8w15af44ktmqzgy3wddxzm","slug":"lamps","title":"Lamps"}"#;
     let collection: Collection = serde_json::from_slice(json).unwrap();
-    let sample = encode_document(&collection).unwrap();
+    let sample = document::encode(&collection).unwrap();
     fuzz("documents", INPUTS, &[&sample], |bytes| {
         let read = document::decode::<Collection>(bytes, "collection");
         if let Ok(collection) = &read {

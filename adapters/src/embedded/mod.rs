@@ -15,6 +15,7 @@
 //!   the block is read; the read fails, and nothing wrong is served.
 //! - A write or a sync fails: the process ends (see [`OnFatal`]).
 
+mod announcements;
 mod backup;
 mod cache;
 mod commit_queue;
@@ -34,7 +35,7 @@ mod media_signing;
 mod product_store;
 mod restore;
 mod reviews;
-mod row_codec;
+pub(crate) mod row_codec;
 mod unflushed;
 mod write_behind;
 
@@ -45,6 +46,7 @@ use std::sync::Arc;
 use fjall::config::{BlockSizePolicy, CompressionPolicy};
 use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions};
 
+pub use announcements::EmbeddedAnnouncements;
 pub use backup::{BackupError, BackupProgress, BackupReport};
 pub use cache::EmbeddedCache;
 pub use entity_store::EmbeddedEntityStore;

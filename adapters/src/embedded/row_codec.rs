@@ -1,5 +1,5 @@
-//! How a row lies on the disk: a header with a format number, so that a later build can tell
-//! what it reads, and the entity's blob as it is.
+//! How a row lies in the stores that keep it as one value, on our disk or in Redis: a header with
+//! a format number, so that a later build can tell what it reads, and the entity's blob as it is.
 //!
 //! Format 1, integers little-endian: `1`, flags (bit 0: there is a due), version (8 bytes), write
 //! id (16), due in milliseconds (8, only if there is one), blob.
@@ -11,14 +11,14 @@ use bytes::Bytes;
 const FORMAT: u8 = 1;
 const HAS_DUE: u8 = 1;
 
-pub(super) fn encode_row(row: &Row) -> Vec<u8> {
+pub(crate) fn encode_row(row: &Row) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(34 + row.blob.len());
     push_row(row, &mut bytes);
     bytes
 }
 
 /// As [`encode_row`], behind what is there already.
-pub(super) fn push_row(row: &Row, bytes: &mut Vec<u8>) {
+pub(crate) fn push_row(row: &Row, bytes: &mut Vec<u8>) {
     bytes.push(FORMAT);
     bytes.push(if row.due.is_some() { HAS_DUE } else { 0 });
     bytes.extend_from_slice(&row.version.to_le_bytes());
@@ -31,7 +31,7 @@ pub(super) fn push_row(row: &Row, bytes: &mut Vec<u8>) {
 
 /// Reads a row and copies its blob: what a block of the disk cache holds would otherwise stay
 /// in memory as a whole for as long as the blob is used.
-pub(super) fn decode_row(bytes: &[u8]) -> Result<Row, StoreError> {
+pub(crate) fn decode_row(bytes: &[u8]) -> Result<Row, StoreError> {
     let (format, rest) = bytes.split_first().ok_or_else(cut_short)?;
     if *format != FORMAT {
         let reason = format!("its format {format} is not one that this build reads ({FORMAT})");

@@ -4,6 +4,7 @@
 //! the hosts of the URL and followed when another one takes over ([`Postgres`]). A condition that
 //! guards a write is never read from a standby.
 
+mod control_table;
 mod entity_store;
 mod errors;
 mod hosts;
@@ -13,6 +14,7 @@ mod product_store;
 mod reviews;
 mod write_batch;
 
+pub use control_table::PostgresControlTable;
 pub use entity_store::PostgresEntityStore;
 pub use errors::ConnectError;
 pub use inventory::PostgresInventory;

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "what does not go as planned fails the test")]
 
+mod dynamodb;
 mod postgres;
+mod redis;
 mod s3;
 mod support;

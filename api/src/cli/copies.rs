@@ -57,7 +57,7 @@ pub fn backup(args: &BackupArgs, loaded: &Loaded) -> Result<(), Failure> {
 fn write_here(loaded: &Loaded, to: &Path, progress: &mut Progress) -> Result<Written, Failure> {
     let config = &loaded.config;
     let data = DataDir::lock(config.data_dir(), "backup")?;
-    let stores = super::open_stores(config, &data)?;
+    let stores = super::runtime()?.block_on(super::open_stores(config, &data))?;
     write(&stores, &config.media_dir(), to, &mut |done| progress.set(done, None))
         .map_err(Failure::refused)
 }

@@ -205,9 +205,10 @@ fn check_stores(
 /// Opens the stores that nobody has open, and counts the products.
 fn inspect(config: &Config) -> Result<u64, Failure> {
     let data = DataDir::lock(config.data_dir(), "doctor")?;
-    let stores = super::open_stores(config, &data)?;
-    let count = super::runtime()?.block_on(stores.products().count());
-    count.map_err(Failure::refused)
+    super::runtime()?.block_on(async {
+        let stores = super::open_stores(config, &data).await?;
+        stores.products().count().await.map_err(Failure::refused)
+    })
 }
 
 fn check_port(name: &'static str, listen: &Address, bound: Option<&str>) -> Check {

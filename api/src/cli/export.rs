@@ -21,8 +21,8 @@ use super::progress::Progress;
 pub fn run(args: &ExportArgs, loaded: &Loaded) -> Result<Exit, Failure> {
     let config = &loaded.config;
     let data = DataDir::lock(config.data_dir(), "export")?;
-    let stores = super::open_stores(config, &data)?;
     let runtime = super::runtime()?;
+    let stores = runtime.block_on(super::open_stores(config, &data))?;
     let summary = match &args.output {
         None => {
             let mut out = BufWriter::new(io::stdout());

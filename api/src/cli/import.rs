@@ -42,7 +42,7 @@ async fn import(args: &ImportArgs, loaded: &Loaded) -> Result<Exit, Failure> {
     })?;
     let stop = Stop::listen("the batch that is under way")?;
     let data = DataDir::lock(config.data_dir(), "import")?;
-    let stores = super::open_stores(config, &data)?;
+    let stores = super::open_stores(config, &data).await?;
     let mut report = Report::start(args, &inputs)?;
     let fetcher = || Arc::new(HttpFetcher::default()) as Arc<dyn ImageFetcher>;
     let options = ImportOptions {

@@ -84,20 +84,19 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 
 /// Opens the stores of a directory whose lock is held. If one of them fails later on, nobody
 /// knows what is on the disk, so the process ends itself; the next start reads what is there.
-fn open_stores(config: &Config, data: &DataDir) -> Result<Stores, Failure> {
+async fn open_stores(config: &Config, data: &DataDir) -> Result<Stores, Failure> {
     let on_fatal = |reason: &str| {
         let failure = Failure::refused(format!("the store failed: {reason}"))
             .hint("look at the disk (barrow doctor), then start again; what was answered is safe");
         failure.report();
         std::process::exit(failure.exit as i32);
     };
-    Stores::open(config, data.path(), Box::new(on_fatal)).map_err(open_failure)
+    Stores::open(config, data.path(), Box::new(on_fatal)).await.map_err(open_failure)
 }
 
 fn open_failure(error: OpenError) -> Failure {
-    match error {
-        OpenError::Io { .. } => Failure::unreachable(error)
-            .hint("look at the disk and at the rights of the files (barrow doctor)"),
-        error => Failure::refused(error),
+    match error.is_unreachable() {
+        true => Failure::unreachable(error).hint("barrow doctor says what is wrong"),
+        false => Failure::refused(error),
     }
 }

@@ -36,7 +36,7 @@ pub fn run(args: &SeedArgs, loaded: &Loaded) -> Result<Exit, Failure> {
 async fn seed(args: &SeedArgs, config: &Config) -> Result<Exit, Failure> {
     let stop = Stop::listen("the batch that is under way")?;
     let data = DataDir::lock(config.data_dir(), "seed")?;
-    let stores = super::open_stores(config, &data)?;
+    let stores = super::open_stores(config, &data).await?;
     let told = stop.clone();
     let is_told = move || told.is_told();
     let summary = match args.products {

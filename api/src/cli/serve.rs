@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Address, Config, Loaded, LogFormat};
-use crate::wiring::{self, Running, Stores};
+use crate::config::{Address, Config, Loaded, LogFormat, ProductBackend};
+use crate::wiring::{self, Running, StartError, Stores, TenureError};
 
 use super::data_dir::DataDir;
 use super::failure::{Exit, Failure};
@@ -82,8 +82,11 @@ impl House<'_> {
             Some(listen) => Some(Door::open(listen, "ops.listen").await?),
             None => None,
         };
-        let stores = Arc::new(super::open_stores(config, &data)?);
-        super::seed::if_empty(&stores, &data).await?;
+        let stores = Arc::new(super::open_stores(config, &data).await?);
+        // Tables of DynamoDB may be anybody's: they are filled on request only.
+        if config.stores.products != ProductBackend::Dynamodb {
+            super::seed::if_empty(&stores, &data).await?;
+        }
         let ops_address = ops.as_ref().map(|door| door.address);
         let running = start(config, &stores, ops_address).await?;
         let steward = Steward::start(config, &data, Arc::clone(&stores), api.address, ops_address);
@@ -156,9 +159,20 @@ async fn start(
 ) -> Result<Running, Failure> {
     let mut progress = Progress::start("reading the catalog", "products", None);
     let total = stores.products().count().await.ok();
-    let running = wiring::start(config, stores, ops, |done| progress.set(done, total)).await;
+    let loaded = |done| progress.set(done, total);
+    let running = wiring::start(config, stores, ops, loaded, end_as_lost).await;
     progress.finish();
-    running.map_err(Failure::unreachable)
+    running.map_err(|error| match error {
+        StartError::NotOurs(TenureError::Held(_)) => Failure::refused(error)
+            .hint("stop it first; one that has died gives up its place after some seconds"),
+        error => Failure::unreachable(error),
+    })
+}
+
+/// Another process serves on these stores now. What was answered is durable, and it has it.
+fn end_as_lost() {
+    output::complain("error: another process has taken this one's place: ended at once");
+    std::process::exit(Exit::Refused as i32);
 }
 
 async fn drain(config: &Config, running: &Running) {

@@ -5,38 +5,46 @@ use super::error::Problem;
 use super::layers::Origins;
 use super::sections::{Config, Control, EntityBackend, ProductBackend};
 
-/// The cargo feature that holds what talks to AWS.
-const AWS: &str = "needs the cargo feature `aws`, which this build lacks";
-
 /// Every value that asks for more than this build has.
 pub fn lacking(config: &Config, origins: &Origins) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let mut lacks = |key: &str, what: String, instead: &str| {
-        let hint = Some(format!("use {instead}"));
-        problems.push(Problem { key: key.to_owned(), origin: origins.of(key), what, hint });
+    let mut wants = |key: &str, what: &str, feature: &str, built: bool, instead: &str| {
+        if !built {
+            problems.push(Problem {
+                key: key.to_owned(),
+                origin: origins.of(key),
+                what: format!("{what} needs the cargo feature `{feature}`, which this build lacks"),
+                hint: Some(format!("build with `--features aws`, or use {instead}")),
+            });
+        }
     };
+    let dynamodb = cfg!(feature = "dynamodb");
+    let postgres = cfg!(feature = "postgres");
+    let redis = cfg!(feature = "redis");
+    let key = "stores.entities";
     match config.stores.entities {
         EntityBackend::Embedded => {}
-        EntityBackend::Dynamodb => lacks("stores.entities", format!("dynamodb {AWS}"), "embedded"),
-        EntityBackend::Postgres => lacks("stores.entities", not_built("postgres"), "embedded"),
-        EntityBackend::Redis => lacks("stores.entities", not_built("redis"), "embedded"),
+        EntityBackend::Dynamodb => wants(key, "dynamodb", "dynamodb", dynamodb, "embedded"),
+        EntityBackend::Postgres => wants(key, "postgres", "postgres", postgres, "embedded"),
+        EntityBackend::Redis => wants(key, "redis", "redis", redis, "embedded"),
     }
+    let key = "stores.products";
     match config.stores.products {
         ProductBackend::Embedded => {}
-        ProductBackend::Dynamodb => lacks("stores.products", format!("dynamodb {AWS}"), "embedded"),
-        ProductBackend::Postgres => lacks("stores.products", not_built("postgres"), "embedded"),
+        ProductBackend::Dynamodb => wants(key, "dynamodb", "dynamodb", dynamodb, "embedded"),
+        ProductBackend::Postgres => wants(key, "postgres", "postgres", postgres, "embedded"),
     }
+    let key = "cluster.control";
     match config.cluster.control {
-        Control::None => {}
-        Control::Dynamodb => lacks("cluster.control", format!("dynamodb {AWS}"), "none"),
-        Control::Postgres => lacks("cluster.control", not_built("postgres"), "none"),
+        None | Some(Control::None) => {}
+        Some(Control::Dynamodb) => wants(key, "dynamodb", "dynamodb", dynamodb, "none"),
+        Some(Control::Postgres) => wants(key, "postgres", "postgres", postgres, "none"),
     }
-    if config.media.url.as_deref().is_some_and(|url| url.starts_with("s3://")) {
-        lacks("media.url", format!("S3 {AWS}"), "file:///a/directory");
+    if config.cache.url.is_some() {
+        wants("cache.url", "Redis", "redis", redis, "none at all");
+    }
+    if config.media_bucket().is_some() {
+        wants("media.url", "S3", "s3", cfg!(feature = "s3"), "file:///a/directory");
     }
     problems
-}
-
-fn not_built(what: &str) -> String {
-    format!("{what} is not built into this version")
 }

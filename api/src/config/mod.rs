@@ -17,10 +17,10 @@ pub use error::{ConfigError, Origin, Problem};
 pub use layers::Origins;
 pub use print::{manual, to_toml};
 pub use sections::{
-    Actors, Auth, Cluster, Config, Control, EntityBackend, Limits, Log, LogFormat, Media, Ops,
-    ProductBackend, Profile, Server, Stores,
+    Actors, Auth, Cache, Cluster, Commerce, Config, Control, Dynamodb, EntityBackend, Limits, Log,
+    LogFormat, Media, Ops, ProductBackend, Profile, Server, Stores,
 };
-pub use units::{Address, MASK, Network, Secret, Size, Span};
+pub use units::{Address, MASK, Network, Secret, ServerUrl, Size, Span};
 
 use std::path::{Path, PathBuf};
 

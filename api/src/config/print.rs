@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use super::sections::{Actors, Auth, Cluster, Config, Limits, Log, Media, Ops, Server, Stores};
+use super::sections::{
+    Actors, Auth, Cache, Cluster, Commerce, Config, Dynamodb, Limits, Log, Media, Ops, Server,
+    Stores,
+};
 
 /// The effective configuration as TOML, secrets masked. Keys that are not set are left out.
 pub fn to_toml(config: &Config) -> String {
@@ -38,6 +41,9 @@ const SECTIONS: &[(&str, Manual)] = &[
     ("limits", Limits::MANUAL),
     ("auth", Auth::MANUAL),
     ("stores", Stores::MANUAL),
+    ("commerce", Commerce::MANUAL),
+    ("cache", Cache::MANUAL),
+    ("dynamodb", Dynamodb::MANUAL),
     ("media", Media::MANUAL),
     ("actors", Actors::MANUAL),
     ("cluster", Cluster::MANUAL),

@@ -6,7 +6,7 @@ use barrow_engine::pricing::Shop;
 use serde::{Deserialize, Serialize};
 
 use super::section::section;
-use super::units::{Address, Network, Secret, Size, Span};
+use super::units::{Address, Network, Secret, ServerUrl, Size, Span};
 
 section! {
     /// Everything that can be set: in a file, in the environment, by flags.
@@ -24,6 +24,12 @@ section! {
         pub auth: Auth = Auth::default(),
         /// Which adapter stands behind which port.
         pub stores: Stores = Stores::default(),
+        /// Postgres, for every port that is set to it.
+        pub commerce: Commerce = Commerce::default(),
+        /// Redis or ElastiCache: the cache, and every port that is set to it.
+        pub cache: Cache = Cache::default(),
+        /// DynamoDB, for every port that is set to it.
+        pub dynamodb: Dynamodb = Dynamodb::default(),
         /// Pictures, manuals and videos.
         pub media: Media = Media::default(),
         /// Entities in memory: one actor for each cart in use.
@@ -124,6 +130,37 @@ pub enum ProductBackend {
 }
 
 section! {
+    /// Postgres, for every port that is set to it.
+    pub struct Commerce {
+        /// `postgres://user:password@host1,host2/database?sslmode=verify-full`: of several hosts
+        /// the primary is found, and followed when another takes over.
+        pub url: Option<ServerUrl> = None,
+        /// Connections at most.
+        pub connections: u32 = 16,
+    }
+}
+
+section! {
+    /// Redis or ElastiCache: the cache, and every port that is set to it.
+    pub struct Cache {
+        /// `redis://user:password@host:6379`, `rediss://` with TLS, `redis-cluster://` and
+        /// `rediss-cluster://` for a cluster. Unset: the cache is the process' own memory.
+        pub url: Option<ServerUrl> = None,
+        /// Replicas that must have a change before it is acknowledged, where entities lie here.
+        pub replicas: u32 = 1,
+    }
+}
+
+section! {
+    /// DynamoDB, for every port that is set to it. Region, credentials and endpoint are those of
+    /// the SDK: `AWS_REGION`, `AWS_ENDPOINT_URL_DYNAMODB` and so on.
+    pub struct Dynamodb {
+        /// What the names of its tables begin with.
+        pub table_prefix: String = "barrow-".to_owned(),
+    }
+}
+
+section! {
     /// Pictures, manuals and videos.
     pub struct Media {
         /// `file:///a/directory` or `s3://bucket`. Unset: `media` in the data directory.
@@ -151,8 +188,11 @@ section! {
 section! {
     /// Nodes that work together.
     pub struct Cluster {
-        /// The table that nodes agree in: `none` (a single node), `dynamodb` or `postgres`.
-        pub control: Control = Control::None,
+        /// The table that nodes agree in: `none` (one node, whose entities are embedded),
+        /// `dynamodb` or `postgres`. Unset: where the entities lie.
+        pub control: Option<Control> = None,
+        /// How long a start waits while another process serves on the same stores.
+        pub takeover_timeout: Span = Span::seconds(30),
     }
 }
 
@@ -195,6 +235,34 @@ impl Config {
     /// The data directory.
     pub fn data_dir(&self) -> &Path {
         Path::new(&self.data)
+    }
+
+    /// The table that nodes agree in, as it was set or as the entities' store implies it.
+    pub fn control(&self) -> Control {
+        self.cluster.control.unwrap_or(match self.stores.entities {
+            EntityBackend::Embedded | EntityBackend::Redis => Control::None,
+            EntityBackend::Dynamodb => Control::Dynamodb,
+            EntityBackend::Postgres => Control::Postgres,
+        })
+    }
+
+    /// Whether a port stands on Postgres.
+    pub fn wants_postgres(&self) -> bool {
+        self.stores.entities == EntityBackend::Postgres
+            || self.stores.products == ProductBackend::Postgres
+            || self.control() == Control::Postgres
+    }
+
+    /// Whether a port stands on DynamoDB.
+    pub fn wants_dynamodb(&self) -> bool {
+        self.stores.entities == EntityBackend::Dynamodb
+            || self.stores.products == ProductBackend::Dynamodb
+            || self.control() == Control::Dynamodb
+    }
+
+    /// The bucket of media files, if they lie in one: `s3://bucket/prefix`.
+    pub fn media_bucket(&self) -> Option<&str> {
+        self.media.url.as_deref().filter(|url| url.starts_with("s3://"))
     }
 
     /// Where media files lie, if they lie in a directory.

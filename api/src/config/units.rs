@@ -198,6 +198,58 @@ impl fmt::Debug for Network {
 
 text_value!(Network);
 
+/// Where a server is: `postgres://user:password@host/database`. Its password is never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ServerUrl(String);
+
+impl ServerUrl {
+    /// The whole of it, with the password: for who connects.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// What stands before `://`.
+    pub fn scheme(&self) -> &str {
+        self.0.split_once("://").map_or("", |(scheme, _)| scheme)
+    }
+}
+
+impl FromStr for ServerUrl {
+    type Err = String;
+    fn from_str(text: &str) -> Result<ServerUrl, String> {
+        // Not shown: there may be a password in it.
+        let (scheme, rest) =
+            text.trim().split_once("://").ok_or("it is not a URL such as redis://host:6379")?;
+        match scheme.is_empty() || rest.is_empty() {
+            true => Err("it is not a URL such as redis://host:6379".to_owned()),
+            false => Ok(ServerUrl(text.trim().to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for ServerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, rest) = self.0.split_once("://").unwrap_or(("", &self.0));
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (authority, tail) = rest.split_at(end);
+        match authority.rsplit_once('@') {
+            Some((user, host)) => {
+                let user = user.split_once(':').map_or(user, |(user, _)| user);
+                write!(f, "{scheme}://{user}:{MASK}@{host}{tail}")
+            }
+            None => f.write_str(&self.0),
+        }
+    }
+}
+
+impl fmt::Debug for ServerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+text_value!(ServerUrl);
+
 /// A text that is never printed: neither by `config`, nor in a log, nor in an error.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::error::Problem;
 use super::layers::Origins;
-use super::sections::{Config, Server};
+use super::sections::{Config, Control, EntityBackend, Server};
 
 /// The longest drain of requests. What remains of the 25 seconds in which a told process must be
 /// gone belongs to the actors and the stores.
@@ -56,6 +56,7 @@ pub fn validate(config: &Config, origins: &Origins) -> Vec<Problem> {
     });
     validate_auth(config, &mut findings);
     validate_media(config, &mut findings);
+    validate_stores(config, &mut findings);
     let level = &config.log.level;
     let filter = tracing_subscriber::EnvFilter::builder().parse(level);
     findings.check(filter.is_ok(), "log.level", || {
@@ -110,6 +111,44 @@ fn validate_media(config: &Config, findings: &mut Findings<'_>) {
             format!("'{url}' is neither file:///a/directory nor s3://bucket")
         });
     }
+}
+
+fn validate_stores(config: &Config, findings: &mut Findings<'_>) {
+    let url = config.commerce.url.as_ref();
+    findings.check(url.is_some() || !config.wants_postgres(), "commerce.url", || {
+        "it is not set, but a port stands on Postgres: postgres://user@host/database".to_owned()
+    });
+    let scheme = url.map_or("postgres", |url| url.scheme());
+    findings.check(matches!(scheme, "postgres" | "postgresql"), "commerce.url", || {
+        format!("it begins with {scheme}://, but only postgres:// is known")
+    });
+    findings.check(config.commerce.connections > 0, "commerce.connections", || {
+        "0 would let nobody in".to_owned()
+    });
+    let url = config.cache.url.as_ref();
+    let on_redis = config.stores.entities == EntityBackend::Redis;
+    findings.check(url.is_some() || !on_redis, "cache.url", || {
+        "it is not set, but the entities lie in Redis: redis://host:6379".to_owned()
+    });
+    let scheme = url.map_or("redis", |url| url.scheme());
+    let known = ["redis", "rediss", "redis-cluster", "rediss-cluster"];
+    findings.check(known.contains(&scheme), "cache.url", || {
+        format!("it begins with {scheme}://, but only {} are known", known.join("://, ") + "://")
+    });
+    let embedded = config.stores.entities == EntityBackend::Embedded;
+    let none = config.control() == Control::None;
+    findings.check(!none || embedded, "cluster.control", || {
+        "other processes can reach these entities: name a table that nodes agree in, dynamodb or \
+         postgres"
+            .to_owned()
+    });
+    let prefix = &config.dynamodb.table_prefix;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    findings.check(
+        prefix.len() <= 200 && prefix.chars().all(plain),
+        "dynamodb.table_prefix",
+        || format!("'{prefix}' has more than 200 characters, or others than A-Z a-z 0-9 _ - ."),
+    );
 }
 
 fn validate_shop(config: &Config, findings: &mut Findings<'_>) {

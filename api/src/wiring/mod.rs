@@ -1,11 +1,15 @@
 //! The one place that names adapters: it reads the configuration and puts the parts together.
 
 mod figures;
+mod servers;
 mod start;
 mod stores;
+mod tenure;
 
+pub use servers::ServerError;
 pub use start::{Running, StartError, start};
 pub use stores::{OpenError, Stores, load};
+pub use tenure::TenureError;
 
 use barrow_adapters::host::SystemClock;
 use barrow_engine::money::Currency;

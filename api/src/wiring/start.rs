@@ -9,7 +9,6 @@ use barrow_actors::catalog::{Catalog, CatalogLimits, CatalogPorts};
 use barrow_actors::runtime::{DueScanner, EffectRouter, RuntimeSettings};
 use barrow_actors::sessions::{SessionParts, Sessions};
 use barrow_adapters::decorators::{Measured, Meter};
-use barrow_adapters::embedded::EmbeddedCache;
 use barrow_adapters::host::{SystemClock, SystemEntropy};
 use barrow_cluster::{Lease, Ownership, SoleOwner};
 use barrow_engine::entity::EntityKind;
@@ -20,15 +19,13 @@ use barrow_engine::pricing::Shop;
 
 use super::Stores;
 use super::figures::{collect_commits, collect_ports};
+use super::tenure::{Keeper, TenureError};
 use crate::app::{App, AppParts, SharedApp};
 use crate::auth::TokenKeys;
-use crate::config::Config;
+use crate::config::{Config, Control};
 use crate::edge::EdgeSettings;
 use crate::wire::cart_json::CartJson;
 use crate::wire::media::MediaUrls;
-
-/// What sessions looked at last, in memory: a few hundred bytes each.
-const CACHE_BYTES: u64 = 64 << 20;
 
 /// How often the catalog looks whether an instant has come at which a product changes by itself:
 /// a price that begins, a publication.
@@ -36,14 +33,27 @@ const CATALOG_REFRESH: Duration = Duration::from_secs(1);
 
 /// Why the shop did not come up.
 #[derive(Debug, thiserror::Error)]
-#[error("the shop does not come up: {0}")]
-pub struct StartError(String);
+pub enum StartError {
+    #[error("the shop does not come up: {0}")]
+    Failed(String),
+    /// Another process has the right to serve.
+    #[error(transparent)]
+    NotOurs(#[from] TenureError),
+}
+
+impl StartError {
+    fn failed(error: impl ToString) -> StartError {
+        StartError::Failed(error.to_string())
+    }
+}
 
 /// A shop that answers.
 pub struct Running {
     app: SharedApp,
     carts: Carts,
     sessions: Sessions,
+    /// Given back last, once every actor has ended.
+    _keeper: Option<Keeper>,
 }
 
 impl Running {
@@ -77,12 +87,11 @@ struct Ports {
 impl Ports {
     fn of(stores: &Stores) -> Ports {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let cache: Arc<dyn Cache> = Arc::new(EmbeddedCache::new(CACHE_BYTES));
         let entities = Measured::<dyn EntityStore>::new(stores.entities(), clock.clone());
         let products = Measured::<dyn ProductStore>::new(stores.products(), clock.clone());
         let inventory = Measured::<dyn Inventory>::new(stores.inventory(), clock.clone());
         let media = Measured::<dyn MediaStore>::new(stores.media(), clock.clone());
-        let cache = Measured::<dyn Cache>::new(cache, clock.clone());
+        let cache = Measured::<dyn Cache>::new(stores.cache(), clock.clone());
         Ports {
             meters: vec![
                 entities.meter(),
@@ -103,21 +112,30 @@ impl Ports {
 }
 
 /// Puts the shop together on the current tokio runtime. `loaded` hears how many products were
-/// read into the lists.
+/// read into the lists; `on_lost` is called when another process has taken this one's place, and
+/// has to end it.
 pub async fn start(
     config: &Config,
     stores: &Stores,
     ops_listen: Option<SocketAddr>,
     loaded: impl FnMut(u64) + Send,
+    on_lost: impl FnOnce() + Send + 'static,
 ) -> Result<Running, StartError> {
     let ports = Ports::of(stores);
     let shop = Arc::new(config.shop.clone());
     let catalog = start_catalog(&ports, &shop, loaded).await?;
     let settings = edge_settings(config, ops_listen);
-    // No other process can open these stores, so this one owns every shard while it lives. The
-    // time of its start tells its term of office from those before.
-    let epoch = u64::try_from(ports.clock.now().as_millis()).unwrap_or(0);
-    let ownership: Arc<dyn Ownership> = Arc::new(SoleOwner::new(epoch, Lease::endless()));
+    let keeper = match config.control() {
+        Control::None => None,
+        Control::Dynamodb | Control::Postgres => Some(Keeper::win(config, on_lost).await?),
+    };
+    let (epoch, lease) = match &keeper {
+        Some(keeper) => (keeper.epoch, keeper.lease.clone()),
+        // No other process can open these stores, so this one owns every shard while it lives.
+        // The time of its start tells its term of office from those before.
+        None => (u64::try_from(ports.clock.now().as_millis()).unwrap_or(0), Lease::endless()),
+    };
+    let ownership: Arc<dyn Ownership> = Arc::new(SoleOwner::new(epoch, lease));
     let effects = Arc::new(EffectRouter::default());
     let runtime = runtime_settings(config);
     let sessions = Sessions::start(SessionParts {
@@ -130,7 +148,7 @@ pub async fn start(
         settings: runtime.clone(),
         viewed_ttl: config.auth.token_ttl.get(),
     });
-    let sessions = sessions.await.map_err(|error| StartError(error.to_string()))?;
+    let sessions = sessions.await.map_err(|error| StartError::failed(error))?;
     let carts = Carts::start(CartParts {
         shop: shop.clone(),
         shelf: Arc::new(catalog.clone()),
@@ -161,7 +179,7 @@ pub async fn start(
     app.metrics.add_source(move |out| collect_ports(out, &meters));
     let commits = stores.commits();
     app.metrics.add_source(move |out| collect_commits(out, &commits));
-    Ok(Running { app, carts, sessions })
+    Ok(Running { app, carts, sessions, _keeper: keeper })
 }
 
 async fn start_catalog(
@@ -178,7 +196,7 @@ async fn start_catalog(
         },
         CatalogLimits::default(),
     );
-    catalog.load(loaded).await.map_err(|error| StartError(error.to_string()))?;
+    catalog.load(loaded).await.map_err(|error| StartError::failed(error))?;
     let refreshed = catalog.clone();
     tokio::spawn(async move {
         loop {
@@ -196,8 +214,8 @@ async fn token_keys(config: &Config, sessions: &Sessions) -> Result<TokenKeys, S
     if let Some(secret) = &config.auth.signing_key {
         return Ok(TokenKeys::from_configured(secret.expose()));
     }
-    let keys = sessions.signing_keys().await.map_err(|error| StartError(error.to_string()))?;
-    TokenKeys::new(&keys).ok_or_else(|| StartError("there is no signing key".to_owned()))
+    let keys = sessions.signing_keys().await.map_err(|error| StartError::failed(error))?;
+    TokenKeys::new(&keys).ok_or_else(|| StartError::failed("there is no signing key"))
 }
 
 fn runtime_settings(config: &Config) -> RuntimeSettings {

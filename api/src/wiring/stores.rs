@@ -5,36 +5,73 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use barrow_adapters::embedded::{
-    self, EmbeddedMediaStore, EmbeddedOptions, EmbeddedStore, OnFatal,
+    self, EmbeddedCache, EmbeddedMediaStore, EmbeddedOptions, EmbeddedStore, OnFatal,
 };
-use barrow_engine::ports::{EntityStore, Inventory, MediaStore, ProductStore};
+use barrow_engine::ports::{Cache, EntityStore, Inventory, MediaStore, ProductStore};
 
-use crate::config::Config;
+use super::servers::{ServerError, Servers};
+use crate::config::{Config, EntityBackend, ProductBackend};
 
 /// The folder of the embedded stores in the data directory.
 const STORE_FOLDER: &str = "store";
 
+/// What sessions looked at last, in memory: a few hundred bytes each.
+const CACHE_BYTES: u64 = 64 << 20;
+
+/// What the names of Barrow's keys in Redis begin with.
+#[cfg(feature = "redis")]
+const REDIS_PREFIX: &str = "barrow";
+
 /// Why the stores do not open, with what to do.
-pub type OpenError = embedded::OpenError;
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    Embedded(#[from] embedded::OpenError),
+    /// One that lies on a server beside the process.
+    #[error("the stores do not open: {0}")]
+    Server(#[from] ServerError),
+}
+
+impl OpenError {
+    /// Whether something that the stores stand on is away, rather than wrong.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, OpenError::Server(_) | OpenError::Embedded(embedded::OpenError::Io { .. }))
+    }
+}
 
 /// The open stores. The directory is free again when this and all that came of it is dropped.
 pub struct Stores {
-    embedded: EmbeddedStore,
+    /// Where a port is embedded.
+    embedded: Option<EmbeddedStore>,
     entities: Arc<dyn EntityStore>,
+    products: Arc<dyn ProductStore>,
+    inventory: Arc<dyn Inventory>,
     media: Arc<dyn MediaStore>,
+    cache: Arc<dyn Cache>,
 }
 
 impl Stores {
-    /// Opens them, or makes them in a fresh data directory. Blocking; after a crash it reads a
-    /// journal, which takes seconds at most. `on_fatal` is called when a store can no longer be
-    /// believed, and has to end the process.
-    pub fn open(config: &Config, data: &Path, on_fatal: OnFatal) -> Result<Stores, OpenError> {
-        let media = config.media_dir();
-        let media = EmbeddedMediaStore::open(&media)
-            .map_err(|error| OpenError::Io { path: media, source: std::io::Error::other(error) })?;
-        let options = EmbeddedOptions::new(on_fatal);
-        let embedded = EmbeddedStore::open(&data.join(STORE_FOLDER), options)?;
-        Ok(Stores { entities: embedded.entities(), embedded, media: Arc::new(media) })
+    /// Opens them, or makes them in a fresh data directory. After a crash the embedded ones read
+    /// a journal, which blocks for seconds at most. `on_fatal` is called when a store can no
+    /// longer be believed, and has to end the process.
+    pub async fn open(
+        config: &Config,
+        data: &Path,
+        on_fatal: OnFatal,
+    ) -> Result<Stores, OpenError> {
+        let embedded = match uses_embedded(config) {
+            true => {
+                let options = EmbeddedOptions::new(on_fatal);
+                Some(EmbeddedStore::open(&data.join(STORE_FOLDER), options)?)
+            }
+            false => None,
+        };
+        let mut servers = Servers::new(config);
+        let media = media(config).await?;
+        let entities = entities(config, embedded.as_ref(), &mut servers).await?;
+        let (products, inventory) = products(config, embedded.as_ref(), &mut servers).await?;
+        let cache = cache(&servers)?;
+        Ok(Stores { embedded, entities, products, inventory, media, cache })
     }
 
     pub fn entities(&self) -> Arc<dyn EntityStore> {
@@ -49,21 +86,26 @@ impl Stores {
         self.entities = wrap(self.entities());
     }
 
-    /// Counts the commits of entities.
+    /// Counts the commits of embedded entities.
     pub fn commits(&self) -> Arc<AtomicU64> {
-        self.embedded.entities().commits()
+        let embedded = self.embedded.as_ref();
+        embedded.map(|embedded| embedded.entities().commits()).unwrap_or_default()
     }
 
     pub fn products(&self) -> Arc<dyn ProductStore> {
-        self.embedded.products()
+        Arc::clone(&self.products)
     }
 
     pub fn inventory(&self) -> Arc<dyn Inventory> {
-        self.embedded.inventory()
+        Arc::clone(&self.inventory)
     }
 
     pub fn media(&self) -> Arc<dyn MediaStore> {
         Arc::clone(&self.media)
+    }
+
+    pub fn cache(&self) -> Arc<dyn Cache> {
+        Arc::clone(&self.cache)
     }
 
     /// What an import writes to.
@@ -76,13 +118,118 @@ impl Stores {
     }
 
     /// Writes every row as of this instant to a new file, while all goes on, and answers how
-    /// many they are. Blocking.
+    /// many they are. Blocking. What lies on a server beside the process is not in it.
     pub fn dump(&self, to: &Path, progress: &mut dyn FnMut(u64)) -> Result<u64, String> {
-        self.embedded
+        let embedded = self.embedded.as_ref().ok_or(
+            "all stores lie on servers beside the process; back those up by their own means",
+        )?;
+        embedded
             .backup(to, &mut |done| progress(done.entries))
             .map(|report| report.entries)
             .map_err(|error| error.to_string())
     }
+}
+
+fn uses_embedded(config: &Config) -> bool {
+    config.stores.entities == EntityBackend::Embedded
+        || config.stores.products == ProductBackend::Embedded
+}
+
+async fn media(config: &Config) -> Result<Arc<dyn MediaStore>, OpenError> {
+    let media = config.media_dir();
+    let media = EmbeddedMediaStore::open(&media).map_err(|error| embedded::OpenError::Io {
+        path: media,
+        source: std::io::Error::other(error),
+    })?;
+    Ok(Arc::new(media))
+}
+
+/// The embedded store that a port was found to need.
+fn opened(embedded: Option<&EmbeddedStore>) -> &EmbeddedStore {
+    embedded.expect("it is opened where a port is embedded")
+}
+
+async fn entities(
+    config: &Config,
+    embedded: Option<&EmbeddedStore>,
+    #[allow(unused_variables, reason = "a build without servers asks for none")]
+    servers: &mut Servers<'_>,
+) -> Result<Arc<dyn EntityStore>, ServerError> {
+    match config.stores.entities {
+        EntityBackend::Embedded => Ok(opened(embedded).entities()),
+        #[cfg(feature = "postgres")]
+        EntityBackend::Postgres => {
+            use barrow_adapters::postgres::PostgresEntityStore;
+            Ok(Arc::new(PostgresEntityStore::start(&servers.postgres().await?)))
+        }
+        #[cfg(feature = "dynamodb")]
+        EntityBackend::Dynamodb => {
+            use barrow_adapters::dynamodb::DynamoEntityStore;
+            Ok(Arc::new(DynamoEntityStore::new(servers.dynamodb().await)))
+        }
+        #[cfg(feature = "redis")]
+        EntityBackend::Redis => {
+            use barrow_adapters::redis::{RedisEntityOptions, RedisEntityStore};
+            let unusable = |error| ServerError::new("cache.url", error);
+            let redis = servers.redis()?;
+            let redis = redis.ok_or_else(|| unusable("it is not set".to_owned()))?;
+            let mut options = RedisEntityOptions::new(REDIS_PREFIX);
+            options.replicas = config.cache.replicas;
+            let store = RedisEntityStore::connect(&redis, options).await;
+            Ok(Arc::new(store.map_err(|error| unusable(error.to_string()))?))
+        }
+        #[cfg(not(all(feature = "dynamodb", feature = "postgres", feature = "redis")))]
+        _ => super::servers::not_built("stores.entities"),
+    }
+}
+
+type Catalog = (Arc<dyn ProductStore>, Arc<dyn Inventory>);
+
+async fn products(
+    config: &Config,
+    embedded: Option<&EmbeddedStore>,
+    #[allow(unused_variables, reason = "a build without servers asks for none")]
+    servers: &mut Servers<'_>,
+) -> Result<Catalog, ServerError> {
+    match config.stores.products {
+        ProductBackend::Embedded => {
+            let embedded = opened(embedded);
+            Ok((embedded.products(), embedded.inventory()))
+        }
+        #[cfg(feature = "postgres")]
+        ProductBackend::Postgres => {
+            use barrow_adapters::postgres::{PostgresInventory, PostgresProductStore};
+            let postgres = servers.postgres().await?;
+            let inventory = PostgresInventory::new(&postgres);
+            Ok((Arc::new(PostgresProductStore::new(&postgres)), Arc::new(inventory)))
+        }
+        #[cfg(feature = "dynamodb")]
+        ProductBackend::Dynamodb => {
+            use barrow_adapters::dynamodb::{DynamoInventory, DynamoProductStore};
+            let dynamodb = servers.dynamodb().await;
+            let inventory = DynamoInventory::new(dynamodb.clone());
+            Ok((Arc::new(DynamoProductStore::new(dynamodb)), Arc::new(inventory)))
+        }
+        #[cfg(not(all(feature = "dynamodb", feature = "postgres")))]
+        _ => super::servers::not_built("stores.products"),
+    }
+}
+
+#[cfg(feature = "redis")]
+fn cache(servers: &Servers<'_>) -> Result<Arc<dyn Cache>, ServerError> {
+    use barrow_adapters::redis::RedisCache;
+    match servers.redis()? {
+        None => Ok(Arc::new(EmbeddedCache::new(CACHE_BYTES))),
+        Some(redis) => {
+            let cache = RedisCache::new(&redis, REDIS_PREFIX);
+            Ok(Arc::new(cache.map_err(|error| ServerError::new("cache.url", error))?))
+        }
+    }
+}
+
+#[cfg(not(feature = "redis"))]
+fn cache(_: &Servers<'_>) -> Result<Arc<dyn Cache>, ServerError> {
+    Ok(Arc::new(EmbeddedCache::new(CACHE_BYTES)))
 }
 
 /// Fills the stores of an empty data directory from a file that [`Stores::dump`] wrote, reads

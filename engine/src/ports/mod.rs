@@ -2,6 +2,7 @@
 //! adapter has to pass. A port is specified like a protocol: what is ordered, what may be
 //! repeated, what "missing" means, and which failures leave the outcome open.
 
+mod announcements;
 mod cache;
 mod clock;
 mod entity_store;
@@ -13,6 +14,9 @@ mod product_store;
 #[cfg(feature = "contract")]
 pub mod contract;
 
+pub use announcements::{
+    ANNOUNCEMENT_KEY_BYTES_MAX, AnnounceError, Announcement, Announcements, Heard, Listener,
+};
 pub use cache::{Cache, CacheError};
 pub use clock::Clock;
 pub use entity_store::{

@@ -21,6 +21,9 @@ pub enum ProductStoreError {
     /// Another product has a variant of this SKU.
     #[error("the SKU '{sku}' belongs to {owner}")]
     SkuTaken { sku: Sku, owner: ProductId },
+    /// The store cannot hold a product of this size; nothing was written.
+    #[error("a product of {bytes} bytes is larger than the store's limit of {limit}")]
+    TooLarge { bytes: usize, limit: usize },
 }
 
 impl ProductStoreError {

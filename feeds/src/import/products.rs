@@ -335,6 +335,7 @@ fn store_problem(error: &ProductStoreError) -> Problem {
         ProductStoreError::SlugTaken { .. } => ("/slug", "slug_taken"),
         ProductStoreError::SkuTaken { .. } => ("/variants/0/sku", "sku_taken"),
         ProductStoreError::VersionMismatch { .. } => ("", "version_mismatch"),
+        ProductStoreError::TooLarge { .. } => ("", "too_large"),
         ProductStoreError::Damaged(_) | ProductStoreError::Unavailable(_) => ("", "unavailable"),
     };
     Problem::new(pointer, code, error.to_string())

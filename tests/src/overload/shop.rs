@@ -57,9 +57,10 @@ pub fn serve(args: &[String]) -> anyhow::Result<()> {
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let mut stores = Stores::open(&config, Path::new("data"), Box::new(on_fatal))?;
+        let mut stores = Stores::open(&config, Path::new("data"), Box::new(on_fatal)).await?;
         stores.wrap_entities(|inner| Arc::new(SlowStore::new(inner, slowness)));
-        let running = wiring::start(&config, &stores, None, |_| {}).await?;
+        let running =
+            wiring::start(&config, &stores, None, |_| {}, || std::process::exit(1)).await?;
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         println!("listening on http://{}", listener.local_addr()?);
         let shop = barrow_api::routes::shop(running.app());

@@ -5,6 +5,7 @@
 //! nothing of what the store holds already. It panics with a sentence that says which promise
 //! was broken. Two runs against one store need two seeds.
 
+mod announcements;
 mod cache;
 mod entity_store;
 mod inventory;
@@ -16,6 +17,7 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
+pub use announcements::announcements;
 pub use cache::cache;
 pub use entity_store::{entity_store, entity_store_race};
 pub use inventory::inventory;

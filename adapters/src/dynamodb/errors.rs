@@ -1,0 +1,162 @@
+//! What an error of the SDK says of a write: whether it was certainly not made.
+//!
+//! Only three things prove that nothing was written: that no connection came about, that the
+//! request was never built, and a refusal of the service itself (a status of 400 to 499 with an
+//! error code of DynamoDB). All else may have been applied, or may yet be.
+
+use std::error::Error;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_dynamodb::config::http::HttpResponse;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use barrow_engine::ports::{InventoryError, ProductStoreError, StoreError};
+
+/// How a call failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Nothing was written, for certain.
+    NotWritten(String),
+    /// The service refuses for load; nothing was written.
+    Throttled,
+    /// A write may or may not have been, or may yet be, applied.
+    Unknown(String),
+}
+
+/// The codes by which DynamoDB refuses for load.
+const THROTTLED: [&str; 5] = [
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ThrottlingException",
+    "Throttling",
+    "ThrottlingError",
+];
+
+pub(super) fn is_throttling(code: &str) -> bool {
+    THROTTLED.contains(&code)
+}
+
+pub(super) fn fault_of<E>(error: &SdkError<E, HttpResponse>) -> Fault
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    match error {
+        SdkError::ConstructionFailure(_) => Fault::NotWritten(text_of(error)),
+        // The time ran out for the attempt as a whole; the request may be on its way.
+        SdkError::TimeoutError(_) => Fault::Unknown(text_of(error)),
+        SdkError::DispatchFailure(failure) => {
+            let connector = failure.as_connector_error();
+            if connector.is_some_and(|error| was_never_sent(error)) {
+                Fault::NotWritten(text_of(error))
+            } else {
+                Fault::Unknown(text_of(error))
+            }
+        }
+        // An answer came that is none of the service's, or was cut short.
+        SdkError::ResponseError(_) => Fault::Unknown(text_of(error)),
+        SdkError::ServiceError(refused) => {
+            let status = refused.raw().status().as_u16();
+            refusal(status, refused.err().code(), || text_of(error))
+        }
+        _ => Fault::Unknown(text_of(error)),
+    }
+}
+
+fn refusal(status: u16, code: Option<&str>, text: impl FnOnce() -> String) -> Fault {
+    match code {
+        // A proxy answers without a code, and who knows what it did with the request.
+        Some(code) if (400..500).contains(&status) => {
+            if is_throttling(code) {
+                Fault::Throttled
+            } else {
+                Fault::NotWritten(text())
+            }
+        }
+        _ => Fault::Unknown(text()),
+    }
+}
+
+/// Whether no connection came about, or nobody could sign the request.
+fn was_never_sent(error: &(dyn Error + 'static)) -> bool {
+    causes(error).any(|cause| {
+        let client = cause.downcast_ref::<hyper_util::client::legacy::Error>();
+        client.is_some_and(hyper_util::client::legacy::Error::is_connect)
+            || cause.is::<CredentialsError>()
+    })
+}
+
+type Cause<'a> = &'a (dyn Error + 'static);
+
+fn causes(error: Cause<'_>) -> impl Iterator<Item = Cause<'_>> {
+    std::iter::successors(Some(error), |error: &Cause<'_>| (*error).source())
+}
+
+/// The error with its causes, on one line.
+pub(super) fn text_of(error: &(dyn Error + 'static)) -> String {
+    let texts: Vec<String> = causes(error).map(ToString::to_string).collect();
+    texts.join(": ")
+}
+
+impl Fault {
+    /// For calls that write nothing, and for writes that may be repeated at will.
+    pub fn into_text(self) -> String {
+        match self {
+            Fault::NotWritten(text) | Fault::Unknown(text) => text,
+            Fault::Throttled => "DynamoDB refuses for load".to_owned(),
+        }
+    }
+
+    pub fn of_load(self) -> StoreError {
+        match self {
+            Fault::Throttled => StoreError::Throttled,
+            Fault::NotWritten(text) | Fault::Unknown(text) => StoreError::Unavailable(text),
+        }
+    }
+
+    pub fn of_cas(self) -> StoreError {
+        match self {
+            Fault::NotWritten(text) => StoreError::Unavailable(text),
+            Fault::Throttled => StoreError::Throttled,
+            Fault::Unknown(text) => StoreError::OutcomeUnknown(text),
+        }
+    }
+}
+
+impl From<Fault> for ProductStoreError {
+    fn from(fault: Fault) -> ProductStoreError {
+        ProductStoreError::Unavailable(fault.into_text())
+    }
+}
+
+impl From<Fault> for InventoryError {
+    fn from(fault: Fault) -> InventoryError {
+        InventoryError(fault.into_text())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(status: u16, code: Option<&str>, expected: Fault) {
+        assert_eq!(refusal(status, code, || "why".to_owned()), expected);
+    }
+
+    #[test]
+    fn only_a_refusal_by_name_proves_that_nothing_was_written() {
+        let (not_written, unknown) =
+            (Fault::NotWritten("why".to_owned()), Fault::Unknown("why".to_owned()));
+        check(400, Some("ValidationException"), not_written.clone());
+        check(403, Some("AccessDeniedException"), not_written.clone());
+        check(400, Some("ResourceNotFoundException"), not_written.clone());
+        check(400, Some("TransactionConflictException"), not_written);
+        for code in THROTTLED {
+            check(400, Some(code), Fault::Throttled);
+            check(503, Some(code), unknown.clone());
+        }
+        check(500, Some("InternalServerError"), unknown.clone());
+        check(400, None, unknown.clone());
+        check(408, None, unknown.clone());
+        check(302, Some("Found"), unknown);
+    }
+}

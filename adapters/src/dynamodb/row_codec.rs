@@ -1,0 +1,145 @@
+//! How a row lies in an item. The names of attributes count as the item's size, and a write is
+//! billed by the KB: they have one letter each.
+//!
+//! `k` key (17 bytes), `v` version, `w` write id (16 bytes), `b` blob; and while there is a due,
+//! `s` shard and `d` due, by which the index finds it. An item without them is not in the index.
+
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+use barrow_engine::entity::EntityKey;
+use barrow_engine::ports::{DueEntity, Row, StoreError, WriteId};
+use barrow_engine::time::Timestamp;
+use bytes::Bytes;
+
+use super::items::{Item, binary, binary_of, id, id_of, item, number, number_of};
+
+pub(super) const KEY: &str = "k";
+pub(super) const VERSION: &str = "v";
+pub(super) const WRITE_ID: &str = "w";
+const BLOB: &str = "b";
+pub(super) const SHARD: &str = "s";
+pub(super) const DUE: &str = "d";
+
+pub(super) fn key_of(key: EntityKey) -> AttributeValue {
+    binary(key.to_bytes())
+}
+
+pub(super) fn encode_row(key: EntityKey, row: &Row) -> Item {
+    let mut encoded = item([
+        (KEY, key_of(key)),
+        (VERSION, number(row.version)),
+        (WRITE_ID, id(row.write_id.0)),
+        (BLOB, AttributeValue::B(Blob::new(row.blob.as_ref()))),
+    ]);
+    if let Some(due) = row.due {
+        encoded.insert(SHARD.to_owned(), number(key.shard().index()));
+        encoded.insert(DUE.to_owned(), number(due.as_millis()));
+    }
+    encoded
+}
+
+pub(super) fn decode_row(mut item: Item) -> Result<Row, StoreError> {
+    let version = number_of(&item, VERSION).ok_or_else(|| damaged("version"))?;
+    let write_id = id_of(&item, WRITE_ID).ok_or_else(|| damaged("write id"))?;
+    let due = match item.contains_key(DUE) {
+        true => Some(Timestamp(number_of(&item, DUE).ok_or_else(|| damaged("due"))?)),
+        false => None,
+    };
+    let Some(AttributeValue::B(blob)) = item.remove(BLOB) else { return Err(damaged("blob")) };
+    let blob = Bytes::from(blob.into_inner());
+    Ok(Row { version, write_id: WriteId(write_id), due, blob })
+}
+
+/// An entry of the index.
+pub(super) fn decode_due(item: &Item) -> Result<DueEntity, StoreError> {
+    let key = binary_of(item, KEY).and_then(EntityKey::from_bytes).ok_or_else(|| damaged("key"))?;
+    let due = Timestamp(number_of(item, DUE).ok_or_else(|| damaged("due"))?);
+    Ok(DueEntity { key, due })
+}
+
+fn damaged(what: &str) -> StoreError {
+    StoreError::Damaged(format!("its item has no {what}, or one that cannot be read"))
+}
+
+/// What DynamoDB bills: names and values; a number takes a byte for two digits, and one or two.
+pub(super) fn bytes_of(item: &Item) -> usize {
+    let sizes = item.iter().map(|(name, value)| {
+        let value = match value {
+            AttributeValue::B(blob) => blob.as_ref().len(),
+            AttributeValue::N(digits) => {
+                digits.trim_start_matches('-').len().div_ceil(2)
+                    + 1
+                    + usize::from(digits.starts_with('-'))
+            }
+            _ => 0,
+        };
+        name.len() + value
+    });
+    sizes.sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use barrow_engine::entity::EntityKind;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_row_is_read_as_it_was_written(
+            version: u64,
+            write_id: u128,
+            due: Option<i64>,
+            blob: Vec<u8>,
+        ) {
+            let row = Row {
+                version,
+                write_id: WriteId(write_id),
+                due: due.map(Timestamp),
+                blob: Bytes::from(blob),
+            };
+            let key = EntityKey::new(EntityKind::Probe, write_id);
+            prop_assert_eq!(decode_row(encode_row(key, &row)), Ok(row));
+        }
+    }
+
+    fn row(due: Option<Timestamp>) -> Item {
+        let blob = Bytes::from_static(b"xy");
+        let key = EntityKey::new(EntityKind::Probe, 7);
+        encode_row(key, &Row { version: 3, write_id: WriteId(0x0102), due, blob })
+    }
+
+    /// The stored form is fixed: rows of older builds must stay readable.
+    #[test]
+    fn the_form_is_golden() {
+        let key = EntityKey::new(EntityKind::Probe, 7);
+        let golden = item([
+            ("k", binary(key.to_bytes())),
+            ("v", AttributeValue::N("3".to_owned())),
+            ("w", binary([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2])),
+            ("b", binary(*b"xy")),
+        ]);
+        assert_eq!(row(None), golden);
+        let mut due = golden;
+        due.insert("s".to_owned(), AttributeValue::N(key.shard().index().to_string()));
+        due.insert("d".to_owned(), AttributeValue::N("-5".to_owned()));
+        assert_eq!(row(Some(Timestamp(-5))), due);
+    }
+
+    #[test]
+    fn an_item_that_is_no_row_is_damaged() {
+        for missing in [VERSION, WRITE_ID, BLOB] {
+            let mut item = row(None);
+            item.remove(missing);
+            assert!(matches!(decode_row(item), Err(StoreError::Damaged(_))), "{missing}");
+        }
+        let mut item = row(Some(Timestamp(5)));
+        item.insert(DUE.to_owned(), binary(*b"5"));
+        assert!(matches!(decode_row(item), Err(StoreError::Damaged(_))));
+    }
+
+    #[test]
+    fn the_size_of_an_item_is_what_is_billed() {
+        assert_eq!(bytes_of(&row(None)), (1 + 17) + (1 + 2) + (1 + 16) + (1 + 2));
+    }
+}

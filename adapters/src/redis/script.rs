@@ -1,0 +1,207 @@
+//! The compare-and-set of a row and its due, as one script on the server.
+//!
+//! A row is one value, in the form of the embedded store, under `prefix:{sN}:r:KEY`; `N` is its
+//! shard. What is due in a shard is a sorted set, `prefix:{sN}:d`; the braces put both into one
+//! slot. A score is a double, and times beyond 2^53 share some: so a member begins with the exact
+//! due, in bytes that sort as it does, and equal scores are ordered by their members.
+
+use barrow_engine::entity::{EntityKey, Shard};
+use barrow_engine::ports::{DueEntity, Expected, Row, StoreError};
+use barrow_engine::time::Timestamp;
+use bytes::Bytes;
+use fred::types::Value;
+use fred::util::{redis_keyslot, sha1_hash};
+
+use crate::embedded::row_codec::encode_row;
+
+/// Bytes of a row, counted from 1: its format (1), flags (2), version and write id (3 to 26), due
+/// if bit 0 of the flags is set (27 to 34, little-endian).
+///
+/// A row that carries the write id of the new one was written by an earlier attempt of this very
+/// write. It is written again, the same: only so do the replicas have something new to
+/// acknowledge, and `WAIT` on this connection speaks of this write. It also makes it harmless
+/// that a request which was given up arrives late, before or after its repeat: it finds its own
+/// id, or another's, and the condition does not hold any more (R1, R2).
+///
+/// `SET` comes first of the writes: where the server refuses for want of memory or rights, it
+/// does so before anything was changed.
+const SOURCE: &str = r"
+local found, new = redis.call('GET', KEYS[1]), ARGV[1]
+if found then
+    local stamp = string.sub(found, 3, 26)
+    local known = string.byte(found, 1) == string.byte(new, 1)
+    if not known or (stamp ~= ARGV[2] and stamp ~= string.sub(new, 3, 26)) then
+        return found
+    end
+elseif ARGV[2] ~= '' then
+    return false
+end
+local function due(row)
+    if not row or string.byte(row, 2) % 2 == 0 then return false end
+    local big = string.reverse(string.sub(row, 27, 34))
+    return string.char((string.byte(big, 1) + 128) % 256) .. string.sub(big, 2)
+end
+redis.call('SET', KEYS[1], new)
+local before, after = due(found), due(new)
+if before and before ~= after then
+    redis.call('ZREM', KEYS[2], before .. ARGV[3])
+end
+if after and before ~= after then
+    redis.call('ZADD', KEYS[2], ARGV[4], after .. ARGV[3])
+end
+return 1
+";
+
+/// The script by its text, for a server that does not know it yet, and by its hash.
+pub(super) struct Script {
+    hash: Value,
+    source: Value,
+}
+
+impl Script {
+    pub(super) fn new() -> Script {
+        let hash = sha1_hash(SOURCE);
+        Script { hash: Value::from(hash), source: Value::from_static_str(SOURCE) }
+    }
+
+    /// `EVALSHA` and its arguments.
+    pub(super) fn by_hash(&self, write: &EncodedWrite) -> (&'static str, Vec<Value>) {
+        ("EVALSHA", write.behind(self.hash.clone()))
+    }
+
+    /// `EVAL` and its arguments; the server knows the script from then on.
+    pub(super) fn by_source(&self, write: &EncodedWrite) -> (&'static str, Vec<Value>) {
+        ("EVAL", write.behind(self.source.clone()))
+    }
+}
+
+/// A write as the script takes it.
+pub(super) struct EncodedWrite {
+    row_key: Bytes,
+    due_key: Bytes,
+    row: Bytes,
+    stamp: Bytes,
+    entity: Bytes,
+    score: String,
+}
+
+impl EncodedWrite {
+    pub(super) fn new(keys: &Keys, key: EntityKey, expected: Expected, row: &Row) -> EncodedWrite {
+        EncodedWrite {
+            row_key: keys.row(key),
+            due_key: keys.due(key.shard()),
+            row: encode_row(row).into(),
+            stamp: stamp(expected),
+            entity: Bytes::copy_from_slice(&key.to_bytes()),
+            score: row.due.map(score).unwrap_or_default(),
+        }
+    }
+
+    /// What it takes of memory while it is on its way, about.
+    pub(super) fn bytes(&self) -> usize {
+        self.row.len() + self.row_key.len() + self.due_key.len() + 256
+    }
+
+    fn behind(&self, script: Value) -> Vec<Value> {
+        let key = |bytes: &Bytes| Value::Bytes(bytes.clone());
+        vec![
+            script,
+            Value::Integer(2),
+            key(&self.row_key),
+            key(&self.due_key),
+            key(&self.row),
+            key(&self.stamp),
+            key(&self.entity),
+            Value::from(self.score.as_str()),
+        ]
+    }
+}
+
+/// Version and write id as they lie in a row; nothing where no row is expected.
+fn stamp(expected: Expected) -> Bytes {
+    match expected {
+        Expected::Absent => Bytes::new(),
+        Expected::Present { version, write_id } => {
+            let mut stamp = Vec::with_capacity(24);
+            stamp.extend_from_slice(&version.to_le_bytes());
+            stamp.extend_from_slice(&write_id.0.to_le_bytes());
+            stamp.into()
+        }
+    }
+}
+
+/// The score of a due: the nearest double. Rounding keeps the order, though not the difference.
+pub(super) fn score(due: Timestamp) -> String {
+    format!("{}", due.as_millis() as f64)
+}
+
+/// The exact due and the entity, as a member of the sorted set has them.
+pub(super) fn read_member(member: &[u8]) -> Result<DueEntity, StoreError> {
+    let unreadable = || StoreError::Damaged("an entry of what is due is unreadable".to_owned());
+    let (due, key) = member.split_first_chunk::<8>().ok_or_else(unreadable)?;
+    let due = Timestamp((u64::from_be_bytes(*due) ^ (1 << 63)) as i64);
+    Ok(DueEntity { due, key: EntityKey::from_bytes(key).ok_or_else(unreadable)? })
+}
+
+/// The names of the keys.
+pub(super) struct Keys {
+    prefix: String,
+}
+
+impl Keys {
+    pub(super) fn new(prefix: &str) -> Keys {
+        Keys { prefix: prefix.to_owned() }
+    }
+
+    pub(super) fn row(&self, key: EntityKey) -> Bytes {
+        let mut name = format!("{}:{{s{}}}:r:", self.prefix, key.shard().index()).into_bytes();
+        name.extend_from_slice(&key.to_bytes());
+        name.into()
+    }
+
+    pub(super) fn due(&self, shard: Shard) -> Bytes {
+        format!("{}:{{s{}}}:d", self.prefix, shard.index()).into()
+    }
+
+    pub(super) fn slot(&self, shard: Shard) -> u16 {
+        redis_keyslot(format!("s{}", shard.index()).as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use barrow_engine::entity::EntityKind;
+    use barrow_engine::ports::WriteId;
+
+    use super::*;
+
+    #[test]
+    fn the_keys_of_a_shard_share_a_slot() {
+        let keys = Keys::new("barrow");
+        for id in 0..100 {
+            let key = EntityKey::new(EntityKind::Probe, id << 100 | id);
+            let slot = keys.slot(key.shard());
+            assert_eq!(redis_keyslot(&keys.row(key)), slot);
+            assert_eq!(redis_keyslot(&keys.due(key.shard())), slot);
+        }
+    }
+
+    #[test]
+    fn scores_keep_the_order_of_all_times() {
+        let dues = [i64::MIN, -1, 0, 1 << 53, (1 << 53) + 1, i64::MAX - 1, i64::MAX];
+        let scores = dues.map(|due| score(Timestamp(due)).parse::<f64>().unwrap());
+        assert!(scores.is_sorted(), "{scores:?}");
+    }
+
+    /// The script cuts the rows up at fixed places.
+    #[test]
+    fn the_script_knows_where_a_row_has_its_stamp_and_due() {
+        let write_id = WriteId(u128::from_le_bytes([7; 16]));
+        let due = Some(Timestamp(i64::from_le_bytes([9; 8])));
+        let row = Row { version: 5, write_id, due, blob: Bytes::from_static(b"blob") };
+        let bytes = encode_row(&row);
+        let expected = Expected::Present { version: 5, write_id };
+        assert_eq!(bytes[2..26], stamp(expected)[..]);
+        assert_eq!((bytes[1], &bytes[26..34]), (1, &[9; 8][..]));
+    }
+}

@@ -1,0 +1,7 @@
+//! Redis, alone and as a cluster.
+
+mod announcements;
+mod contracts;
+mod failover;
+mod failures;
+mod support;
