@@ -11,7 +11,7 @@ use barrow_engine::ports::{
     GateError, Incoming, MediaError, MediaGate, MediaInfo, MediaStore, Seal, SignedRequest,
     UPLOAD_BYTES_MAX, Upload,
 };
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use object_store::local::LocalFileSystem;
 use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutMultipartOptions};
 use sha2::{Digest, Sha256};
@@ -92,13 +92,18 @@ impl MediaGate for EmbeddedMediaStore {
         let options = PutMultipartOptions::default();
         let file = self.files.put_multipart_opts(&path, options).await.map_err(unavailable)?;
         let (left, sha256) = (upload.bytes, upload.sha256);
-        Ok(Box::new(IncomingFile { file, digest: Sha256::new(), left, sha256 }))
+        let (digest, unwritten) = (Sha256::new(), BytesMut::new());
+        Ok(Box::new(IncomingFile { file, unwritten, digest, left, sha256 }))
     }
 }
+
+/// Clients send in parts of any size; so much of them becomes one write.
+const WRITE_BYTES: usize = 64 << 10;
 
 /// A file on its way in, under a name that is no key. Dropped, it is removed.
 struct IncomingFile {
     file: Box<dyn MultipartUpload>,
+    unwritten: BytesMut,
     digest: Sha256,
     left: u64,
     sha256: [u8; 32],
@@ -110,7 +115,11 @@ impl Incoming for IncomingFile {
         let left = self.left.checked_sub(part.len() as u64);
         self.left = left.ok_or_else(|| mismatch("more bytes came than were announced"))?;
         self.digest.update(&part);
-        Ok(self.file.put_part(part.into()).await.map_err(unavailable)?)
+        self.unwritten.extend_from_slice(&part);
+        if self.unwritten.len() >= WRITE_BYTES {
+            self.flush().await?;
+        }
+        Ok(())
     }
 
     async fn finish(mut self: Box<Self>) -> Result<(), GateError> {
@@ -121,8 +130,16 @@ impl Incoming for IncomingFile {
         if digest != self.sha256 {
             return Err(mismatch("the content has another SHA-256 than was announced"));
         }
+        self.flush().await?;
         self.file.complete().await.map_err(unavailable)?;
         Ok(())
+    }
+}
+
+impl IncomingFile {
+    async fn flush(&mut self) -> Result<(), MediaError> {
+        let part = self.unwritten.split().freeze();
+        self.file.put_part(part.into()).await.map_err(unavailable)
     }
 }
 
