@@ -1,6 +1,6 @@
 //! MiniStack: a second server of S3's language. It looks at what is sent before it keeps it, which
-//! the one in this process does not; who signed what it never asks. It is a program for Python,
-//! fetched once and kept in the target folder.
+//! the one in this process does not. It is a program for Python, fetched once and kept in the
+//! target folder.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use anyhow::Context;
 use tempfile::TempDir;
 
 use crate::dynamodb_local::target;
+use crate::http::{ACCESS_KEY, SECRET_KEY};
 use crate::process::{Process, Start, free_port, installed, run};
 
 const VERSION: &str = "1.5.33";
@@ -29,6 +30,8 @@ impl MiniStack {
         let args = vec![
             format!("GATEWAY_PORT={port}"),
             "BIND_HOST=127.0.0.1".to_owned(),
+            format!("AWS_ACCESS_KEY_ID={ACCESS_KEY}"),
+            format!("AWS_SECRET_ACCESS_KEY={SECRET_KEY}"),
             program.to_owned(),
         ];
         let start = Start {

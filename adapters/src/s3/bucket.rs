@@ -93,11 +93,17 @@ impl S3MediaStore {
     }
 }
 
+/// Chooses the cryptography of all TLS in this process that chooses none itself. The client under
+/// the objects is such a one: in a build with S3, no `reqwest` client can be made before.
+pub fn install_cryptography() {
+    // Somebody else may have chosen before; that is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 /// A client with the same limits as that of the objects. Redirects are not followed: their
 /// addresses are not signed.
 pub(super) fn client() -> reqwest::Result<reqwest::Client> {
-    // Both clients find it there. Somebody else may have chosen before; that is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    install_cryptography();
     reqwest::Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(REQUEST_TIMEOUT)

@@ -11,6 +11,6 @@ mod media_store;
 mod presign;
 mod settings;
 
-pub use bucket::{BucketPlan, BucketState};
+pub use bucket::{BucketPlan, BucketState, install_cryptography};
 pub use media_store::S3MediaStore;
 pub use settings::{S3ConfigError, S3Settings};
