@@ -203,13 +203,15 @@ fn parse_endpoint(text: &str) -> Result<Url, S3ConfigError> {
 mod tests {
     use super::*;
 
-    fn settings(url: &str, vars: &[(&str, &str)]) -> Result<S3Settings, S3ConfigError> {
+    type Vars<'a> = &'a [(&'a str, &'a str)];
+
+    fn settings(url: &str, vars: Vars<'_>) -> Result<S3Settings, S3ConfigError> {
         S3Settings::new(url, vars.iter().map(|(name, value)| (name.to_string(), value.to_string())))
     }
 
     #[test]
     fn the_address_of_the_bucket_fits_who_serves_it() {
-        let cases: [(&str, &[(&str, &str)], &str); 6] = [
+        let cases: [(&str, Vars<'_>, &str); 6] = [
             ("s3://shop", &[], "https://shop.s3.us-east-1.amazonaws.com"),
             (
                 "s3://shop/",
