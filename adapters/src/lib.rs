@@ -15,6 +15,7 @@ pub mod host;
 mod objects;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+pub mod probe;
 #[cfg(feature = "redis")]
 pub mod redis;
 #[cfg(feature = "s3")]

@@ -6,6 +6,7 @@ mod http;
 mod kill;
 mod overload;
 mod runtime;
+mod servers;
 mod simulation;
 mod support;
 mod tidy;

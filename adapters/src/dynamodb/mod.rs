@@ -12,6 +12,7 @@ mod errors;
 mod inventory;
 mod items;
 mod name_claims;
+mod probe;
 mod product_names;
 mod product_store;
 mod product_write;

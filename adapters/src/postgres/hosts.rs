@@ -48,7 +48,7 @@ fn host(server: &str, url: &str) -> Result<Host, ConnectError> {
     let options = PgConnectOptions::from_str(url).map_err(|_| {
         ConnectError::Url(format!("what belongs to the host {server} cannot be read"))
     })?;
-    let options = options.application_name("barrow");
+    let options = options.application_name("barrow").options([("client_min_messages", "warning")]);
     let name = format!("{}:{}", options.get_host(), options.get_port());
     Ok(Host { name, options })
 }

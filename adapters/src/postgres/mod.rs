@@ -10,6 +10,7 @@ mod errors;
 mod hosts;
 mod inventory;
 mod primary;
+mod probe;
 mod product_store;
 mod reviews;
 mod write_batch;

@@ -17,6 +17,7 @@ mod entity_store;
 mod link;
 mod nodes;
 mod policy;
+mod probe;
 mod script;
 mod slots;
 mod writer;

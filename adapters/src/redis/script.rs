@@ -18,10 +18,12 @@ use crate::embedded::row_codec::encode_row;
 /// if bit 0 of the flags is set (27 to 34, little-endian).
 ///
 /// A row that carries the write id of the new one was written by an earlier attempt of this very
-/// write. It is written again, the same: only so do the replicas have something new to
-/// acknowledge, and `WAIT` on this connection speaks of this write. It also makes it harmless
-/// that a request which was given up arrives late, before or after its repeat: it finds its own
-/// id, or another's, and the condition does not hold any more (R1, R2).
+/// write. It is written again, the same, so that the replicas have something new to acknowledge:
+/// `WAIT` is promised to speak of the writes of its own connection only (that Redis 7 means all
+/// that came before is nowhere promised), and the first attempt was made on another. Being found
+/// again also makes it harmless that a request which was given up arrives late, before or after
+/// its repeat: it finds its own id, or another's, and the condition does not hold any more (R1,
+/// R2).
 ///
 /// `SET` comes first of the writes: where the server refuses for want of memory or rights, it
 /// does so before anything was changed.

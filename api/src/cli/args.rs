@@ -120,6 +120,9 @@ pub enum Command {
     /// Check whether it can run here, and say what to do if not
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(ReportArgs),
+    /// Make the tables and buckets that the configured ports need, for development
+    #[command(after_help = SETUP_EXAMPLES)]
+    Setup(SetupArgs),
     /// Print the effective configuration, secrets masked
     #[command(after_help = CONFIG_EXAMPLES)]
     Config(ConfigArgs),
@@ -199,6 +202,28 @@ Examples:
   barrow completions bash > /etc/bash_completion.d/barrow
   barrow completions zsh > ~/.zfunc/_barrow
   barrow completions fish > ~/.config/fish/completions/barrow.fish";
+
+const SETUP_EXAMPLES: &str = "Examples:
+  barrow setup aws --plan --profile aws
+  AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:8000 barrow setup aws --profile aws";
+
+#[derive(Debug, Args)]
+pub struct SetupArgs {
+    /// Whose services
+    #[arg(value_enum)]
+    pub of: Cloud,
+    /// Only tell what would be made
+    #[arg(long)]
+    pub plan: bool,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Cloud {
+    Aws,
+}
 
 #[derive(Debug, Args)]
 pub struct SeedArgs {

@@ -1,6 +1,8 @@
 //! `barrow doctor`: whether it can run here. Each check says what it found, and where that is
 //! not well, what to do. It works beside a running server, whom it asks, and changes nothing.
 
+mod servers;
+
 use std::io::ErrorKind;
 use std::net::{TcpListener, ToSocketAddrs};
 use std::path::{Path, PathBuf};
@@ -105,6 +107,7 @@ fn all_checks(config: &Config) -> Vec<Check> {
         checks.push(check_port("ops port", ops, bound));
     }
     checks.push(check_clock(SystemTime::now(), newest(data)));
+    checks.extend(servers::checks(config));
     checks.push(check_open_files(config));
     checks
 }

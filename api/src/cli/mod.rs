@@ -16,6 +16,7 @@ mod progress;
 mod seed;
 mod serve;
 mod settings;
+mod setup;
 mod steward;
 mod stop;
 
@@ -55,6 +56,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
         Some(Command::Export(args)) => export::run(args, &quiet(settings)?),
         Some(Command::Backup(args)) => copies::backup(args, &quiet(settings)?).map(done),
         Some(Command::Restore(args)) => copies::restore(args, &quiet(settings)?).map(done),
+        Some(Command::Setup(args)) => setup::run(args, &quiet(settings)?).map(done),
         None | Some(Command::Serve) => serve(settings),
         Some(Command::Seed(args)) => seed::run(args, &quiet(settings)?),
     }

@@ -1,11 +1,13 @@
 //! The one place that names adapters: it reads the configuration and puts the parts together.
 
 mod figures;
+mod remote;
 mod servers;
 mod start;
 mod stores;
 mod tenure;
 
+pub use remote::{Found, Health, look, setup};
 pub use servers::ServerError;
 pub use start::{Running, StartError, start};
 pub use stores::{OpenError, Stores, load};

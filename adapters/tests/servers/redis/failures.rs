@@ -50,7 +50,7 @@ async fn a_stale_owner_does_not_write_to_an_emptied_server() {
     let next = row(2, 2);
     let mut outcome = store.cas(key(1), present(&mine), next.clone()).await;
     eventually(SOON, "the writer is connected again", || async {
-        !matches!(store.cas(key(2), Expected::Absent, row(1, 9)).await, Err(_))
+        store.cas(key(2), Expected::Absent, row(1, 9)).await.is_ok()
     })
     .await;
     if outcome.is_err() {
@@ -216,4 +216,20 @@ async fn too_few_replicas_leave_the_outcome_open() {
     })
     .await;
     assert!(say(replica.port(), "DBSIZE").starts_with(":1"), "which has the row");
+
+    // The connection that wrote is gone. The repeat on another waits for the replica all the same.
+    replica.process().signal(Signal::STOP).unwrap();
+    let second = || store.cas(key(1), present(&first), row(2, 3));
+    let outcome = second().await;
+    assert!(matches!(outcome, Err(StoreError::OutcomeUnknown(_))), "{outcome:?}");
+    assert!(say(redis.port(), "CLIENT KILL TYPE normal").starts_with(':'));
+    eventually(SOON, "it is connected anew", || async {
+        store.cas(key(1), Expected::Absent, row(1, 2)).await.is_ok()
+    })
+    .await;
+    let repeated = second().await;
+    assert!(matches!(repeated, Err(StoreError::OutcomeUnknown(_))), "{repeated:?}");
+    replica.process().signal(Signal::CONT).unwrap();
+    eventually(SOON, "the replica goes on", || async { second().await == Ok(CasOutcome::Written) })
+        .await;
 }
