@@ -34,6 +34,14 @@ pub struct BucketPlan {
     pub state: BucketState,
 }
 
+impl BucketPlan {
+    /// What is to be done, or was done; `None` where all is as it should be.
+    pub fn step(&self) -> Option<String> {
+        let BucketPlan { bucket, region, state } = self;
+        (*state == BucketState::Missing).then(|| format!("create the bucket {bucket} in {region}"))
+    }
+}
+
 impl S3MediaStore {
     /// Looks, and changes nothing.
     pub async fn plan(&self) -> Result<BucketPlan, MediaError> {
