@@ -287,7 +287,9 @@ mod tests {
         /// Two processes with any pauses between what they do: at no time do both hold a valid
         /// lease.
         #[test]
-        fn two_never_serve_at_once(steps in prop::collection::vec((any::<bool>(), 0u64..4_000), 1..200)) {
+        fn two_never_serve_at_once(
+            steps in prop::collection::vec((any::<bool>(), 0u64..4_000), 1..200),
+        ) {
             let mut table = Table::default();
             let mut now = SECOND;
             let mut sides = [(Some(candidate("a")), None), (Some(candidate("b")), None)];

@@ -55,7 +55,8 @@ impl Name {
         matches!(self.0.first(), Some(&SLUG | &SKU))
     }
 
-    /// Why a product cannot have the name while that other one does; nothing where it is not exclusive.
+    /// Why a product cannot have the name while that other one does; nothing where it is not
+    /// exclusive.
     pub fn taken_by(&self, owner: ProductId) -> Option<ProductStoreError> {
         let (kind, text) = self.0.split_first()?;
         let text = std::str::from_utf8(text).ok()?;

@@ -1,8 +1,9 @@
 //! The catalog in the embedded database: products as versioned JSON documents by id, and their
 //! names beside them, written in one batch with the product they lead to.
 //!
-//! A document is a format number and JSON; the tables compress it. Single products are read on the caller's thread, as entities are; what
-//! reads or writes many goes to the runtime's threads for blocking work.
+//! A document is a format number and JSON; the tables compress it. Single products are read on
+//! the caller's thread, as entities are; what reads or writes many goes to the runtime's threads
+//! for blocking work.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
