@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
-use crate::config::{Address, Config, ConfigError, Loaded};
+use crate::config::{Address, Config, ConfigError, EntityBackend, Loaded, ProductBackend};
 
 use super::args::ReportArgs;
 use super::control::{self, Request, Status};
@@ -99,7 +99,9 @@ fn all_checks(config: &Config) -> Vec<Check> {
     checks.push(check_space(data));
     checks.push(check_lock(&lock, server.as_ref()));
     checks.push(check_stores(config, &lock, server.as_ref()));
-    checks.push(check_writable("media", &config.media_dir()));
+    if config.media_bucket().is_none() {
+        checks.push(check_writable("media", &config.media_dir()));
+    }
     let bound = server.as_ref().map(|server| server.listen.as_str());
     checks.push(check_port("port", &config.server.listen, bound));
     if let Some(ops) = &config.ops.listen {
@@ -188,7 +190,11 @@ fn check_stores(
     server: Option<&Status>,
 ) -> Check {
     let name = "stores";
+    let embedded = config.stores.entities == EntityBackend::Embedded
+        || config.stores.products == ProductBackend::Embedded;
     match (lock, server) {
+        // Each server has a check of its own.
+        _ if !embedded => ok(name, "all lie on servers beside the process".to_owned()),
         (_, Some(server)) => {
             ok(name, format!("open in process {}, {} products", server.process, server.products))
         }

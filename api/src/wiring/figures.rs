@@ -7,6 +7,27 @@ use barrow_adapters::decorators::{BUCKET_ENDS_US, Meter, OperationSnapshot};
 
 use crate::edge::metrics::{Exposition, Kind};
 
+/// Something that writes its own figures.
+pub(super) type Figures = Arc<dyn Fn(&mut Exposition) + Send + Sync>;
+
+/// Writes what changes of entities cost at DynamoDB.
+#[cfg(feature = "dynamodb")]
+pub fn collect_dynamodb(out: &mut Exposition, figures: &barrow_adapters::dynamodb::DynamoFigures) {
+    let counters = [
+        ("barrow_dynamodb_write_requests_total", "Requests that write.", figures.write_requests),
+        ("barrow_dynamodb_writes_total", "Changes of entities that were sent.", figures.writes),
+        ("barrow_dynamodb_throttled_total", "Of them refused for load.", figures.throttled),
+        ("barrow_dynamodb_item_bytes_total", "Bytes of their items.", figures.item_bytes),
+    ];
+    for (name, help, count) in counters {
+        out.single(name, Kind::Counter, help, count);
+    }
+    let help = "Write units that DynamoDB bills for them, the index included.";
+    out.single("barrow_dynamodb_write_units_total", Kind::Counter, help, figures.write_units);
+    let help = "Requests that write and are not yet answered.";
+    out.single("barrow_dynamodb_requests_in_flight", Kind::Gauge, help, figures.in_flight);
+}
+
 /// Writes how often the store was synced for changes of entities.
 pub fn collect_commits(out: &mut Exposition, commits: &AtomicU64) {
     let commits = commits.load(Ordering::Relaxed);

@@ -48,10 +48,14 @@ pub async fn look(config: &Config) -> Vec<Found> {
     if config.cache.url.is_some() {
         found.push(Found { server: "redis", answer: look_at_redis(config, &servers).await });
     }
+    #[cfg(feature = "s3")]
+    if let Some(url) = config.media_bucket() {
+        found.push(Found { server: "s3", answer: look_at_s3(url).await });
+    }
     found
 }
 
-#[cfg(any(feature = "dynamodb", feature = "postgres", feature = "redis"))]
+#[cfg(any(feature = "dynamodb", feature = "postgres", feature = "redis", feature = "s3"))]
 fn health(at: String, probe: barrow_adapters::probe::Probe, missing: Vec<String>) -> Health {
     let now = std::time::SystemTime::now();
     let skew = probe.time.duration_since(now).unwrap_or_else(|behind| behind.duration());
@@ -82,6 +86,20 @@ async fn look_at_redis(config: &Config, servers: &Servers<'_>) -> Result<Health,
     let probe = redis.probe().await.map_err(|error| error.to_string())?;
     let at = config.cache.url.as_ref().map(ToString::to_string).unwrap_or_default();
     Ok(health(at, probe, Vec::new()))
+}
+
+#[cfg(feature = "s3")]
+async fn look_at_s3(url: &str) -> Result<Health, String> {
+    use barrow_adapters::probe::Probe;
+    let store = super::servers::s3(url).map_err(|error| error.to_string())?;
+    // The first question connects.
+    let plan = store.plan().await.map_err(|error| error.to_string())?;
+    let began = std::time::Instant::now();
+    let again = store.plan().await.map_err(|error| error.to_string())?;
+    // A clock that is off by minutes would have been refused with the signature.
+    let probe = Probe { latency: began.elapsed(), time: std::time::SystemTime::now() };
+    let bucket = format!("bucket {} in {}", again.bucket, again.region);
+    Ok(health(bucket, probe, plan.step().into_iter().collect()))
 }
 
 /// What `setup aws` would do, or has done, one line a step.

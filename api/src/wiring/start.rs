@@ -18,7 +18,7 @@ use barrow_engine::ports::{
 use barrow_engine::pricing::Shop;
 
 use super::Stores;
-use super::figures::{collect_commits, collect_ports};
+use super::figures::collect_ports;
 use super::news::NewsDesk;
 use super::tenure::{Keeper, TenureError};
 use crate::app::{App, AppParts, SharedApp};
@@ -186,8 +186,9 @@ pub async fn start(
     }));
     let meters = ports.meters;
     app.metrics.add_source(move |out| collect_ports(out, &meters));
-    let commits = stores.commits();
-    app.metrics.add_source(move |out| collect_commits(out, &commits));
+    if let Some(figures) = stores.entity_figures() {
+        app.metrics.add_source(move |out| figures(out));
+    }
     Ok(Running { app, carts, sessions, _keeper: keeper })
 }
 

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use barrow_adapters::decorators::CachedProducts;
 use barrow_adapters::embedded::{
@@ -12,6 +11,9 @@ use barrow_adapters::host::SystemClock;
 use barrow_engine::ports::{EntityStore, Inventory, MediaGate, MediaStore, ProductStore};
 
 use super::cache::{CacheTier, Catalog};
+#[cfg(feature = "dynamodb")]
+use super::figures::collect_dynamodb;
+use super::figures::{Figures, collect_commits};
 use super::servers::{ServerError, Servers};
 use crate::config::{Config, EntityBackend, ProductBackend};
 
@@ -47,6 +49,7 @@ pub struct Stores {
     /// Where a port is embedded.
     embedded: Option<EmbeddedStore>,
     entities: Arc<dyn EntityStore>,
+    entity_figures: Option<Figures>,
     products: Arc<dyn ProductStore>,
     inventory: Arc<dyn Inventory>,
     media: Arc<dyn MediaStore>,
@@ -74,7 +77,7 @@ impl Stores {
         };
         let mut servers = Servers::new(config);
         let (media, media_gate) = media(config, data).await?;
-        let entities = entities(config, embedded.as_ref(), &mut servers).await?;
+        let (entities, entity_figures) = entities(config, embedded.as_ref(), &mut servers).await?;
         let (products, inventory) = products(config, embedded.as_ref(), &mut servers).await?;
         let cache = CacheTier::open(&servers).await?;
         let Catalog { products, inventory, shared } = match config.stores.products {
@@ -86,6 +89,7 @@ impl Stores {
         Ok(Stores {
             embedded,
             entities,
+            entity_figures,
             products,
             inventory,
             media,
@@ -107,10 +111,9 @@ impl Stores {
         self.entities = wrap(self.entities());
     }
 
-    /// Counts the commits of embedded entities.
-    pub fn commits(&self) -> Arc<AtomicU64> {
-        let embedded = self.embedded.as_ref();
-        embedded.map(|embedded| embedded.entities().commits()).unwrap_or_default()
+    /// What the entity store counts beyond its port, for whoever reads the figures.
+    pub(super) fn entity_figures(&self) -> Option<Figures> {
+        self.entity_figures.clone()
     }
 
     pub fn products(&self) -> Arc<dyn ProductStore> {
@@ -206,18 +209,26 @@ async fn entities(
     embedded: Option<&EmbeddedStore>,
     #[allow(unused_variables, reason = "a build without servers asks for none")]
     servers: &mut Servers<'_>,
-) -> Result<Arc<dyn EntityStore>, ServerError> {
+) -> Result<(Arc<dyn EntityStore>, Option<Figures>), ServerError> {
     match config.stores.entities {
-        EntityBackend::Embedded => Ok(opened(embedded).entities()),
+        EntityBackend::Embedded => {
+            let store = opened(embedded).entities();
+            let commits = store.commits();
+            let figures = Arc::new(move |out: &mut _| collect_commits(out, &commits));
+            Ok((store, Some(figures)))
+        }
         #[cfg(feature = "postgres")]
         EntityBackend::Postgres => {
             use barrow_adapters::postgres::PostgresEntityStore;
-            Ok(Arc::new(PostgresEntityStore::start(&servers.postgres().await?)))
+            Ok((Arc::new(PostgresEntityStore::start(&servers.postgres().await?)), None))
         }
         #[cfg(feature = "dynamodb")]
         EntityBackend::Dynamodb => {
             use barrow_adapters::dynamodb::DynamoEntityStore;
-            Ok(Arc::new(DynamoEntityStore::new(servers.dynamodb().await)))
+            let store = Arc::new(DynamoEntityStore::new(servers.dynamodb().await));
+            let figures = Arc::clone(&store);
+            let figures = Arc::new(move |out: &mut _| collect_dynamodb(out, &figures.figures()));
+            Ok((store, Some(figures)))
         }
         #[cfg(feature = "redis")]
         EntityBackend::Redis => {
@@ -228,7 +239,7 @@ async fn entities(
             let mut options = RedisEntityOptions::new(REDIS_PREFIX);
             options.replicas = config.cache.replicas;
             let store = RedisEntityStore::connect(&redis, options).await;
-            Ok(Arc::new(store.map_err(|error| unusable(error.to_string()))?))
+            Ok((Arc::new(store.map_err(|error| unusable(error.to_string()))?), None))
         }
         #[cfg(not(all(feature = "dynamodb", feature = "postgres", feature = "redis")))]
         _ => super::servers::not_built("stores.entities"),

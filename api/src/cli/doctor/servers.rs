@@ -25,6 +25,7 @@ fn check(found: Found) -> Check {
         Err(reason) => {
             let advice = match name {
                 "dynamodb" => "look at AWS_REGION, the credentials, the endpoint and the network",
+                "s3" => "look at media.url, AWS_REGION, the credentials and the endpoint",
                 "postgres" => "look at commerce.url, its password and the network",
                 _ => "look at cache.url, its password and the network",
             };
