@@ -187,6 +187,12 @@ impl Catalog {
         Ok(())
     }
 
+    /// Reads the collections anew: another node wrote some.
+    pub async fn reread_collections(&self) -> Result<(), CatalogError> {
+        let _updating = self.inner.window.updating.lock().await;
+        self.load_collections().await
+    }
+
     async fn load_collections(&self) -> Result<(), CatalogError> {
         let collections = self.inner.offers.products().collections().await?;
         *self.inner.window.collections.write() = Arc::new(Collections::new(collections));

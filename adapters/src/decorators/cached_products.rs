@@ -41,6 +41,9 @@ const ABSENT_KEPT: Duration = Duration::from_secs(30);
 /// What announcements of products begin with.
 const KEY: &str = "product:";
 
+/// The announcement that collections were written.
+const COLLECTIONS: &str = "collections";
+
 /// Versions that were heard of; each outlives what the cache may hold of its product.
 const VERSIONS_MAX: u64 = 100_000;
 
@@ -63,6 +66,7 @@ pub struct CachedProducts {
 pub enum CatalogNews {
     Product(ProductId),
     Stock(Sku),
+    Collections,
     /// Some news may have been missed.
     Missed,
 }
@@ -111,6 +115,9 @@ impl CachedProducts {
             self.learn(id, news.version);
             return Some(CatalogNews::Product(id));
         }
+        if news.key == COLLECTIONS {
+            return Some(CatalogNews::Collections);
+        }
         let sku = news.key.strip_prefix(announced_stock::KEY)?;
         Some(CatalogNews::Stock(Sku::new(sku).ok()?))
     }
@@ -154,12 +161,16 @@ impl CachedProducts {
         });
     }
 
-    async fn announce(&self, product: &Product) {
-        let (key, version) = (format!("{KEY}{}", product.id), product.version);
-        self.learn(product.id, version);
+    async fn announce_product(&self, product: &Product) {
+        self.learn(product.id, product.version);
         self.keep(product.id, Some(product)).await;
-        if let Err(error) = self.announcements.announce(Announcement { key, version }).await {
-            tracing::warn!(product.id = %product.id, %error, "other nodes learn of it late");
+        self.announce(format!("{KEY}{}", product.id), product.version).await;
+    }
+
+    async fn announce(&self, key: String, version: u64) {
+        let news = Announcement { key, version };
+        if let Err(error) = self.announcements.announce(news.clone()).await {
+            tracing::warn!(key = news.key, %error, "other nodes learn of it late");
         }
     }
 }
@@ -224,7 +235,7 @@ impl ProductStore for CachedProducts {
         let written = self.inner.put(products.clone()).await?;
         for (product, outcome) in products.iter().zip(&written) {
             if outcome.is_ok() {
-                self.announce(product).await;
+                self.announce_product(product).await;
             }
         }
         Ok(written)
@@ -239,7 +250,9 @@ impl ProductStore for CachedProducts {
     }
 
     async fn put_collections(&self, collections: Vec<Collection>) -> Result<()> {
-        self.inner.put_collections(collections).await
+        self.inner.put_collections(collections).await?;
+        self.announce(COLLECTIONS.to_owned(), 0).await;
+        Ok(())
     }
 
     async fn reviews(

@@ -180,6 +180,9 @@ async fn what_one_process_writes_all_see_and_an_old_value_in_the_cache_is_not_be
     let key = format!("product:{id}");
     let old = reader.cache.get(&key, None).await.unwrap().expect("it is cached");
 
+    writer.catalog.put_collections(vec![]).await.unwrap();
+    reader.hears(&CatalogNews::Collections).await;
+
     writer.write(product(7, 2)).await;
     reader.hears(&CatalogNews::Product(id)).await;
     // A process that read before the write puts what it read after it.

@@ -60,12 +60,15 @@ async fn take_over(catalog: &Catalog, news: Vec<CatalogNews>) -> Result<(), Cata
         tracing::info!("news of the catalog may have been missed: all of it is read anew");
         return catalog.doubt_everything().await.map(drop);
     }
+    if news.contains(&CatalogNews::Collections) {
+        catalog.reread_collections().await?;
+    }
     let mut changed: HashSet<ProductId> = HashSet::new();
     for news in news {
         match news {
             CatalogNews::Product(id) => changed.extend([id]),
             CatalogNews::Stock(sku) => changed.extend(catalog.owner_of(&sku).await?),
-            CatalogNews::Missed => {}
+            CatalogNews::Collections | CatalogNews::Missed => {}
         }
     }
     let changed: Vec<ProductId> = changed.into_iter().collect();
