@@ -8,7 +8,7 @@ use barrow_feeds::detect::Format;
 use barrow_feeds::failed::FailedRows;
 use barrow_feeds::formats::foreign::ForeignOptions;
 use barrow_feeds::import::{
-    self, HttpFetcher, ImageFetcher, ImportOptions, ImportSummary, Watcher,
+    self, HttpFetcher, ImageFetcher, ImportOptions, ImportRun, ImportSummary, Watcher,
 };
 use barrow_feeds::open::Inputs;
 use barrow_feeds::record::RowError;
@@ -51,9 +51,14 @@ async fn import(args: &ImportArgs, loaded: &Loaded) -> Result<Exit, Failure> {
         fetcher: args.fetch_images.then(fetcher),
         now: wiring::now(),
     };
-    let told = stop.clone();
-    let rows = inputs.rows().take_while(move |_| !told.is_told());
-    let imported = import::import(rows, stores.for_import(), options, &mut report).await;
+    let (told, run) = (stop.clone(), report.run.clone());
+    let rows = inputs.rows().inspect(move |_| {
+        if told.is_told() {
+            run.cancel();
+        }
+    });
+    let run = report.run.clone();
+    let imported = run.run(rows, stores.for_import(), options, &mut report).await;
     report.finish(imported.map_err(|error| error.to_string()), stop.is_told())
 }
 
@@ -70,8 +75,8 @@ fn currency(args: &ImportArgs, config: &Config) -> Result<Currency, Failure> {
 struct Report {
     json: bool,
     dry_run: bool,
+    run: ImportRun,
     progress: Progress,
-    total_bytes: u64,
     failed: Option<FailedRows>,
     shown: u64,
     problems: u64,
@@ -88,8 +93,8 @@ impl Report {
         Ok(Report {
             json: args.json,
             dry_run: args.dry_run,
+            run: ImportRun::new(args.dry_run, inputs.total_bytes()),
             progress: Progress::start(label, "rows", None),
-            total_bytes: inputs.total_bytes(),
             failed: args.failed.as_deref().map(|path| FailedRows::new(path, inputs)),
             shown: 0,
             problems: 0,
@@ -183,11 +188,8 @@ impl Watcher for Report {
         self.tell("warning", warning);
     }
 
-    fn progress(&mut self, progress: import::Progress) {
-        let rows = progress.summary.rows;
-        // How many rows there are is not known before the end; their bytes are.
-        let share = progress.read_bytes as f64 / self.total_bytes.max(1) as f64;
-        let total = (share > 0.0).then(|| (rows as f64 / share.min(1.0)).round() as u64);
-        self.progress.set(rows, total);
+    fn progress(&mut self, _: import::Progress) {
+        let rows = self.run.view().rows;
+        self.progress.set(rows.done, rows.total);
     }
 }

@@ -12,6 +12,7 @@ mod fuzz;
 mod media;
 mod products;
 mod reviews;
+mod run;
 mod stock;
 mod view;
 
@@ -27,6 +28,7 @@ use barrow_engine::time::Timestamp;
 use tokio::sync::mpsc;
 
 pub use fetch::{HttpFetcher, ImageFetcher, PICTURE_BYTES_MAX};
+pub use run::{ImportRun, ImportStatus, ImportView, RowCounts};
 
 use self::collections::Collections;
 use self::fetched::FetchedMedia;

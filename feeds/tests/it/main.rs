@@ -8,6 +8,7 @@ mod fetch;
 mod jsonl;
 mod media;
 mod round_trip;
+mod run;
 mod shop;
 mod traps;
 mod web;
