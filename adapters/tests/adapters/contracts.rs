@@ -1,51 +1,14 @@
 //! The contract suites, over every adapter and through each decorator.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use barrow_adapters::decorators::{Faults, Faulty, Measured, Retries, Retrying};
+use barrow_adapters::decorators::{Faulty, Measured};
 use barrow_adapters::embedded::{EmbeddedCache, EmbeddedMediaStore, MediaSigning};
-use barrow_adapters::host::{SystemClock, SystemEntropy, TokioSleeper};
+use barrow_adapters::host::{SystemClock, TokioSleeper};
 use barrow_adapters::simulated::SimulatedEntityStore;
 use barrow_engine::ports::{Cache, EntityStore, Inventory, MediaStore, ProductStore, contract};
 
-use crate::support::{open, wait};
-
-/// A healthy network: some latency, no fault.
-const SLOW: Faults = Faults {
-    latency_max: Duration::from_millis(1),
-    unavailable: barrow_adapters::decorators::Rate::NEVER,
-    throttled: barrow_adapters::decorators::Rate::NEVER,
-    request_lost: barrow_adapters::decorators::Rate::NEVER,
-    reply_lost: barrow_adapters::decorators::Rate::NEVER,
-    late: barrow_adapters::decorators::Rate::NEVER,
-    late_max: Duration::ZERO,
-};
-
-/// The store itself, and inside each decorator.
-fn dressings(store: Arc<dyn EntityStore>) -> Vec<(&'static str, Arc<dyn EntityStore>)> {
-    let clock = || Arc::new(SystemClock);
-    let sleeper = || Arc::new(TokioSleeper);
-    let measured = Measured::<dyn EntityStore>::new(Arc::clone(&store), clock());
-    let retries = Retries::default();
-    let entropy = Arc::new(SystemEntropy);
-    let retrying = Retrying::new(Arc::clone(&store), retries, entropy, sleeper());
-    let faulty = Faulty::new(Arc::clone(&store), clock(), sleeper(), 1, SLOW);
-    vec![
-        ("bare", store),
-        ("measured", Arc::new(measured)),
-        ("retrying", Arc::new(retrying)),
-        ("faulty", Arc::new(faulty)),
-    ]
-}
-
-async fn check_entity_store(store: Arc<dyn EntityStore>) {
-    for (seed, (name, store)) in (1..).zip(dressings(store)) {
-        println!("{name}");
-        contract::entity_store(&*store, seed, &wait).await;
-        contract::entity_store_race(store, seed).await;
-    }
-}
+use crate::support::{check_entity_store, open, slow, wait};
 
 #[tokio::test]
 async fn embedded_entity_store() {
@@ -90,7 +53,7 @@ async fn embedded_inventory() {
     let (clock, sleeper) = (Arc::new(SystemClock), Arc::new(TokioSleeper));
     let measured = Measured::<dyn Inventory>::new(Arc::clone(&inventory), clock.clone());
     contract::inventory(&measured, 2).await;
-    contract::inventory(&Faulty::new(inventory, clock, sleeper, 1, SLOW), 3).await;
+    contract::inventory(&Faulty::new(inventory, clock, sleeper, 1, slow()), 3).await;
 }
 
 #[tokio::test]
@@ -98,7 +61,7 @@ async fn embedded_cache() {
     let cache: Arc<dyn Cache> = Arc::new(EmbeddedCache::new(1_000_000));
     let (clock, sleeper) = (Arc::new(SystemClock), Arc::new(TokioSleeper));
     let measured = Measured::<dyn Cache>::new(Arc::clone(&cache), clock.clone());
-    let faulty = Faulty::new(Arc::clone(&cache), clock, sleeper, 1, SLOW);
+    let faulty = Faulty::new(Arc::clone(&cache), clock, sleeper, 1, slow());
     futures::join!(
         contract::cache(&*cache, 1, &wait),
         contract::cache(&measured, 2, &wait),

@@ -13,4 +13,6 @@ mod disk_full;
 mod faults;
 mod log;
 mod opening;
+#[path = "../shared/mod.rs"]
+mod shared;
 mod support;

@@ -1,18 +1,15 @@
 //! What the tests share: stores in temporary folders, rows, waiting.
 
-use std::collections::BTreeMap;
-use std::future::Future;
 use std::path::Path;
-use std::pin::Pin;
-use std::time::Duration;
 
 use barrow_adapters::embedded::{EmbeddedOptions, EmbeddedStore, OpenError};
-use barrow_engine::catalog::{Product, ProductStatus, Seo, Sku, Slug, StockPolicy, Variant};
-use barrow_engine::entity::{EntityKey, EntityKind};
-use barrow_engine::ids::{ProductId, VariantId};
-use barrow_engine::ports::{CasOutcome, EntityStore, Expected, Row, WriteId};
+use barrow_engine::catalog::Product;
+use barrow_engine::ids::ProductId;
+use barrow_engine::ports::{EntityStore, Row, WriteId};
 use barrow_engine::time::Timestamp;
 use bytes::Bytes;
+
+pub use crate::shared::{check_entity_store, key, present, slow, wait, write};
 
 /// Options under which a failed write fails the test.
 pub fn options() -> EmbeddedOptions {
@@ -31,30 +28,15 @@ pub fn try_open(dir: &Path) -> Result<EmbeddedStore, OpenError> {
     EmbeddedStore::open(dir, options())
 }
 
-pub fn wait(duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-    Box::pin(tokio::time::sleep(duration))
-}
-
-pub fn key(id: u128) -> EntityKey {
-    EntityKey::new(EntityKind::Probe, id)
-}
-
 pub fn row(version: u64, write_id: u128) -> Row {
     let due = write_id.is_multiple_of(3).then_some(Timestamp(1_000 + write_id as i64));
     let blob = Bytes::from(format!("row {version} of write {write_id}").into_bytes());
     Row { version, write_id: WriteId(write_id), due, blob }
 }
 
-pub fn present(row: &Row) -> Expected {
-    Expected::Present { version: row.version, write_id: row.write_id }
-}
-
 /// Writes a new row, which must be acknowledged.
 pub async fn write_new(store: &dyn EntityStore, id: u128) -> Row {
-    let row = row(1, id);
-    let outcome = store.cas(key(id), Expected::Absent, row.clone()).await;
-    assert_eq!(outcome, Ok(CasOutcome::Written));
-    row
+    write(store, id, row(1, id)).await
 }
 
 /// Copies a folder as it lies on the disk at this moment: what a crash would leave. The log goes
@@ -76,39 +58,10 @@ pub fn copy_folder(from: &Path, to: &Path) {
 }
 
 pub fn product(id: u128, slug: &str) -> Product {
+    let product = crate::shared::product(ProductId(id), 1, slug, &[format!("SKU-{slug}")]);
     Product {
-        id: ProductId(id),
-        version: 1,
-        slug: Slug::new(slug).expect("a slug"),
-        former_slugs: vec![],
         external_id: Some(format!("ext-{id}")),
-        title: format!("Product {slug}"),
         description: "A chair made of oak, oiled by hand. ".repeat(30),
-        brand: None,
-        status: ProductStatus::Active,
-        publish_at: None,
-        channels: vec![],
-        collections: vec![],
-        facets: BTreeMap::new(),
-        attributes: BTreeMap::new(),
-        options: vec![],
-        media: vec![],
-        variants: vec![Variant {
-            id: VariantId(id),
-            sku: Sku::new(&format!("SKU-{slug}")).expect("a SKU"),
-            options: vec![],
-            prices: vec![],
-            stock: StockPolicy::default(),
-            tax_category: "standard".to_owned(),
-            weight_g: None,
-            media: vec![],
-            attributes: BTreeMap::new(),
-        }],
-        translations: BTreeMap::new(),
-        seo: Seo::default(),
-        featured: None,
-        rating: None,
-        created_at: Timestamp(1),
-        updated_at: Timestamp(2),
+        ..product
     }
 }

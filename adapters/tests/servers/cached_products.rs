@@ -9,12 +9,14 @@ use barrow_adapters::decorators::{CachedProducts, CatalogNews, GuardedCache, Mea
 use barrow_adapters::host::SystemClock;
 use barrow_adapters::postgres::{Postgres, PostgresOptions, PostgresProductStore};
 use barrow_adapters::redis::{RedisAnnouncements, RedisCache, RedisServers};
-use barrow_engine::catalog::{Product, ProductStatus, Seo, Slug};
+use barrow_engine::catalog::Product;
 use barrow_engine::ids::ProductId;
 use barrow_engine::ports::{Cache, Clock, ProductStore, contract};
 use barrow_engine::time::Timestamp;
 use barrow_servers::{Fault, FaultProxy, Redis, Sync, or_skip};
 use tokio::sync::mpsc;
+
+use crate::support;
 
 const WAIT: Duration = Duration::from_secs(10);
 
@@ -130,31 +132,7 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
 }
 
 fn product(id: u128, version: u64) -> Product {
-    Product {
-        id: ProductId(id),
-        version,
-        slug: Slug::new(&format!("product-{id}")).unwrap(),
-        former_slugs: vec![],
-        external_id: None,
-        title: format!("Version {version}"),
-        description: String::new(),
-        brand: None,
-        status: ProductStatus::Active,
-        publish_at: None,
-        channels: vec![],
-        collections: vec![],
-        facets: Default::default(),
-        attributes: Default::default(),
-        options: vec![],
-        media: vec![],
-        variants: vec![],
-        translations: Default::default(),
-        seo: Seo::default(),
-        featured: None,
-        rating: None,
-        created_at: Timestamp(1),
-        updated_at: Timestamp(2),
-    }
+    support::product(ProductId(id), version, &format!("product-{id}"), &[])
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,4 +8,6 @@ mod dynamodb;
 mod postgres;
 mod redis;
 mod s3;
+#[path = "../shared/mod.rs"]
+mod shared;
 mod support;

@@ -5,16 +5,8 @@ mod front;
 mod products;
 mod suites;
 
-use std::future::Future;
-use std::pin::Pin;
-use std::time::Duration;
-
 use barrow_adapters::dynamodb::{Dynamo, DynamoEndpoint, tables};
 use barrow_servers::{ACCESS_KEY, DynamoDb, DynamoDbLocal, REGION, SECRET_KEY, or_skip};
-
-pub fn wait(duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-    Box::pin(tokio::time::sleep(duration))
-}
 
 /// A client of that endpoint.
 pub async fn client(url: &str) -> Dynamo {

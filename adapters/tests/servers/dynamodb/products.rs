@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use barrow_adapters::dynamodb::{DynamoInventory, DynamoProductStore};
-use barrow_engine::catalog::{Product, ProductStatus, Seo, Sku, Slug, StockPolicy, Variant};
-use barrow_engine::ids::{ProductId, VariantId};
+use barrow_engine::catalog::{Product, Sku, Slug};
+use barrow_engine::ids::ProductId;
 use barrow_engine::ports::{Inventory, ProductStore, ProductStoreError};
-use barrow_engine::time::Timestamp;
 
 use super::front::{Fate, Front};
 use super::{client, in_process, local, with_tables};
+use crate::support;
 
 fn slug(text: &str) -> Slug {
     Slug::new(text).unwrap()
@@ -21,47 +21,10 @@ fn sku(text: &str) -> Sku {
     Sku::new(text).unwrap()
 }
 
-fn variant(text: &str) -> Variant {
-    Variant {
-        id: VariantId::derived(text),
-        sku: sku(text),
-        options: vec![],
-        prices: vec![],
-        stock: StockPolicy::default(),
-        tax_category: "standard".to_owned(),
-        weight_g: None,
-        media: vec![],
-        attributes: Default::default(),
-    }
-}
-
-/// A product whose names are its slug and these SKUs.
+/// A product whose names are its slug, a foreign id and these SKUs.
 fn product(name: &str, version: u64, skus: &[String]) -> Product {
-    Product {
-        id: ProductId::derived(name),
-        version,
-        slug: slug(name),
-        former_slugs: vec![],
-        external_id: Some(format!("ext {name}")),
-        title: name.to_owned(),
-        description: String::new(),
-        brand: None,
-        status: ProductStatus::Active,
-        publish_at: None,
-        channels: vec![],
-        collections: vec![],
-        facets: Default::default(),
-        attributes: Default::default(),
-        options: vec![],
-        media: vec![],
-        variants: skus.iter().map(|sku| variant(sku)).collect(),
-        translations: Default::default(),
-        seo: Seo::default(),
-        featured: None,
-        rating: None,
-        created_at: Timestamp(1),
-        updated_at: Timestamp(2),
-    }
+    let product = support::product(ProductId::derived(name), version, name, skus);
+    Product { external_id: Some(format!("ext {name}")), ..product }
 }
 
 fn skus(name: &str, range: std::ops::Range<usize>) -> Vec<String> {

@@ -1,50 +1,18 @@
 //! The contract suites, and the tables.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use barrow_adapters::decorators::{Faults, Faulty, Measured, Rate, Retries, Retrying};
+use barrow_adapters::decorators::{Faulty, Measured};
 use barrow_adapters::dynamodb::tables::{Step, TABLES, create, plan};
 use barrow_adapters::dynamodb::{DynamoEntityStore, DynamoInventory, DynamoProductStore};
-use barrow_adapters::host::{SystemClock, SystemEntropy, TokioSleeper};
-use barrow_engine::ports::{EntityStore, Inventory, ProductStore, contract};
+use barrow_adapters::host::{SystemClock, TokioSleeper};
+use barrow_engine::ports::{Inventory, ProductStore, contract};
 
-use super::{client, in_process, local, wait, with_tables};
-
-/// A healthy network: some latency, no fault.
-const SLOW: Faults = Faults {
-    latency_max: Duration::from_millis(1),
-    unavailable: Rate::NEVER,
-    throttled: Rate::NEVER,
-    request_lost: Rate::NEVER,
-    reply_lost: Rate::NEVER,
-    late: Rate::NEVER,
-    late_max: Duration::ZERO,
-};
-
-/// The store itself, and inside each decorator.
-fn dressings(store: Arc<dyn EntityStore>) -> Vec<(&'static str, Arc<dyn EntityStore>)> {
-    let clock = || Arc::new(SystemClock);
-    let sleeper = || Arc::new(TokioSleeper);
-    let measured = Measured::<dyn EntityStore>::new(Arc::clone(&store), clock());
-    let entropy = Arc::new(SystemEntropy);
-    let retrying = Retrying::new(Arc::clone(&store), Retries::default(), entropy, sleeper());
-    let faulty = Faulty::new(Arc::clone(&store), clock(), sleeper(), 1, SLOW);
-    vec![
-        ("bare", store),
-        ("measured", Arc::new(measured)),
-        ("retrying", Arc::new(retrying)),
-        ("faulty", Arc::new(faulty)),
-    ]
-}
+use super::{client, in_process, local, with_tables};
+use crate::support::{check_entity_store, slow};
 
 async fn check_entities(url: &str) {
-    let store: Arc<dyn EntityStore> = Arc::new(DynamoEntityStore::new(with_tables(url).await));
-    for (seed, (name, store)) in (1..).zip(dressings(store)) {
-        println!("{name}");
-        contract::entity_store(&*store, seed, &wait).await;
-        contract::entity_store_race(store, seed).await;
-    }
+    check_entity_store(Arc::new(DynamoEntityStore::new(with_tables(url).await))).await;
 }
 
 async fn check_products(url: &str) {
@@ -61,7 +29,7 @@ async fn check_inventory(url: &str) {
     let (clock, sleeper) = (Arc::new(SystemClock), Arc::new(TokioSleeper));
     let measured = Measured::<dyn Inventory>::new(Arc::clone(&inventory), clock.clone());
     contract::inventory(&measured, 2).await;
-    contract::inventory(&Faulty::new(inventory, clock, sleeper, 1, SLOW), 3).await;
+    contract::inventory(&Faulty::new(inventory, clock, sleeper, 1, slow()), 3).await;
 }
 
 /// Whoever sets up twice finds nothing to do the second time.

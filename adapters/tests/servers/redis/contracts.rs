@@ -11,15 +11,7 @@ use barrow_adapters::redis::{
 use barrow_engine::ports::{Announcements, Cache, EntityStore, contract};
 use barrow_servers::{Redis, RedisCluster, or_skip};
 
-use super::support::{dressings, servers, servers_with_tls, slow, store, wait, write_new};
-
-async fn check_entity_store(store: Arc<dyn EntityStore>) {
-    for (seed, (name, store)) in (1..).zip(dressings(store)) {
-        println!("{name}");
-        contract::entity_store(&*store, seed, &wait).await;
-        contract::entity_store_race(store, seed).await;
-    }
-}
+use super::support::{check_entity_store, servers, servers_with_tls, slow, store, wait, write_new};
 
 async fn check_cache(servers: &RedisServers) {
     let cache = RedisCache::new(servers, "cache").unwrap();
