@@ -25,6 +25,7 @@ const TIMEOUT: Duration = Duration::from_millis(100);
 pub struct RedisCache {
     nodes: Nodes<Link>,
     prefix: String,
+    timeout: Duration,
 }
 
 impl RedisCache {
@@ -37,7 +38,12 @@ impl RedisCache {
         let nodes = Nodes::start(Arc::clone(&servers), ask, move |address| {
             Link::start(Arc::clone(&servers), address)
         });
-        Ok(RedisCache { nodes, prefix: prefix.to_owned() })
+        Ok(RedisCache { nodes, prefix: prefix.to_owned(), timeout: TIMEOUT })
+    }
+
+    /// Waits so long for an answer: for a machine that has more to do than to answer.
+    pub fn patient(self, timeout: Duration) -> RedisCache {
+        RedisCache { timeout, ..self }
     }
 
     /// Waits until all servers are connected, for those that want to know.
@@ -61,7 +67,7 @@ impl RedisCache {
             let client = connection.client();
             let question = async { client.custom(command, args).await };
             let answer: Result<Value, CallError> =
-                connection.call::<Value>(TIMEOUT, question).await;
+                connection.call::<Value>(self.timeout, question).await;
             answer
         };
         asked.await.map_err(|error| {

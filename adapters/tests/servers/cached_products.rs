@@ -78,7 +78,7 @@ impl Node {
         let meter = store.meter();
         let redis = format!("redis://{}", servers.to_redis.address());
         let redis = RedisServers::from_url(&redis, None).unwrap();
-        let cache = RedisCache::new(&redis, "test").unwrap();
+        let cache = RedisCache::new(&redis, "test").unwrap().patient(WAIT);
         cache.connected(WAIT).await.unwrap();
         let announcements = RedisAnnouncements::new(&redis, "test").unwrap();
         announcements.connected(WAIT).await.unwrap();

@@ -16,7 +16,7 @@ use super::support::{check_entity_store, servers, servers_with_tls, slow, store,
 async fn check_cache(servers: &RedisServers) {
     let cache = RedisCache::new(servers, "cache").unwrap();
     cache.connected(Duration::from_secs(10)).await.unwrap();
-    let cache: Arc<dyn Cache> = Arc::new(cache);
+    let cache: Arc<dyn Cache> = Arc::new(cache.patient(Duration::from_secs(10)));
     let (clock, sleeper) = (Arc::new(SystemClock), Arc::new(TokioSleeper));
     let measured = Measured::<dyn Cache>::new(Arc::clone(&cache), clock.clone());
     let faulty = Faulty::new(Arc::clone(&cache), clock, sleeper, 1, slow());
