@@ -56,6 +56,8 @@ pub enum Case {
     Memory,
     /// A start with 1,000,000 carts in the store.
     Start,
+    /// Each entity store beside the bare client of its server.
+    Stores,
     /// The same adds to axum with Redis and to axum with Postgres.
     Peers,
     /// What the parts of the runtime do alone.

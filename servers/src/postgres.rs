@@ -47,16 +47,25 @@ impl Folder {
 
 impl Postgres {
     pub fn start(sync: Sync) -> anyhow::Result<Postgres> {
-        Postgres::open(Folder::Temporary(tempfile::tempdir()?), free_port()?, sync)
+        Postgres::open(Folder::Temporary(tempfile::tempdir()?), free_port()?, sync, &[])
+    }
+
+    /// With the memory and the log of a server that has work to do, on the disk; it listens on
+    /// a socket as well. Its folder is made in `dir`.
+    pub fn start_large(dir: &Path) -> anyhow::Result<Postgres> {
+        let folder = tempfile::tempdir_in(dir)?;
+        let socket = format!("unix_socket_directories={}", text(folder.path())?);
+        let more = ["shared_buffers=512MB", "max_wal_size=4GB", &socket];
+        Postgres::open(Folder::Temporary(folder), free_port()?, Sync::Disk, &more)
     }
 
     /// On a folder that is kept; made if it is empty.
     pub fn start_in(folder: &Path, port: u16) -> anyhow::Result<Postgres> {
         std::fs::create_dir_all(folder)?;
-        Postgres::open(Folder::Kept(folder.to_owned()), port, Sync::Disk)
+        Postgres::open(Folder::Kept(folder.to_owned()), port, Sync::Disk, &[])
     }
 
-    fn open(folder: Folder, port: u16, sync: Sync) -> anyhow::Result<Postgres> {
+    fn open(folder: Folder, port: u16, sync: Sync, more: &[&str]) -> anyhow::Result<Postgres> {
         hand_over(folder.path())?;
         let data = folder.path().join("data");
         if !data.exists() {
@@ -65,12 +74,22 @@ impl Postgres {
             let args = [&args[..], &[&user, "--pgdata", data]].concat();
             run(&installed("initdb")?, &args, Path::new("/"), true)?;
         }
-        Ok(Postgres { process: serve(folder.path(), port, sync, &[])?, port, folder })
+        Ok(Postgres { process: serve(folder.path(), port, sync, more)?, port, folder })
     }
 
     /// `postgres://barrow@127.0.0.1:PORT/postgres`.
     pub fn url(&self) -> String {
         url(&[self.port])
+    }
+
+    /// The way through the socket of a large one.
+    pub fn socket_url(&self) -> anyhow::Result<String> {
+        let folder = text(self.folder.path())?;
+        Ok(format!("postgres://{USER}@localhost:{}/postgres?host={folder}", self.port))
+    }
+
+    pub fn process(&self) -> &Process {
+        &self.process
     }
 
     /// HOST:PORT.

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -10,6 +10,9 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::process::{Process, Start, free_port, installed, run};
+
+/// In its folder.
+const SOCKET: &str = "redis.socket";
 
 /// One Redis server. It keeps its promises in memory only, as ElastiCache does.
 #[derive(Debug)]
@@ -48,8 +51,19 @@ impl Redis {
         Redis::start_so(port, args.concat())
     }
 
+    /// One that has every change on the disk before it answers, and listens on
+    /// [`Redis::socket`] as well. Its folder is made in `dir`.
+    pub fn start_durable(dir: &Path) -> anyhow::Result<Redis> {
+        let disk = ["--appendonly", "yes", "--appendfsync", "always", "--unixsocket", SOCKET];
+        let folder = tempfile::tempdir_in(dir)?;
+        Redis::start_at(folder, free_port()?, disk.map(str::to_owned).into())
+    }
+
     fn start_so(port: u16, args: Vec<String>) -> anyhow::Result<Redis> {
-        let folder = tempfile::tempdir()?;
+        Redis::start_at(tempfile::tempdir()?, port, args)
+    }
+
+    fn start_at(folder: TempDir, port: u16, args: Vec<String>) -> anyhow::Result<Redis> {
         let process = node(folder.path(), port, &args)?;
         Ok(Redis { process, port, args, folder })
     }
@@ -61,6 +75,11 @@ impl Redis {
 
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Where a durable one listens as well.
+    pub fn socket(&self) -> PathBuf {
+        self.folder.path().join(SOCKET)
     }
 
     /// Ends it at once; everything that it held is gone.

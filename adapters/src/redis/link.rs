@@ -79,6 +79,11 @@ pub(super) fn word(reason: &str) -> &str {
     reason.split(' ').next().unwrap_or_default()
 }
 
+/// Whether an error of the library says that the connection broke.
+pub(super) fn is_broken(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::IO | ErrorKind::Canceled)
+}
+
 /// One connection, from when it was made until it broke.
 pub(super) struct Connection {
     client: Client,
@@ -113,14 +118,23 @@ impl Connection {
         call: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, CallError> {
         let _permit = self.permits.try_acquire().map_err(|_| CallError::Busy)?;
+        self.answered(timeout, call).await
+    }
+
+    /// As [`Connection::call`], for what has been sent already.
+    pub(super) async fn answered<T>(
+        &self,
+        timeout: Duration,
+        call: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, CallError> {
         let began = Instant::now();
         tokio::select! {
             biased;
             result = call => {
                 *self.silent_since.lock() = None;
-                result.map_err(|error| match error.kind() {
-                    ErrorKind::IO | ErrorKind::Canceled => CallError::Broken,
-                    _ => CallError::Refused(error.details().to_owned()),
+                result.map_err(|error| match is_broken(&error) {
+                    true => CallError::Broken,
+                    false => CallError::Refused(error.details().to_owned()),
                 })
             }
             () = self.broken() => Err(CallError::Broken),

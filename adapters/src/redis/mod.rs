@@ -26,3 +26,4 @@ pub use cache::RedisCache;
 pub use channel::RedisAnnouncements;
 pub use client::{RedisError, RedisServers};
 pub use entity_store::{RedisEntityOptions, RedisEntityStore};
+pub use script::SOURCE as COMPARE_AND_SET;

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use fred::types::Value;
 use fred::util::{redis_keyslot, sha1_hash};
 
-use crate::embedded::row_codec::encode_row;
+use crate::embedded::row_codec::push_row;
 
 /// Bytes of a row, counted from 1: its format (1), flags (2), version and write id (3 to 26), due
 /// if bit 0 of the flags is set (27 to 34, little-endian).
@@ -27,7 +27,7 @@ use crate::embedded::row_codec::encode_row;
 ///
 /// `SET` comes first of the writes: where the server refuses for want of memory or rights, it
 /// does so before anything was changed.
-const SOURCE: &str = r"
+pub const SOURCE: &str = r"
 local found, new = redis.call('GET', KEYS[1]), ARGV[1]
 if found then
     local stamp = string.sub(found, 3, 26)
@@ -77,25 +77,38 @@ impl Script {
     }
 }
 
-/// A write as the script takes it.
+/// A write as the script takes it. Its parts share a buffer, so that handing them to the client
+/// and keeping them costs little.
 pub(super) struct EncodedWrite {
     row_key: Bytes,
     due_key: Bytes,
     row: Bytes,
     stamp: Bytes,
     entity: Bytes,
-    score: String,
+    score: Option<String>,
 }
 
 impl EncodedWrite {
     pub(super) fn new(keys: &Keys, key: EntityKey, expected: Expected, row: &Row) -> EncodedWrite {
+        let shard = keys.shard(key.shard());
+        let mut buffer = Vec::with_capacity(shard.row_prefix.len() + 128 + row.blob.len());
+        let mut ends = [0; 3];
+        buffer.extend_from_slice(&shard.row_prefix);
+        buffer.extend_from_slice(&key.to_bytes());
+        ends[0] = buffer.len();
+        push_stamp(expected, &mut buffer);
+        ends[1] = buffer.len();
+        push_row(row, &mut buffer);
+        ends[2] = buffer.len();
+        let buffer = Bytes::from(buffer);
         EncodedWrite {
-            row_key: keys.row(key),
-            due_key: keys.due(key.shard()),
-            row: encode_row(row).into(),
-            stamp: stamp(expected),
-            entity: Bytes::copy_from_slice(&key.to_bytes()),
-            score: row.due.map(score).unwrap_or_default(),
+            row_key: buffer.slice(..ends[0]),
+            due_key: shard.due.clone(),
+            row: buffer.slice(ends[1]..ends[2]),
+            stamp: buffer.slice(ends[0]..ends[1]),
+            // The name of a row ends with its entity.
+            entity: buffer.slice(shard.row_prefix.len()..ends[0]),
+            score: row.due.map(score),
         }
     }
 
@@ -106,6 +119,7 @@ impl EncodedWrite {
 
     fn behind(&self, script: Value) -> Vec<Value> {
         let key = |bytes: &Bytes| Value::Bytes(bytes.clone());
+        let score = self.score.as_deref();
         vec![
             script,
             Value::Integer(2),
@@ -114,21 +128,16 @@ impl EncodedWrite {
             key(&self.row),
             key(&self.stamp),
             key(&self.entity),
-            Value::from(self.score.as_str()),
+            score.map_or_else(|| Value::from_static_str(""), Value::from),
         ]
     }
 }
 
 /// Version and write id as they lie in a row; nothing where no row is expected.
-fn stamp(expected: Expected) -> Bytes {
-    match expected {
-        Expected::Absent => Bytes::new(),
-        Expected::Present { version, write_id } => {
-            let mut stamp = Vec::with_capacity(24);
-            stamp.extend_from_slice(&version.to_le_bytes());
-            stamp.extend_from_slice(&write_id.0.to_le_bytes());
-            stamp.into()
-        }
+fn push_stamp(expected: Expected, bytes: &mut Vec<u8>) {
+    if let Expected::Present { version, write_id } = expected {
+        bytes.extend_from_slice(&version.to_le_bytes());
+        bytes.extend_from_slice(&write_id.0.to_le_bytes());
     }
 }
 
@@ -145,28 +154,43 @@ pub(super) fn read_member(member: &[u8]) -> Result<DueEntity, StoreError> {
     Ok(DueEntity { due, key: EntityKey::from_bytes(key).ok_or_else(unreadable)? })
 }
 
-/// The names of the keys.
+/// The names of the keys, made once for each shard.
 pub(super) struct Keys {
-    prefix: String,
+    shards: Vec<ShardKeys>,
+}
+
+struct ShardKeys {
+    slot: u16,
+    row_prefix: Vec<u8>,
+    due: Bytes,
 }
 
 impl Keys {
     pub(super) fn new(prefix: &str) -> Keys {
-        Keys { prefix: prefix.to_owned() }
+        let shard = |index: u16| ShardKeys {
+            slot: redis_keyslot(format!("s{index}").as_bytes()),
+            row_prefix: format!("{prefix}:{{s{index}}}:r:").into_bytes(),
+            due: format!("{prefix}:{{s{index}}}:d").into(),
+        };
+        Keys { shards: Shard::all().map(|it| shard(it.index())).collect() }
+    }
+
+    fn shard(&self, shard: Shard) -> &ShardKeys {
+        &self.shards[usize::from(shard.index())]
     }
 
     pub(super) fn row(&self, key: EntityKey) -> Bytes {
-        let mut name = format!("{}:{{s{}}}:r:", self.prefix, key.shard().index()).into_bytes();
+        let mut name = self.shard(key.shard()).row_prefix.clone();
         name.extend_from_slice(&key.to_bytes());
         name.into()
     }
 
     pub(super) fn due(&self, shard: Shard) -> Bytes {
-        format!("{}:{{s{}}}:d", self.prefix, shard.index()).into()
+        self.shard(shard).due.clone()
     }
 
     pub(super) fn slot(&self, shard: Shard) -> u16 {
-        redis_keyslot(format!("s{}", shard.index()).as_bytes())
+        self.shard(shard).slot
     }
 }
 
@@ -201,9 +225,10 @@ mod tests {
         let write_id = WriteId(u128::from_le_bytes([7; 16]));
         let due = Some(Timestamp(i64::from_le_bytes([9; 8])));
         let row = Row { version: 5, write_id, due, blob: Bytes::from_static(b"blob") };
-        let bytes = encode_row(&row);
-        let expected = Expected::Present { version: 5, write_id };
-        assert_eq!(bytes[2..26], stamp(expected)[..]);
+        let (mut bytes, mut stamp) = (Vec::new(), Vec::new());
+        push_row(&row, &mut bytes);
+        push_stamp(Expected::Present { version: 5, write_id }, &mut stamp);
+        assert_eq!(bytes[2..26], stamp[..]);
         assert_eq!((bytes[1], &bytes[26..34]), (1, &[9; 8][..]));
     }
 }

@@ -1,9 +1,12 @@
 //! The writes to one primary: those that wait are sent together, and one `WAIT` behind them
 //! speaks of them all.
 //!
-//! One batch is under way at a time, on one connection. `WAIT` holds up what is behind it on the
-//! same connection anyway, and what comes meanwhile makes the next batch.
+//! A few batches are under way at a time, on one connection and in order: while the server is at
+//! one, the next is on its way to it. What comes meanwhile makes the batch after that. A `WAIT`
+//! holds up what is behind it on the same connection, and speaks of all that is before it.
 
+use std::collections::VecDeque;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,12 +15,14 @@ use barrow_engine::ports::{CasOutcome, CasReply, CasResult, Expected, Row, Store
 use fred::error::Error;
 use fred::interfaces::ClientLike;
 use fred::types::{ClusterHash, CustomCommand, Value};
+use futures::future::{BoxFuture, FutureExt, MaybeDone, maybe_done};
+use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::AbortHandle;
 
 use super::client::Address;
-use super::link::{CallError, Connection, Link, word};
+use super::link::{CallError, Connection, Link, is_broken, word};
 use super::nodes::Node;
 use super::script::{EncodedWrite, Keys, Script};
 use crate::embedded::row_codec::decode_row;
@@ -30,6 +35,13 @@ const QUEUE_KIB_MAX: usize = 64 * 1024;
 
 /// Writes of one batch: some milliseconds of the server's time.
 const BATCH_WRITES_MAX: usize = 256;
+
+/// Batches under way at once. With one or two the server waits for us between them; from eight
+/// on more make no difference.
+const BATCHES_MAX: usize = 8;
+
+/// With a `WAIT` behind each: the next is there when that is over, and more would only wait.
+const BATCHES_WITH_WAIT_MAX: usize = 2;
 
 /// A batch that has no answer by then, beyond the time that its `WAIT` may take, has an unknown
 /// outcome, and the connection is given up.
@@ -123,111 +135,165 @@ struct Batches {
     script: Script,
 }
 
-/// What a batch came to: an answer for each write, and whether enough replicas have all of it.
-struct Answers {
-    answers: Vec<Result<Value, Error>>,
-    replicated: Result<(), String>,
+/// A command that the client has been handed, and its answer.
+type Call = MaybeDone<BoxFuture<'static, Result<Value, Error>>>;
+
+/// A batch that is on its way.
+struct Sent {
+    connection: Arc<Connection>,
+    writes: VecDeque<(Write, Call)>,
+    /// The `WAIT` behind them, where one is wanted.
+    wait: Option<Call>,
 }
 
+/// How a write is put to the server.
+type Form = fn(&Script, &EncodedWrite) -> (&'static str, Vec<Value>);
+
 impl Batches {
+    fn batches_max(&self) -> usize {
+        if self.replication.replicas == 0 { BATCHES_MAX } else { BATCHES_WITH_WAIT_MAX }
+    }
+
     async fn run(self, mut waiting: mpsc::Receiver<Write>) {
+        let mut under_way = FuturesUnordered::new();
         let mut batch = Vec::new();
-        while waiting.recv_many(&mut batch, BATCH_WRITES_MAX).await > 0 {
-            self.write(std::mem::take(&mut batch)).await;
+        loop {
+            tokio::select! {
+                Some(()) = under_way.next() => {}
+                count = waiting.recv_many(&mut batch, BATCH_WRITES_MAX),
+                    if under_way.len() < self.batches_max() =>
+                {
+                    if count == 0 {
+                        return;
+                    }
+                    // Whoever was just told of a batch may have the next write ready: those go
+                    // together, in one system call.
+                    tokio::task::yield_now().await;
+                    while batch.len() < BATCH_WRITES_MAX && let Ok(write) = waiting.try_recv() {
+                        batch.push(write);
+                    }
+                    if let Some(sent) = self.begin(std::mem::take(&mut batch)).await {
+                        under_way.push(self.end(sent));
+                    }
+                }
+            }
         }
     }
 
-    async fn write(&self, batch: Vec<Write>) {
-        let connection = match self.link.connection() {
-            Ok(connection) => connection,
-            Err(error) => return self.fail(batch, &error),
-        };
-        let unknown = self.attempt(&connection, batch, Script::by_hash).await;
+    async fn begin(&self, batch: Vec<Write>) -> Option<Sent> {
+        match self.link.connection() {
+            Ok(connection) => Some(self.send(connection, batch, Script::by_hash).await),
+            Err(error) => {
+                self.fail(batch, &error);
+                None
+            }
+        }
+    }
+
+    async fn end(&self, sent: Sent) {
+        let connection = Arc::clone(&sent.connection);
+        let unknown = self.answers(sent).await;
         if !unknown.is_empty() {
             // The server has lost the script, and so has not run it.
-            let still = self.attempt(&connection, unknown, Script::by_source).await;
+            let again = self.send(connection, unknown, Script::by_source).await;
+            let still = self.answers(again).await;
             let reason = "the server does not keep the script".to_owned();
             self.fail(still, &CallError::Away(reason));
         }
     }
 
-    /// Sends a batch and tells those that wait; those that the server does not know the script
-    /// of are handed back.
-    async fn attempt(
-        &self,
-        connection: &Connection,
-        batch: Vec<Write>,
-        form: fn(&Script, &EncodedWrite) -> (&'static str, Vec<Value>),
-    ) -> Vec<Write> {
-        let commands = batch.iter().map(|write| form(&self.script, &write.encoded)).collect();
-        let Answers { answers, replicated } = match self.send(connection, commands).await {
-            Ok(answers) => answers,
-            Err(error) => {
-                self.fail(batch, &error);
-                return Vec::new();
+    /// Hands all of it to the client at once, in this order, and waits for nothing. It stays on
+    /// one connection from the first to the last, which is never made anew.
+    ///
+    /// Each write is a command of its own: the library's pipelines send every command with a
+    /// system call of its own, and single commands as many together as are there.
+    async fn send(&self, connection: Arc<Connection>, batch: Vec<Write>, form: Form) -> Sent {
+        let mut writes = VecDeque::with_capacity(batch.len());
+        for write in batch {
+            let (command, args) = form(&self.script, &write.encoded);
+            let call = begin(&connection, command, args).await;
+            writes.push_back((write, call));
+        }
+        let Replication { replicas, wait_max } = self.replication;
+        let wait = match replicas {
+            0 => None,
+            replicas => {
+                let wait_ms = i64::try_from(wait_max.as_millis()).unwrap_or(i64::MAX);
+                let args = vec![i64::from(replicas).into(), wait_ms.into()];
+                Some(begin(&connection, "WAIT", args).await)
             }
         };
-        let mut unscripted = Vec::new();
-        for (write, answer) in batch.into_iter().zip(answers) {
-            match answer {
-                Ok(answer) => write.reply.send(outcome(&answer, &replicated)),
-                Err(error) if word(error.details()) == "NOSCRIPT" => unscripted.push(write),
-                Err(error) => {
-                    let error = CallError::Refused(error.details().to_owned());
-                    if word(&error.to_string()) == "READONLY" {
-                        // It was made a replica. The name may lead to its successor by now.
-                        connection.sever();
-                    }
-                    self.fail(vec![write], &error);
+        Sent { connection, writes, wait }
+    }
+
+    /// Waits for the answers and tells those that wait for them; those that the server does not
+    /// know the script of are handed back.
+    async fn answers(&self, mut sent: Sent) -> Vec<Write> {
+        let Sent { connection, writes, wait } = &mut sent;
+        let (mut answered, mut unscripted) = (Vec::new(), Vec::new());
+        let all_answered = async {
+            while let Some((_, call)) = writes.front_mut() {
+                let answer = answer_of(call).await?;
+                let Some((write, _)) = writes.pop_front() else { break };
+                match wait {
+                    None => unscripted.extend(self.tell(connection, write, answer, &Ok(()))),
+                    // What it comes to is known once the replicas have it.
+                    Some(_) => answered.push((write, answer)),
                 }
+            }
+            match wait {
+                None => Ok(Ok(())),
+                Some(wait) => Ok(enough(answer_of(wait).await?, self.replication.replicas)),
+            }
+        };
+        match connection.answered(self.timeout(), all_answered).await {
+            Ok(replicated) => {
+                for (write, answer) in answered {
+                    unscripted.extend(self.tell(connection, write, answer, &replicated));
+                }
+            }
+            Err(error) => {
+                if error == CallError::TimedOut {
+                    // What is behind it would only wait as well.
+                    connection.sever();
+                }
+                let untold = answered.into_iter().map(|(write, _)| write);
+                let unanswered = sent.writes.into_iter().map(|(write, _)| write);
+                self.fail(untold.chain(unanswered).collect(), &error);
             }
         }
         unscripted
     }
 
-    /// All of it on one connection in this order, or an error that leaves the outcome open. The
-    /// connection is the same from the first to the last: it is never made anew.
-    async fn send(
+    /// The batches before it may each wait for as long as this one.
+    fn timeout(&self) -> Duration {
+        match self.replication.replicas {
+            0 => BATCH_TIMEOUT,
+            _ => BATCH_TIMEOUT + self.replication.wait_max * BATCHES_WITH_WAIT_MAX as u32,
+        }
+    }
+
+    /// Tells what became of a write, unless the server does not know the script: then it is
+    /// handed back.
+    fn tell(
         &self,
         connection: &Connection,
-        commands: Vec<(&'static str, Vec<Value>)>,
-    ) -> Result<Answers, CallError> {
-        let count = commands.len();
-        let Replication { replicas, wait_max } = self.replication;
-        let pipeline = connection.client().pipeline();
-        let queued = async {
-            for (command, args) in commands {
-                let _: Value = pipeline.custom(plain(command), args).await?;
+        write: Write,
+        answer: Answer,
+        replicated: &Result<(), String>,
+    ) -> Option<Write> {
+        match answer {
+            Ok(answer) => write.reply.send(outcome(&answer, replicated)),
+            Err(reason) if word(&reason) == "NOSCRIPT" => return Some(write),
+            Err(reason) => {
+                if word(&reason) == "READONLY" {
+                    // It was made a replica. The name may lead to its successor by now.
+                    connection.sever();
+                }
+                self.fail(vec![write], &CallError::Refused(reason));
             }
-            if replicas > 0 {
-                let wait_ms = i64::try_from(wait_max.as_millis()).unwrap_or(i64::MAX);
-                let args = vec![i64::from(replicas), wait_ms];
-                let _: Value = pipeline.custom(plain("WAIT"), args).await?;
-            }
-            Ok::<(), Error>(())
-        };
-        queued.await.map_err(|error| CallError::Away(error.details().to_owned()))?;
-        let timeout = BATCH_TIMEOUT + if replicas > 0 { wait_max } else { Duration::ZERO };
-        let call = connection.call(timeout, async { Ok(pipeline.try_all::<Value>().await) });
-        let mut answers = match call.await {
-            Err(CallError::TimedOut) => {
-                // What is behind it would only wait as well.
-                connection.sever();
-                return Err(CallError::TimedOut);
-            }
-            answers => answers?,
-        };
-        let expected = count + usize::from(replicas > 0);
-        if answers.len() != expected {
-            // One error for all of them; those before the one that it is about were carried out.
-            let reason = answers.pop().and_then(Result::err);
-            return Err(match reason {
-                Some(error) if count == 1 => CallError::Refused(error.details().to_owned()),
-                _ => CallError::Broken,
-            });
         }
-        let replicated = if replicas > 0 { enough(answers.pop(), replicas) } else { Ok(()) };
-        Ok(Answers { answers, replicated })
+        None
     }
 
     fn fail(&self, batch: Vec<Write>, error: &CallError) {
@@ -240,18 +306,38 @@ impl Batches {
     }
 }
 
+/// Hands a command to the client, before whatever comes next.
+async fn begin(connection: &Connection, command: &'static str, args: Vec<Value>) -> Call {
+    let client = connection.client().clone();
+    let call = async move { client.custom(plain(command), args).await }.boxed();
+    let mut call = maybe_done(call);
+    // The client takes it over when it is first polled.
+    let _ = futures::poll!(&mut call);
+    call
+}
+
+/// What the server said to a command: its answer, or why it refused.
+type Answer = Result<Value, String>;
+
+/// The error is one of the connection, and all that is under way there has it.
+async fn answer_of(call: &mut Call) -> Result<Answer, Error> {
+    (&mut *call).await;
+    match Pin::new(call).take_output() {
+        Some(Ok(answer)) => Ok(Ok(answer)),
+        Some(Err(error)) if is_broken(&error) => Err(error),
+        Some(Err(error)) => Ok(Err(error.details().to_owned())),
+        None => Err(Error::new_canceled()),
+    }
+}
+
 fn plain(command: &'static str) -> CustomCommand {
     CustomCommand::new_static(command, ClusterHash::FirstKey, false)
 }
 
-fn enough(answer: Option<Result<Value, Error>>, replicas: u32) -> Result<(), String> {
-    match answer {
-        Some(Ok(have)) => match have.as_i64() {
-            Some(have) if have >= i64::from(replicas) => Ok(()),
-            _ => Err(format!("{replicas} replicas were to have it")),
-        },
-        Some(Err(error)) => Err(error.details().to_owned()),
-        None => Err("nothing was said of replicas".to_owned()),
+fn enough(answer: Answer, replicas: u32) -> Result<(), String> {
+    match answer?.as_i64() {
+        Some(have) if have >= i64::from(replicas) => Ok(()),
+        _ => Err(format!("{replicas} replicas were to have it")),
     }
 }
 
@@ -335,8 +421,8 @@ mod tests {
 
     #[test]
     fn too_few_replicas_leave_the_outcome_open() {
-        assert_eq!(enough(Some(Ok(1.into())), 1), Ok(()));
-        let few = enough(Some(Ok(0.into())), 1);
+        assert_eq!(enough(Ok(1.into()), 1), Ok(()));
+        let few = enough(Ok(0.into()), 1);
         let answer = outcome(&1.into(), &few);
         assert!(matches!(answer, Err(StoreError::OutcomeUnknown(_))), "{answer:?}");
         // A refusal has changed nothing, whoever has it.

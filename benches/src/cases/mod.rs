@@ -6,6 +6,7 @@ mod peers;
 mod quote;
 mod requests;
 mod stored;
+mod stores;
 
 use crate::options::Options;
 
@@ -15,5 +16,6 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     requests::run(options, &runtime)?;
     stored::run(options, &runtime)?;
     micro::run(options, &runtime)?;
+    stores::run(options, &runtime)?;
     peers::run(options, &runtime)
 }

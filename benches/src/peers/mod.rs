@@ -21,17 +21,23 @@ use anyhow::bail;
 pub const PEER: &str = "BENCH_PEER";
 /// Where its store listens.
 #[cfg(feature = "peers")]
-pub const SOCKET: &str = "BENCH_SOCKET";
+pub const STORE: &str = "BENCH_STORE";
 
 #[cfg(feature = "peers")]
 pub fn run() -> anyhow::Result<()> {
     use anyhow::Context;
 
-    let socket = std::env::var(SOCKET).context("it is told where its store listens")?;
+    let store = || std::env::var(STORE).context("it is told where its store listens");
     let runtime = tokio::runtime::Runtime::new()?;
     match std::env::var(PEER).as_deref() {
-        Ok("redis") => runtime.block_on(redis::serve(&socket)),
-        Ok("postgres") => runtime.block_on(postgres::serve(&socket)),
+        Ok("redis") => runtime.block_on(redis::serve(&store()?)),
+        Ok("postgres") => runtime.block_on(postgres::serve(&store()?)),
+        Ok("dynamodb") => {
+            let server = barrow_servers::DynamoDb::start()?;
+            println!("listening on {}", server.endpoint());
+            // Until it is killed.
+            runtime.block_on(std::future::pending())
+        }
         _ => bail!("no such peer"),
     }
 }

@@ -30,8 +30,8 @@ struct Peer {
     products: Products,
 }
 
-pub async fn serve(socket: &str) -> anyhow::Result<()> {
-    let options = PgConnectOptions::new().socket(socket).username("barrow").database("postgres");
+pub async fn serve(url: &str) -> anyhow::Result<()> {
+    let options: PgConnectOptions = url.parse()?;
     let pool = PgPoolOptions::new().max_connections(CONNECTIONS).min_connections(CONNECTIONS);
     let postgres = pool.test_before_acquire(false).connect_with(options).await?;
     sqlx::query(TABLE).execute(&postgres).await?;
