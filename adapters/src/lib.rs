@@ -12,6 +12,7 @@ pub mod decorators;
 pub mod dynamodb;
 pub mod embedded;
 pub mod host;
+mod objects;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod probe;

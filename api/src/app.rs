@@ -9,7 +9,7 @@ use barrow_actors::runtime::RuntimeObservation;
 use barrow_actors::sessions::{SessionCheckError, Sessions};
 use barrow_actors::shelf::Shelf;
 use barrow_engine::ids::{CartId, SessionId};
-use barrow_engine::ports::{Clock, Entropy, MediaStore};
+use barrow_engine::ports::{Clock, Entropy, MediaGate, MediaStore};
 use barrow_engine::pricing::Shop;
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +31,8 @@ pub struct AppParts {
     /// The catalog, as carts see it.
     pub shelf: Arc<dyn Shelf>,
     pub media: Arc<dyn MediaStore>,
+    /// Where signed requests for media are made to this server.
+    pub media_gate: Option<Arc<dyn MediaGate>>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub token_keys: TokenKeys,
@@ -45,6 +47,7 @@ pub struct App {
     pub catalog: Catalog,
     pub shelf: Arc<dyn Shelf>,
     pub media: Arc<dyn MediaStore>,
+    pub media_gate: Option<Arc<dyn MediaGate>>,
     pub media_urls: MediaUrls,
     pub cursors: Cursors,
     pub clock: Arc<dyn Clock>,
@@ -91,6 +94,7 @@ impl App {
             catalog: parts.catalog,
             shelf: parts.shelf,
             media: parts.media,
+            media_gate: parts.media_gate,
             clock: parts.clock,
             carts,
             sessions,

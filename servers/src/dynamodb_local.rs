@@ -94,7 +94,7 @@ fn project() -> String {
 }
 
 /// The target folder that this program was built into; cargo marks it.
-fn target() -> PathBuf {
+pub(crate) fn target() -> PathBuf {
     let program = std::env::current_exe().unwrap_or_default();
     let mut folders = program.ancestors();
     let built_into = folders.find(|folder| folder.join("CACHEDIR.TAG").is_file());

@@ -5,6 +5,7 @@
 mod dynamodb_local;
 mod fault_proxy;
 mod http;
+mod ministack;
 mod postgres;
 mod process;
 mod redis;
@@ -12,6 +13,7 @@ mod redis;
 pub use dynamodb_local::DynamoDbLocal;
 pub use fault_proxy::{BlackHole, Each, Fault, FaultProxy};
 pub use http::{ACCESS_KEY, DynamoDb, REGION, S3, SECRET_KEY};
+pub use ministack::MiniStack;
 pub use postgres::{Postgres, PostgresPair, Sync};
 pub use process::{Process, free_port};
 pub use redis::{Redis, RedisCluster};

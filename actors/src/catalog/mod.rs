@@ -18,8 +18,9 @@ mod window;
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use barrow_engine::catalog::{Product, Review, Slug};
+use barrow_engine::catalog::{BATCH_MAX, Product, Review, Sku, Slug};
 use barrow_engine::ids::{ProductId, ReviewId};
 use barrow_engine::ports::{Clock, Inventory, InventoryError, ProductStore, ProductStoreError};
 use barrow_engine::pricing::Shop;
@@ -44,6 +45,9 @@ pub struct CatalogLimits {
     /// Slugs and SKUs whose owner is remembered, those that nobody has among them: a stream of
     /// made-up ones must neither grow without end nor reach the store each time.
     pub names_max: u64,
+    /// For how long anything is kept without being read anew. Unset where nothing changes without
+    /// [`Catalog::changed`]; where other nodes write too, news of it may be lost.
+    pub kept_max: Option<Duration>,
 }
 
 impl Default for CatalogLimits {
@@ -54,6 +58,7 @@ impl Default for CatalogLimits {
             offer_bytes_max: 128 << 20,
             snapshot_bytes_max: 96 << 20,
             names_max: 200_000,
+            kept_max: None,
         }
     }
 }
@@ -172,5 +177,27 @@ impl Catalog {
         self.inner.offers.forget(products, || self.inner.snapshots.forget(products)).await;
         let ids: Vec<ProductId> = products.iter().map(|product| product.id).collect();
         self.reread_changed(&ids).await
+    }
+
+    /// As [`Catalog::changed`], for what another node wrote.
+    pub async fn changed_elsewhere(&self, ids: &[ProductId]) -> Result<(), CatalogError> {
+        for ids in ids.chunks(BATCH_MAX) {
+            let found = self.inner.offers.products().get_many(ids).await?;
+            let found: Vec<Product> = found.into_iter().flatten().collect();
+            self.changed(&found).await?;
+        }
+        Ok(())
+    }
+
+    /// Which product has a variant of the SKU, as the store says.
+    pub async fn owner_of(&self, sku: &Sku) -> Result<Option<ProductId>, CatalogError> {
+        Ok(self.inner.offers.products().by_sku(sku).await?)
+    }
+
+    /// Drops all that is in memory, and builds the lists anew: other nodes may have written
+    /// anything.
+    pub async fn doubt_everything(&self) -> Result<Loaded, CatalogError> {
+        self.inner.offers.forget_all(|| self.inner.snapshots.forget_all()).await;
+        self.load(|_| {}).await
     }
 }

@@ -99,12 +99,14 @@ impl Offers {
             .weigher(|_: &ProductId, offer: &Option<Arc<Offer>>| {
                 offer.as_ref().map_or(64, |offer| offer.weight())
             })
-            .max_capacity(limits.offer_bytes_max)
-            .build_with_hasher(ahash::RandomState::new());
-        let by_name = Cache::builder()
-            .name("product names")
-            .max_capacity(limits.names_max)
-            .build_with_hasher(ahash::RandomState::new());
+            .max_capacity(limits.offer_bytes_max);
+        let by_name = Cache::builder().name("product names").max_capacity(limits.names_max);
+        let (by_id, by_name) = match limits.kept_max {
+            Some(kept) => (by_id.time_to_live(kept), by_name.time_to_live(kept)),
+            None => (by_id, by_name),
+        };
+        let by_id = by_id.build_with_hasher(ahash::RandomState::new());
+        let by_name = by_name.build_with_hasher(ahash::RandomState::new());
         Offers { products, inventory, by_id, by_name, gate: RwLock::new(()) }
     }
 
@@ -236,6 +238,14 @@ impl Offers {
             }
             self.forget_names(product).await;
         }
+        after();
+    }
+
+    /// Forgets everything. What `after` does happens before anybody loads anew.
+    pub(super) async fn forget_all(&self, after: impl FnOnce()) {
+        let _alone = self.gate.write().await;
+        self.by_id.invalidate_all();
+        self.by_name.invalidate_all();
         after();
     }
 

@@ -28,8 +28,12 @@ impl Snapshots {
         let by_sku = Cache::builder()
             .name("snapshots")
             .weigher(|_: &Sku, sellable: &Arc<Sellable>| weight(sellable))
-            .max_capacity(limits.snapshot_bytes_max)
-            .build_with_hasher(ahash::RandomState::new());
+            .max_capacity(limits.snapshot_bytes_max);
+        let by_sku = match limits.kept_max {
+            Some(kept) => by_sku.time_to_live(kept),
+            None => by_sku,
+        };
+        let by_sku = by_sku.build_with_hasher(ahash::RandomState::new());
         Snapshots { by_sku, generation: AtomicU64::new(1) }
     }
 
@@ -47,6 +51,12 @@ impl Snapshots {
                 self.by_sku.invalidate(&*sku);
             }
         }
+        self.generation.fetch_add(1, Ordering::Release);
+    }
+
+    /// As [`Snapshots::forget`], for all of them.
+    pub(super) fn forget_all(&self) {
+        self.by_sku.invalidate_all();
         self.generation.fetch_add(1, Ordering::Release);
     }
 }

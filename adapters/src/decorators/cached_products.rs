@@ -24,6 +24,7 @@ use barrow_engine::ports::{
 use barrow_engine::time::Timestamp;
 use bytes::Bytes;
 
+use super::announced_stock;
 use crate::catalog::document;
 
 type Result<T> = std::result::Result<T, ProductStoreError>;
@@ -57,10 +58,11 @@ pub struct CachedProducts {
     revalidations: Arc<tokio::sync::Semaphore>,
 }
 
-/// What other nodes, or this one, did to products.
+/// What other nodes, or this one, did to the catalog.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ProductNews {
-    Changed(ProductId),
+pub enum CatalogNews {
+    Product(ProductId),
+    Stock(Sku),
     /// Some news may have been missed.
     Missed,
 }
@@ -86,25 +88,31 @@ impl CachedProducts {
 
     /// Listens for changes, for as long as the process runs; `hear` is told of each, after this
     /// store has taken note of it.
-    pub async fn listen<F>(self, mut hear: impl FnMut(ProductNews) -> F)
+    pub async fn listen<F>(self, mut hear: impl FnMut(CatalogNews) -> F)
     where
         F: Future<Output = ()>,
     {
         let mut listener = self.announcements.listen();
         while let Some(heard) = listener.next().await {
             let news = match heard {
-                Heard::Missed => Some(ProductNews::Missed),
-                Heard::Announced(Announcement { key, version }) => {
-                    key.strip_prefix(KEY).and_then(|id| id.parse().ok()).map(|id| {
-                        self.learn(id, version);
-                        ProductNews::Changed(id)
-                    })
-                }
+                Heard::Missed => Some(CatalogNews::Missed),
+                Heard::Announced(news) => self.understand(&news),
             };
             if let Some(news) = news {
                 hear(news).await;
             }
         }
+    }
+
+    /// `None` for what is not of the catalog.
+    fn understand(&self, news: &Announcement) -> Option<CatalogNews> {
+        if let Some(id) = news.key.strip_prefix(KEY) {
+            let id = id.parse().ok()?;
+            self.learn(id, news.version);
+            return Some(CatalogNews::Product(id));
+        }
+        let sku = news.key.strip_prefix(announced_stock::KEY)?;
+        Some(CatalogNews::Stock(Sku::new(sku).ok()?))
     }
 
     /// Takes note of a version; an older one is not believed any more.

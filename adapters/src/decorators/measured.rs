@@ -11,7 +11,7 @@ use barrow_engine::ids::{ProductId, ReviewId};
 use barrow_engine::ports::{
     Cache, CacheError, CasOutcome, CasReply, Clock, DueEntity, EntityStore, Expected, Inventory,
     InventoryError, MediaError, MediaInfo, MediaStore, ProductStore, ProductStoreError, Row,
-    StoreError, Work,
+    SignedRequest, StoreError, Upload, Work,
 };
 use barrow_engine::time::Timestamp;
 use bytes::Bytes;
@@ -220,17 +220,19 @@ impl Cache for Measured<dyn Cache> {
     }
 }
 
+const MEDIA_OPERATIONS: [&str; 6] =
+    ["put", "info", "get", "remove", "sign_upload", "sign_download"];
+
 impl Measured<dyn MediaStore> {
     pub fn new(inner: Arc<dyn MediaStore>, clock: Arc<dyn Clock>) -> Measured<dyn MediaStore> {
-        let meter = Meter::new("media_store", &["put", "info", "get", "remove"], clock);
-        Measured { inner, meter }
+        Measured { inner, meter: Meter::new("media_store", &MEDIA_OPERATIONS, clock) }
     }
 }
 
 fn media_outcome<T>(result: &Result<T, MediaError>) -> Outcome {
     match result {
-        Err(MediaError::InvalidKey(_)) => Outcome::Refused,
-        other => plain(other),
+        Err(MediaError::Unavailable(_)) | Ok(_) => plain(result),
+        Err(_) => Outcome::Refused,
     }
 }
 
@@ -250,5 +252,17 @@ impl MediaStore for Measured<dyn MediaStore> {
 
     async fn remove(&self, key: &str) -> Result<(), MediaError> {
         self.meter.time(3, self.inner.remove(key), media_outcome).await
+    }
+
+    async fn sign_upload(
+        &self,
+        upload: &Upload,
+        ttl: Duration,
+    ) -> Result<SignedRequest, MediaError> {
+        self.meter.time(4, self.inner.sign_upload(upload, ttl), media_outcome).await
+    }
+
+    async fn sign_download(&self, key: &str, ttl: Duration) -> Result<String, MediaError> {
+        self.meter.time(5, self.inner.sign_download(key, ttl), media_outcome).await
     }
 }

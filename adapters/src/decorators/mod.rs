@@ -1,6 +1,7 @@
 //! Behaviour that can be put around any adapter: it is measured, what failed is tried again, or
 //! it is broken on purpose. The adapter knows nothing of it, and they can be stacked.
 
+mod announced_stock;
 mod cached_products;
 mod faulty;
 mod guarded_cache;
@@ -9,7 +10,8 @@ mod measured;
 mod meter;
 mod retrying;
 
-pub use cached_products::{CachedProducts, ProductNews};
+pub use announced_stock::AnnouncedStock;
+pub use cached_products::{CachedProducts, CatalogNews};
 pub use faulty::{Faults, Faulty, Rate};
 pub use guarded_cache::{CacheHealth, GuardedCache};
 pub use histogram::{BUCKET_ENDS_US, Histogram, HistogramSnapshot};

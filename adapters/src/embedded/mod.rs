@@ -31,6 +31,7 @@ mod inventory;
 mod journal_check;
 mod log;
 mod media;
+mod media_signing;
 mod product_store;
 mod restore;
 mod reviews;
@@ -52,6 +53,7 @@ pub use entity_store::EmbeddedEntityStore;
 pub use health::OnFatal;
 pub use inventory::EmbeddedInventory;
 pub use media::EmbeddedMediaStore;
+pub use media_signing::MediaSigning;
 pub use product_store::EmbeddedProductStore;
 pub use restore::{restore, verify_backup};
 

@@ -90,6 +90,13 @@ impl Drop for RedisAnnouncements {
     }
 }
 
+impl RedisAnnouncements {
+    /// Waits until all servers are connected, for those that want to know.
+    pub async fn connected(&self, within: Duration) -> Result<(), RedisError> {
+        self.shared.nodes.up(within).await
+    }
+}
+
 #[async_trait]
 impl Announcements for RedisAnnouncements {
     async fn announce(&self, news: Announcement) -> Result<(), AnnounceError> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barrow_adapters::decorators::{Faults, Faulty, Measured, Retries, Retrying};
-use barrow_adapters::embedded::{EmbeddedCache, EmbeddedMediaStore};
+use barrow_adapters::embedded::{EmbeddedCache, EmbeddedMediaStore, MediaSigning};
 use barrow_adapters::host::{SystemClock, SystemEntropy, TokioSleeper};
 use barrow_adapters::simulated::SimulatedEntityStore;
 use barrow_engine::ports::{Cache, EntityStore, Inventory, MediaStore, ProductStore, contract};
@@ -109,7 +109,8 @@ async fn embedded_cache() {
 #[tokio::test]
 async fn embedded_media_store() {
     let dir = tempfile::tempdir().unwrap();
-    let store = EmbeddedMediaStore::open(dir.path()).unwrap();
+    let signing = MediaSigning::new([7; 32], Arc::new(SystemClock));
+    let store = EmbeddedMediaStore::open(dir.path(), signing).unwrap();
     let store: Arc<dyn MediaStore> = Arc::new(store);
     contract::media_store(&*store, 1).await;
     let measured = Measured::<dyn MediaStore>::new(Arc::clone(&store), Arc::new(SystemClock));

@@ -6,4 +6,5 @@
 mod dynamodb;
 mod postgres;
 mod redis;
+mod s3;
 mod support;

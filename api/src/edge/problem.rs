@@ -51,6 +51,8 @@ codes! {
         "The idempotency key is not 16 to 255 visible ASCII characters";
     Unauthenticated = "unauthenticated", UNAUTHORIZED, "A valid token is needed";
     TokenExpired = "token_expired", UNAUTHORIZED, "The token has expired";
+    SignatureInvalid = "signature_invalid", FORBIDDEN, "The address was not signed by this shop";
+    SignatureExpired = "signature_expired", FORBIDDEN, "The signed address has expired";
     NotFound = "not_found", NOT_FOUND, "There is nothing here";
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "The method is not allowed here";
     CartExpired = "cart_expired", CONFLICT, "The cart has expired";
@@ -67,6 +69,8 @@ codes! {
     VariantUnavailable = "variant_unavailable", UNPROCESSABLE_ENTITY, "This is not for sale";
     QuantityLimit = "quantity_limit", UNPROCESSABLE_ENTITY, "A line may not hold so many";
     LineLimit = "line_limit", UNPROCESSABLE_ENTITY, "The cart may not have more lines";
+    UploadMismatch = "upload_mismatch", UNPROCESSABLE_ENTITY,
+        "The file is not the one that was announced";
     Overloaded = "overloaded", TOO_MANY_REQUESTS, "Too much at once";
     IdempotencyMemoryFull = "idempotency_memory_full", TOO_MANY_REQUESTS,
         "Too many idempotency keys in a short time";

@@ -13,7 +13,7 @@ const TAG: &str = "Catalog";
 const CACHED: &str = "Changes with the body; `If-None-Match` with it is answered by 304.";
 
 pub(super) fn operations() -> Vec<Operation> {
-    vec![shop(), collections(), collection(), products(), page(), reviews(), media()]
+    vec![shop(), collections(), collection(), products(), page(), reviews(), media(), upload()]
 }
 
 /// A call of the catalog: public, with the codes that all of them share.
@@ -150,6 +150,8 @@ fn media() -> Operation {
         .about("The type is that of the key's ending. A key may hold slashes.")
         .takes([
             Param::path("key", "As in the `url` of MEDIA.").example("sample/oak-chair-1.png"),
+            Param::query("expires", "Of a signed address: until when, in seconds since 1970."),
+            Param::query("signature", "Of a signed address. Private files have no other."),
             Param::header("Range", "One range of bytes; of several the whole file is sent.")
                 .example("bytes=0-1023"),
             Param::header("If-Range", "The `ETag` the range is of."),
@@ -162,5 +164,37 @@ fn media() -> Operation {
         .replies_empty(304, "The client has it already.")
         .replies_empty(416, "The range begins behind the end.")
         .with_header(416, "Content-Range", "How many bytes there are.")
-        .refuses([Code::NotFound])
+        .refuses([Code::NotFound, Code::SignatureInvalid, Code::SignatureExpired])
+}
+
+fn upload() -> Operation {
+    let what = "The file, of exactly the size, type and SHA-256 that were announced.";
+    Operation::new(HttpMethod::Put, "/media/{key}", "putMedia", TAG, "Send an announced file")
+        .about(
+            "The address is made by the shop when the upload is announced, and is used as it was \
+             given. It may be used more than once until it expires. Where media lie in S3, the \
+             address that was given is one of S3, and this call refuses all.",
+        )
+        .needs(Needs::MaybeToken)
+        .takes([
+            Param::path("key", "As it was signed.").example("sample/oak-chair-1.png"),
+            Param::query("content_type", "What `Content-Type` has to be."),
+            Param::query("bytes", "What `Content-Length` has to be."),
+            Param::query("sha256", "The digest of the file, in 64 hexadecimal digits."),
+            Param::query("expires", "Until when, in seconds since 1970."),
+            Param::query("signature", "Of all of this."),
+        ])
+        .body_of_bytes(what)
+        .replies_empty(200, "The file is stored.")
+        .with_header(200, "ETag", "Changes with the content.")
+        .refuses([
+            Code::InvalidParameter,
+            Code::UnknownParameter,
+            Code::SignatureInvalid,
+            Code::SignatureExpired,
+            Code::UploadMismatch,
+            Code::NotFound,
+            Code::Overloaded,
+            Code::Unavailable,
+        ])
 }

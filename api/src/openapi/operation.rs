@@ -187,6 +187,17 @@ impl Operation {
         ])
     }
 
+    /// A body of bytes, of any type.
+    pub fn body_of_bytes(mut self, what: &str) -> Operation {
+        let bytes = ObjectBuilder::new().schema_type(Type::String);
+        let body = RequestBodyBuilder::new()
+            .description(Some(what))
+            .required(Some(Required::True))
+            .content("*/*", ContentBuilder::new().schema(Some(bytes)).build());
+        self.builder = self.builder.request_body(Some(body.build()));
+        self
+    }
+
     /// A reply in JSON.
     pub fn replies<T: ToSchema>(mut self, status: u16, what: &str, example: Value) -> Operation {
         let reply = ResponseBuilder::new()

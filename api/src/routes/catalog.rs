@@ -1,9 +1,10 @@
-//! The routes of the catalog: all of them read, all of them public.
+//! The routes of the catalog: all of them public. All of them read, but for the files that are
+//! sent to where somebody was given leave to.
 
 use axum::Router;
 use axum::routing::get;
 
-use super::{collections, media, products, reviews, shop};
+use super::{collections, media, products, reviews, shop, uploads};
 use crate::app::SharedApp;
 
 pub fn routes() -> Router<SharedApp> {
@@ -14,5 +15,5 @@ pub fn routes() -> Router<SharedApp> {
         .route("/v1/products", get(products::list))
         .route("/v1/products/{name}", get(products::page))
         .route("/v1/products/{name}/reviews", get(reviews::list))
-        .route("/media/{*key}", get(media::file))
+        .route("/media/{*key}", get(media::file).put(uploads::upload))
 }

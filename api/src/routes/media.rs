@@ -1,13 +1,13 @@
 //! `GET /media/{key}`: pictures, manuals and videos, whole or in part. What a file may do in a
 //! browser is decided here and not by the file: its type by its key's ending, never guessed,
-//! and no scripts.
+//! and no scripts. A private file is there for those alone who hold a signed address.
 
 use std::ops::Range;
 
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Path, State};
 use axum::response::{IntoResponse, Response};
-use barrow_engine::ports::{MediaError, MediaInfo};
+use barrow_engine::ports::{MediaError, MediaInfo, is_private_media, media_type};
 use bytes::Bytes;
 use futures::stream;
 use http::request::Parts;
@@ -15,8 +15,9 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::range::{Wanted, wanted};
 use super::reply;
+use super::uploads::{MaybeSealed, gate, refused};
 use crate::app::SharedApp;
-use crate::edge::{NoParams, Problem};
+use crate::edge::{Code, Problem};
 
 /// How much of a file is in memory at once while it is sent: a picture whole, a video in parts.
 const CHUNK_BYTES: u64 = 256 * 1024;
@@ -24,6 +25,8 @@ const CHUNK_BYTES: u64 = 256 * 1024;
 /// A day without asking: a file that replaces another under its key shows within that. Most
 /// keys name their content and never change.
 const KEEP: HeaderValue = HeaderValue::from_static("public, max-age=86400");
+/// What was fetched by a signed address ends with it.
+const FORGET: HeaderValue = HeaderValue::from_static("private, no-store");
 
 /// Nothing in a file may load, run or reach anything; styles within a drawing may style it.
 const HARMLESS: HeaderValue =
@@ -35,7 +38,7 @@ const HARMLESS_PDF: HeaderValue =
 const RETRY_AFTER: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// The key of a file: the rest of the address.
-pub struct Key(String);
+pub struct Key(pub String);
 
 impl<S: Send + Sync> FromRequestParts<S> for Key {
     type Rejection = Problem;
@@ -53,11 +56,19 @@ fn nothing() -> Problem {
 pub async fn file(
     State(app): State<SharedApp>,
     Key(key): Key,
-    _: NoParams,
+    MaybeSealed(seal): MaybeSealed,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    let keep = match seal {
+        Some(seal) => {
+            gate(&app)?.admit_download(&key, &seal).map_err(refused)?;
+            FORGET
+        }
+        None if is_private_media(&key) => return Err(nothing()),
+        None => KEEP,
+    };
     let info = app.media.info(&key).await.map_err(problem)?.ok_or_else(nothing)?;
-    let etag = format!("\"{}\"", info.etag.replace(|c: char| !c.is_ascii_alphanumeric(), ""));
+    let etag = etag(&info);
     let mut response = if reply::matches(&headers, &etag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
@@ -69,18 +80,23 @@ pub async fn file(
     };
     let headers = response.headers_mut();
     headers.insert(header::ETAG, HeaderValue::try_from(etag).expect("it was made of ASCII"));
-    headers.insert(header::CACHE_CONTROL, KEEP);
+    headers.insert(header::CACHE_CONTROL, keep);
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     if !response.status().is_success() {
         return Ok(response);
     }
-    let mime = mime_of(&key);
+    let mime = media_type(&key);
     let policy = if mime == "application/pdf" { HARMLESS_PDF } else { HARMLESS };
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(mime));
     headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     Ok(response)
+}
+
+/// The `ETag` of a file.
+pub fn etag(info: &MediaInfo) -> String {
+    format!("\"{}\"", info.etag.replace(|c: char| !c.is_ascii_alphanumeric(), ""))
 }
 
 /// `Range`, unless `If-Range` names another state of the file.
@@ -157,9 +173,11 @@ async fn read(app: &SharedApp, key: &str, range: Range<u64>) -> Result<Option<By
     app.media.get(key, Some(range)).await
 }
 
-fn problem(error: MediaError) -> Problem {
+pub fn problem(error: MediaError) -> Problem {
     match error {
         MediaError::InvalidKey(_) => nothing(),
+        MediaError::TooLarge { .. } => Problem::new(Code::BodyTooLarge, error.to_string()),
+        MediaError::WrongType { .. } => Problem::new(Code::UploadMismatch, error.to_string()),
         MediaError::Unavailable(_) => {
             tracing::error!(%error, "a media file could not be read");
             Problem::unavailable("the media store cannot be read now", RETRY_AFTER)
@@ -167,42 +185,9 @@ fn problem(error: MediaError) -> Problem {
     }
 }
 
-/// The type of a file by its ending; what is not known is bytes to be saved, never shown.
-fn mime_of(key: &str) -> &'static str {
-    let ending = key.rsplit('/').next().unwrap_or(key).rsplit_once('.').map(|(_, end)| end);
-    match ending.unwrap_or_default() {
-        "png" => "image/png",
-        "jpg" | "jpeg" => "image/jpeg",
-        "webp" => "image/webp",
-        "avif" => "image/avif",
-        "gif" => "image/gif",
-        "svg" => "image/svg+xml",
-        "pdf" => "application/pdf",
-        "mp4" => "video/mp4",
-        "webm" => "video/webm",
-        "txt" => "text/plain; charset=utf-8",
-        _ => "application/octet-stream",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_ending_tells_the_type() {
-        for (key, mime) in [
-            ("a/b.png", "image/png"),
-            ("a.b/c", "application/octet-stream"),
-            ("a.html", "application/octet-stream"),
-            ("a.svg", "image/svg+xml"),
-            ("manual.pdf", "application/pdf"),
-            (".png", "image/png"),
-            ("png", "application/octet-stream"),
-        ] {
-            assert_eq!(mime_of(key), mime, "{key}");
-        }
-    }
 
     #[test]
     fn a_range_of_another_state_is_not_served() {

@@ -17,6 +17,7 @@ mod reply;
 mod reviews;
 mod sessions;
 mod shop;
+mod uploads;
 mod view;
 
 use std::sync::Arc;

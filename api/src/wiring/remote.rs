@@ -98,7 +98,13 @@ pub async fn setup(config: &Config, is_plan: bool) -> Result<Vec<String>, String
         };
         done.extend(steps.map_err(|error| error.to_string())?.iter().map(ToString::to_string));
     }
-    #[cfg(not(feature = "dynamodb"))]
+    #[cfg(feature = "s3")]
+    if let Some(url) = config.media_bucket() {
+        let store = super::servers::s3(url).map_err(|error| error.to_string())?;
+        let plan = if is_plan { store.plan().await } else { store.create().await };
+        done.extend(plan.map_err(|error| error.to_string())?.step());
+    }
+    #[cfg(not(any(feature = "dynamodb", feature = "s3")))]
     let _ = (config, is_plan);
     Ok(done)
 }

@@ -75,8 +75,18 @@ impl<'a> Servers<'a> {
     }
 }
 
+/// The bucket of that URL, not asked for yet.
+#[cfg(feature = "s3")]
+pub(super) fn s3(url: &str) -> Result<barrow_adapters::s3::S3MediaStore, ServerError> {
+    use barrow_adapters::host::SystemClock;
+    use barrow_adapters::s3::{S3MediaStore, S3Settings};
+    let failed = |error: &dyn std::fmt::Display| ServerError::new("media.url", error);
+    let settings = S3Settings::from_env(url).map_err(|error| failed(&error))?;
+    S3MediaStore::new(settings, std::sync::Arc::new(SystemClock)).map_err(|error| failed(&error))
+}
+
 /// Where the configuration passed the check of what this build has, no other value is left.
-#[cfg(not(all(feature = "dynamodb", feature = "postgres", feature = "redis")))]
+#[cfg(not(all(feature = "dynamodb", feature = "postgres", feature = "redis", feature = "s3")))]
 pub(super) fn not_built<T>(key: &'static str) -> Result<T, ServerError> {
     Err(ServerError::new(key, "this build lacks it"))
 }

@@ -170,6 +170,7 @@ pub async fn start(
         shelf: Arc::new(catalog.clone()),
         catalog,
         media: ports.media,
+        media_gate: stores.media_gate(),
         clock: ports.clock,
         entropy: ports.entropy,
         token_keys: token_keys(config, &sessions).await?,

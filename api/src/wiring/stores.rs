@@ -5,15 +5,19 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use barrow_adapters::embedded::{
-    self, EmbeddedCache, EmbeddedMediaStore, EmbeddedOptions, EmbeddedStore, OnFatal,
+    self, EmbeddedCache, EmbeddedMediaStore, EmbeddedOptions, EmbeddedStore, MediaSigning, OnFatal,
 };
-use barrow_engine::ports::{Cache, EntityStore, Inventory, MediaStore, ProductStore};
+use barrow_adapters::host::SystemClock;
+use barrow_engine::ports::{Cache, EntityStore, Inventory, MediaGate, MediaStore, ProductStore};
 
 use super::servers::{ServerError, Servers};
 use crate::config::{Config, EntityBackend, ProductBackend};
 
 /// The folder of the embedded stores in the data directory.
 const STORE_FOLDER: &str = "store";
+
+/// The key in the data directory that addresses of media are signed with.
+const MEDIA_KEY_FILE: &str = "media.key";
 
 /// What sessions looked at last, in memory: a few hundred bytes each.
 const CACHE_BYTES: u64 = 64 << 20;
@@ -47,6 +51,7 @@ pub struct Stores {
     products: Arc<dyn ProductStore>,
     inventory: Arc<dyn Inventory>,
     media: Arc<dyn MediaStore>,
+    media_gate: Option<Arc<dyn MediaGate>>,
     cache: Arc<dyn Cache>,
 }
 
@@ -67,11 +72,11 @@ impl Stores {
             false => None,
         };
         let mut servers = Servers::new(config);
-        let media = media(config).await?;
+        let (media, media_gate) = media(config, data).await?;
         let entities = entities(config, embedded.as_ref(), &mut servers).await?;
         let (products, inventory) = products(config, embedded.as_ref(), &mut servers).await?;
         let cache = cache(&servers)?;
-        Ok(Stores { embedded, entities, products, inventory, media, cache })
+        Ok(Stores { embedded, entities, products, inventory, media, media_gate, cache })
     }
 
     pub fn entities(&self) -> Arc<dyn EntityStore> {
@@ -102,6 +107,12 @@ impl Stores {
 
     pub fn media(&self) -> Arc<dyn MediaStore> {
         Arc::clone(&self.media)
+    }
+
+    /// Where signed requests for media are made to the shop itself, and not to a server that
+    /// checks them.
+    pub fn media_gate(&self) -> Option<Arc<dyn MediaGate>> {
+        self.media_gate.clone()
     }
 
     pub fn cache(&self) -> Arc<dyn Cache> {
@@ -135,13 +146,33 @@ fn uses_embedded(config: &Config) -> bool {
         || config.stores.products == ProductBackend::Embedded
 }
 
-async fn media(config: &Config) -> Result<Arc<dyn MediaStore>, OpenError> {
-    let media = config.media_dir();
-    let media = EmbeddedMediaStore::open(&media).map_err(|error| embedded::OpenError::Io {
-        path: media,
-        source: std::io::Error::other(error),
+type Media = (Arc<dyn MediaStore>, Option<Arc<dyn MediaGate>>);
+
+async fn media(config: &Config, data: &Path) -> Result<Media, OpenError> {
+    match config.media_bucket() {
+        None => media_folder(config, data),
+        #[cfg(feature = "s3")]
+        Some(url) => {
+            let store = super::servers::s3(url)?;
+            let checked = store.check().await;
+            checked.map_err(|error| ServerError::new("media.url", error))?;
+            Ok((Arc::new(store), None))
+        }
+        #[cfg(not(feature = "s3"))]
+        Some(_) => Ok(super::servers::not_built("media.url")?),
+    }
+}
+
+fn media_folder(config: &Config, data: &Path) -> Result<Media, OpenError> {
+    let file = data.join(MEDIA_KEY_FILE);
+    let signing = MediaSigning::load(&file, Arc::new(SystemClock));
+    let signing = signing.map_err(|source| embedded::OpenError::Io { path: file, source })?;
+    let folder = config.media_dir();
+    let store = EmbeddedMediaStore::open(&folder, signing).map_err(|error| {
+        embedded::OpenError::Io { path: folder, source: std::io::Error::other(error) }
     })?;
-    Ok(Arc::new(media))
+    let store = Arc::new(store);
+    Ok((store.clone(), Some(store)))
 }
 
 /// The embedded store that a port was found to need.

@@ -181,6 +181,9 @@ impl Server {
         body: Option<Value>,
     ) -> (u16, Value) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        // The HTTP client of S3 leaves that choice to the process, and tests share its build.
+        #[cfg(feature = "s3")]
+        barrow_adapters::s3::install_cryptography();
         runtime.block_on(async {
             let mut request = reqwest::Client::new().request(method, format!("{}{path}", self.url));
             if let Some(token) = token {

@@ -25,5 +25,9 @@ pub use entity_store::{
 };
 pub use entropy::Entropy;
 pub use inventory::{Inventory, InventoryError};
-pub use media::{MEDIA_KEY_BYTES_MAX, MediaError, MediaInfo, MediaStore, is_media_key};
+pub use media::{
+    GateError, Incoming, MEDIA_KEY_BYTES_MAX, MediaError, MediaGate, MediaInfo, MediaStore,
+    SIGNED_TTL_MAX, Seal, SignedRequest, UPLOAD_BYTES_MAX, Upload, is_media_key, is_private_media,
+    media_type,
+};
 pub use product_store::{ProductStore, ProductStoreError};

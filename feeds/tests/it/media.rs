@@ -4,10 +4,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use barrow_engine::catalog::{MediaKind, Sku, Slug};
-use barrow_engine::ports::{MediaError, MediaInfo, MediaStore};
+use barrow_engine::ports::{MediaError, MediaInfo, MediaStore, SignedRequest, Upload};
 use barrow_feeds::import::import;
 use barrow_feeds::record::{
     Field, MediaContent, MediaRecord, ProductRecord, Record, Row, SlugSource, StockRecord,
@@ -48,6 +49,18 @@ impl MediaStore for Counted {
 
     async fn remove(&self, key: &str) -> Result<(), MediaError> {
         self.inner.remove(key).await
+    }
+
+    async fn sign_upload(
+        &self,
+        upload: &Upload,
+        ttl: Duration,
+    ) -> Result<SignedRequest, MediaError> {
+        self.inner.sign_upload(upload, ttl).await
+    }
+
+    async fn sign_download(&self, key: &str, ttl: Duration) -> Result<String, MediaError> {
+        self.inner.sign_download(key, ttl).await
     }
 }
 

@@ -4,7 +4,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use barrow_adapters::embedded::{EmbeddedMediaStore, EmbeddedOptions, EmbeddedStore};
+use barrow_adapters::embedded::{EmbeddedMediaStore, EmbeddedOptions, EmbeddedStore, MediaSigning};
+use barrow_adapters::host::SystemClock;
 use barrow_engine::catalog::{Product, Sku, Slug};
 use barrow_engine::money::Currency;
 use barrow_engine::time::Timestamp;
@@ -83,7 +84,8 @@ impl Shop {
         let fatal = Box::new(|reason: &str| panic!("{reason}"));
         let store =
             EmbeddedStore::open(&dir.path().join("store"), EmbeddedOptions::new(fatal)).unwrap();
-        let media = EmbeddedMediaStore::open(&dir.path().join("media")).unwrap();
+        let signing = MediaSigning::new([7; 32], Arc::new(SystemClock));
+        let media = EmbeddedMediaStore::open(&dir.path().join("media"), signing).unwrap();
         let stores = Stores {
             products: store.products(),
             inventory: store.inventory(),

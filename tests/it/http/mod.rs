@@ -9,6 +9,7 @@ mod ops;
 mod products;
 mod sessions;
 mod shop;
+mod uploads;
 
 use insta::Settings;
 

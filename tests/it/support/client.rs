@@ -20,6 +20,7 @@ pub struct Client {
 
 impl Client {
     pub fn of(url: &str) -> Client {
+        barrow_adapters::s3::install_cryptography();
         let http = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())

@@ -47,6 +47,7 @@ pub fn small_shop(folder: &Path) -> Launch {
 pub fn shop() -> &'static Server {
     static SHOP: OnceLock<Server> = OnceLock::new();
     SHOP.get_or_init(|| {
+        barrow_adapters::s3::install_cryptography();
         let folder = tempfile::tempdir().unwrap().keep();
         stock_up(&folder);
         let origins = format!("server.cors_origins=[\"{ORIGIN}\"]");

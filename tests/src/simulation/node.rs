@@ -148,6 +148,7 @@ async fn boot(
         sessions,
         shelf: Arc::new(EndlessShelf),
         media: Arc::new(Empty),
+        media_gate: None,
         clock: clock.clone(),
         entropy: entropy.clone(),
         token_keys: TokenKeys::new(&keys).expect("a shop that came up has a key"),

@@ -2,6 +2,7 @@
 //! nothing else is asked of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use barrow_actors::shelf::{Shelf, ShelfError};
@@ -10,6 +11,7 @@ use barrow_engine::catalog::{Collection, Product, Review, Sellable, Sku, Slug};
 use barrow_engine::ids::{ProductId, ReviewId};
 use barrow_engine::ports::{
     Inventory, InventoryError, MediaError, MediaInfo, MediaStore, ProductStore, ProductStoreError,
+    SignedRequest, Upload,
 };
 use barrow_engine::time::Timestamp;
 use bytes::Bytes;
@@ -122,6 +124,11 @@ impl Inventory for Empty {
     }
 }
 
+/// The simulated clients fetch and send no files.
+fn nothing_is_signed() -> MediaError {
+    MediaError::Unavailable("there are no files in a simulation".to_owned())
+}
+
 #[async_trait]
 impl MediaStore for Empty {
     async fn put(&self, _: &str, _: Bytes) -> Result<(), MediaError> {
@@ -142,5 +149,13 @@ impl MediaStore for Empty {
 
     async fn remove(&self, _: &str) -> Result<(), MediaError> {
         Ok(())
+    }
+
+    async fn sign_upload(&self, _: &Upload, _: Duration) -> Result<SignedRequest, MediaError> {
+        Err(nothing_is_signed())
+    }
+
+    async fn sign_download(&self, _: &str, _: Duration) -> Result<String, MediaError> {
+        Err(nothing_is_signed())
     }
 }

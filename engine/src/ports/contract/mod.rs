@@ -21,7 +21,7 @@ pub use announcements::announcements;
 pub use cache::cache;
 pub use entity_store::{entity_store, entity_store_race};
 pub use inventory::inventory;
-pub use media::media_store;
+pub use media::{Answer, SendSigned, SignedRules, media_store, signed_media};
 pub use product_store::product_store;
 
 /// How a suite lets time pass: the host's sleep, or a simulation's.
