@@ -36,6 +36,8 @@ pub struct AppParts {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub token_keys: TokenKeys,
+    /// Whether the cache is away: answers of the catalog then say that they are degraded.
+    pub is_cache_down: Arc<dyn Fn() -> bool + Send + Sync>,
     pub settings: EdgeSettings,
 }
 
@@ -53,6 +55,7 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub token_keys: TokenKeys,
+    pub is_cache_down: Arc<dyn Fn() -> bool + Send + Sync>,
     pub settings: EdgeSettings,
     pub metrics: Arc<Metrics>,
     /// Cancelled when the process is told to end: it is not ready any more, and event streams
@@ -90,6 +93,7 @@ impl App {
                 .time_to_live(OPENED_TTL)
                 .build(),
             draining: CancellationToken::new(),
+            is_cache_down: parts.is_cache_down,
             shop: parts.shop,
             catalog: parts.catalog,
             shelf: parts.shelf,

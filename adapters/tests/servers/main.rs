@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what does not go as planned fails the test")]
 
+mod cached_products;
 mod dynamodb;
 mod postgres;
 mod redis;

@@ -1,6 +1,8 @@
 //! The one place that names adapters: it reads the configuration and puts the parts together.
 
+mod cache;
 mod figures;
+mod news;
 mod remote;
 mod servers;
 mod start;

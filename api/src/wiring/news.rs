@@ -1,6 +1,7 @@
 //! What other processes write to a shared catalog, taken over by this one's memory.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use barrow_actors::catalog::{Catalog, CatalogError};
 use barrow_adapters::decorators::{CachedProducts, CatalogNews};
@@ -13,6 +14,9 @@ const WAITING_MAX: usize = 1_024;
 
 /// News taken over at once: an import announces thousands a second.
 const BATCH_MAX: usize = 256;
+
+/// A server that is there answers a subscription in a millisecond.
+const STAND_MAX: Duration = Duration::from_millis(500);
 
 /// Listens from now on, and keeps the catalog right. News that come while the catalog is first
 /// read wait until it is.
@@ -34,8 +38,6 @@ impl NewsDesk {
     /// The catalog is read: from now on news change it.
     pub fn serve(mut self, catalog: Catalog) {
         tokio::spawn(async move {
-            // That the line stands is told by the first thing heard. What was written between
-            // the first read and then is read again once; mostly the line stood long before.
             let mut batch = Vec::new();
             while self.news.recv_many(&mut batch, BATCH_MAX).await > 0 {
                 if let Err(error) = take_over(&catalog, std::mem::take(&mut batch)).await {
@@ -45,9 +47,11 @@ impl NewsDesk {
         });
     }
 
-    /// Forgets what was heard so far, for a catalog that is about to be read.
-    pub fn clear(&mut self) {
-        while self.news.try_recv().is_ok() {}
+    /// Waits a moment for the line to stand, for a catalog that is about to be read: what is
+    /// written from then on is heard. Where it stands only later, all is read once more then.
+    pub async fn stands(&mut self) {
+        // The first thing heard is that it stands.
+        let _ = tokio::time::timeout(STAND_MAX, self.news.recv()).await;
     }
 }
 

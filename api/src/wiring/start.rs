@@ -19,10 +19,11 @@ use barrow_engine::pricing::Shop;
 
 use super::Stores;
 use super::figures::{collect_commits, collect_ports};
+use super::news::NewsDesk;
 use super::tenure::{Keeper, TenureError};
 use crate::app::{App, AppParts, SharedApp};
 use crate::auth::TokenKeys;
-use crate::config::{Config, Control};
+use crate::config::{Config, Control, ProductBackend};
 use crate::edge::EdgeSettings;
 use crate::wire::cart_json::CartJson;
 use crate::wire::media::MediaUrls;
@@ -30,6 +31,10 @@ use crate::wire::media::MediaUrls;
 /// How often the catalog looks whether an instant has come at which a product changes by itself:
 /// a price that begins, a publication.
 const CATALOG_REFRESH: Duration = Duration::from_secs(1);
+
+/// For how long a product that other processes may write is kept without being read anew: they
+/// announce what they write, but an announcement can be lost.
+const SHARED_CATALOG_KEPT: Duration = Duration::from_secs(60);
 
 /// Why the shop did not come up.
 #[derive(Debug, thiserror::Error)]
@@ -91,7 +96,7 @@ impl Ports {
         let products = Measured::<dyn ProductStore>::new(stores.products(), clock.clone());
         let inventory = Measured::<dyn Inventory>::new(stores.inventory(), clock.clone());
         let media = Measured::<dyn MediaStore>::new(stores.media(), clock.clone());
-        let cache = Measured::<dyn Cache>::new(stores.cache(), clock.clone());
+        let cache = Arc::clone(&stores.cache().cache);
         Ports {
             meters: vec![
                 entities.meter(),
@@ -104,7 +109,7 @@ impl Ports {
             products: Arc::new(products),
             inventory: Arc::new(inventory),
             media: Arc::new(media),
-            cache: Arc::new(cache),
+            cache,
             clock,
             entropy: Arc::new(SystemEntropy),
         }
@@ -123,7 +128,8 @@ pub async fn start(
 ) -> Result<Running, StartError> {
     let ports = Ports::of(stores);
     let shop = Arc::new(config.shop.clone());
-    let catalog = start_catalog(&ports, &shop, loaded).await?;
+    let news = stores.shared_catalog().map(NewsDesk::open);
+    let catalog = start_catalog(config, &ports, &shop, news, loaded).await?;
     let settings = edge_settings(config, ops_listen);
     let keeper = match config.control() {
         Control::None => None,
@@ -163,6 +169,7 @@ pub async fn start(
     let mut wakeables = sessions.wakeables();
     wakeables.insert(EntityKind::Cart, carts.wakeable());
     DueScanner::new(ports.entities.clone(), ports.clock.clone(), ownership, wakeables).start();
+    let cache = Arc::clone(&stores.cache().health);
     let app = Arc::new(App::new(AppParts {
         shop,
         carts: carts.clone(),
@@ -174,6 +181,7 @@ pub async fn start(
         clock: ports.clock,
         entropy: ports.entropy,
         token_keys: token_keys(config, &sessions).await?,
+        is_cache_down: Arc::new(move || cache.is_down()),
         settings,
     }));
     let meters = ports.meters;
@@ -184,10 +192,14 @@ pub async fn start(
 }
 
 async fn start_catalog(
+    config: &Config,
     ports: &Ports,
     shop: &Arc<Shop>,
+    mut news: Option<NewsDesk>,
     loaded: impl FnMut(u64) + Send,
 ) -> Result<Catalog, StartError> {
+    let is_shared = config.stores.products != ProductBackend::Embedded;
+    let kept_max = is_shared.then_some(SHARED_CATALOG_KEPT);
     let catalog = Catalog::new(
         CatalogPorts {
             products: ports.products.clone(),
@@ -195,9 +207,15 @@ async fn start_catalog(
             clock: ports.clock.clone(),
             shop: shop.clone(),
         },
-        CatalogLimits::default(),
+        CatalogLimits { kept_max, ..CatalogLimits::default() },
     );
-    catalog.load(loaded).await.map_err(|error| StartError::failed(error))?;
+    if let Some(news) = &mut news {
+        news.stands().await;
+    }
+    catalog.load(loaded).await.map_err(StartError::failed)?;
+    if let Some(news) = news {
+        news.serve(catalog.clone());
+    }
     let refreshed = catalog.clone();
     tokio::spawn(async move {
         loop {

@@ -4,12 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use barrow_adapters::decorators::CachedProducts;
 use barrow_adapters::embedded::{
-    self, EmbeddedCache, EmbeddedMediaStore, EmbeddedOptions, EmbeddedStore, MediaSigning, OnFatal,
+    self, EmbeddedMediaStore, EmbeddedOptions, EmbeddedStore, MediaSigning, OnFatal,
 };
 use barrow_adapters::host::SystemClock;
-use barrow_engine::ports::{Cache, EntityStore, Inventory, MediaGate, MediaStore, ProductStore};
+use barrow_engine::ports::{EntityStore, Inventory, MediaGate, MediaStore, ProductStore};
 
+use super::cache::{CacheTier, Catalog};
 use super::servers::{ServerError, Servers};
 use crate::config::{Config, EntityBackend, ProductBackend};
 
@@ -19,12 +21,9 @@ const STORE_FOLDER: &str = "store";
 /// The key in the data directory that addresses of media are signed with.
 const MEDIA_KEY_FILE: &str = "media.key";
 
-/// What sessions looked at last, in memory: a few hundred bytes each.
-const CACHE_BYTES: u64 = 64 << 20;
-
 /// What the names of Barrow's keys in Redis begin with.
 #[cfg(feature = "redis")]
-const REDIS_PREFIX: &str = "barrow";
+pub(super) const REDIS_PREFIX: &str = "barrow";
 
 /// Why the stores do not open, with what to do.
 #[derive(Debug, thiserror::Error)]
@@ -52,7 +51,9 @@ pub struct Stores {
     inventory: Arc<dyn Inventory>,
     media: Arc<dyn MediaStore>,
     media_gate: Option<Arc<dyn MediaGate>>,
-    cache: Arc<dyn Cache>,
+    cache: CacheTier,
+    /// Hears what other processes write to the catalog.
+    shared_catalog: Option<CachedProducts>,
 }
 
 impl Stores {
@@ -75,8 +76,23 @@ impl Stores {
         let (media, media_gate) = media(config, data).await?;
         let entities = entities(config, embedded.as_ref(), &mut servers).await?;
         let (products, inventory) = products(config, embedded.as_ref(), &mut servers).await?;
-        let cache = cache(&servers)?;
-        Ok(Stores { embedded, entities, products, inventory, media, media_gate, cache })
+        let cache = CacheTier::open(&servers).await?;
+        let Catalog { products, inventory, shared } = match config.stores.products {
+            ProductBackend::Embedded => Catalog { products, inventory, shared: None },
+            ProductBackend::Dynamodb | ProductBackend::Postgres => {
+                cache.before(products, inventory)
+            }
+        };
+        Ok(Stores {
+            embedded,
+            entities,
+            products,
+            inventory,
+            media,
+            media_gate,
+            cache,
+            shared_catalog: shared,
+        })
     }
 
     pub fn entities(&self) -> Arc<dyn EntityStore> {
@@ -115,8 +131,13 @@ impl Stores {
         self.media_gate.clone()
     }
 
-    pub fn cache(&self) -> Arc<dyn Cache> {
-        Arc::clone(&self.cache)
+    pub(super) fn cache(&self) -> &CacheTier {
+        &self.cache
+    }
+
+    /// Where other processes write to the catalog, too.
+    pub(super) fn shared_catalog(&self) -> Option<CachedProducts> {
+        self.shared_catalog.clone()
     }
 
     /// What an import writes to.
@@ -214,14 +235,14 @@ async fn entities(
     }
 }
 
-type Catalog = (Arc<dyn ProductStore>, Arc<dyn Inventory>);
+type ProductsAndStock = (Arc<dyn ProductStore>, Arc<dyn Inventory>);
 
 async fn products(
     config: &Config,
     embedded: Option<&EmbeddedStore>,
     #[allow(unused_variables, reason = "a build without servers asks for none")]
     servers: &mut Servers<'_>,
-) -> Result<Catalog, ServerError> {
+) -> Result<ProductsAndStock, ServerError> {
     match config.stores.products {
         ProductBackend::Embedded => {
             let embedded = opened(embedded);
@@ -244,23 +265,6 @@ async fn products(
         #[cfg(not(all(feature = "dynamodb", feature = "postgres")))]
         _ => super::servers::not_built("stores.products"),
     }
-}
-
-#[cfg(feature = "redis")]
-fn cache(servers: &Servers<'_>) -> Result<Arc<dyn Cache>, ServerError> {
-    use barrow_adapters::redis::RedisCache;
-    match servers.redis()? {
-        None => Ok(Arc::new(EmbeddedCache::new(CACHE_BYTES))),
-        Some(redis) => {
-            let cache = RedisCache::new(&redis, REDIS_PREFIX);
-            Ok(Arc::new(cache.map_err(|error| ServerError::new("cache.url", error))?))
-        }
-    }
-}
-
-#[cfg(not(feature = "redis"))]
-fn cache(_: &Servers<'_>) -> Result<Arc<dyn Cache>, ServerError> {
-    Ok(Arc::new(EmbeddedCache::new(CACHE_BYTES)))
 }
 
 /// Fills the stores of an empty data directory from a file that [`Stores::dump`] wrote, reads

@@ -152,6 +152,7 @@ async fn boot(
         clock: clock.clone(),
         entropy: entropy.clone(),
         token_keys: TokenKeys::new(&keys).expect("a shop that came up has a key"),
+        is_cache_down: Arc::new(|| false),
         settings: EdgeSettings {
             session_ttl: SESSION_TTL,
             stream_ping: Duration::from_millis(500 + entropy.below(2_000)),

@@ -45,6 +45,7 @@ pub async fn list(
     let is_stock_known = listed.offers.iter().all(|offer| offer.stock_known);
     let body = product_list(&app, listed, &view, &text);
     let response = reply::in_language(reply::cacheable(&body, &headers), &view);
+    let response = without_cache(&app, response);
     Ok(if is_stock_known { response } else { reply::degraded(response, "availability") })
 }
 
@@ -88,6 +89,7 @@ pub async fn page(
         app.sessions.viewed(shopper.session, offer.product.id).await;
     }
     let mut response = reply::in_language(reply::json_bytes(body), &view);
+    response = without_cache(&app, response);
     for section in missing {
         response = reply::degraded(response, section);
     }
@@ -96,6 +98,12 @@ pub async fn page(
     response.headers_mut().insert(header::ETAG, etag(offer.product.version));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     Ok(response)
+}
+
+/// Says so where the cache is away: what is shown is right, but slower, and what the session
+/// looked at is not remembered.
+fn without_cache(app: &App, response: Response) -> Response {
+    if (app.is_cache_down)() { reply::degraded(response, "cache") } else { response }
 }
 
 /// Writes a page, and keeps it if nothing is missing: the sections that are, by name.
