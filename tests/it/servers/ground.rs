@@ -57,8 +57,13 @@ impl Ground {
 
     /// Runs a command beside whatever serves.
     pub fn run(&self, args: &[&str]) -> Ended {
+        self.run_on("commands", args)
+    }
+
+    /// Runs a command on a data directory.
+    pub fn run_on(&self, data: &str, args: &[&str]) -> Ended {
         let mut all: Vec<&str> = args.to_vec();
-        all.extend(["--data", "commands"]);
+        all.extend(["--data", data, "--listen", "127.0.0.1:0"]);
         for setting in &self.settings {
             all.extend(["--set", setting]);
         }
@@ -72,10 +77,16 @@ impl Ground {
         ended.out
     }
 
-    /// Imports records.
+    /// Imports records, beside whatever serves.
     pub fn import(&self, records: &str) {
+        self.import_into("commands", records);
+    }
+
+    /// Imports records into a data directory.
+    pub fn import_into(&self, data: &str, records: &str) {
         std::fs::write(self.folder.path().join("records.jsonl"), records).unwrap();
-        self.done(&["import", "records.jsonl"]);
+        let ended = self.run_on(data, &["import", "records.jsonl"]);
+        assert_eq!(ended.code, Some(0), "{ended:#?}");
     }
 
     /// Imports the goods that many lines need.
