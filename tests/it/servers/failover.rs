@@ -13,8 +13,9 @@ use crate::support::{Client, until};
 
 const SHOPPERS: usize = 4;
 
-/// From the death of the primary on, promotion included.
-const WRITES_RESUME_MAX: Duration = Duration::from_secs(10);
+/// From the moment at which there is a primary again. How long its promotion takes is up to
+/// Postgres and whoever promotes it; both together are ten seconds at most where it takes five.
+const WRITES_RESUME_MAX: Duration = Duration::from_secs(5);
 
 /// From the death of a primary on: the cluster itself takes about two seconds.
 const CACHE_RESUMES_MAX: Duration = Duration::from_secs(5);
@@ -44,7 +45,7 @@ async fn a_promoted_standby_of_postgres_is_found_without_a_restart() {
         "Postgres: promoted after {promoted:.1?}; the first write after {first:.1?}, every \
          shopper's after {all:.1?}; {refused} were told to come back"
     );
-    assert!(all < WRITES_RESUME_MAX, "{all:?}");
+    assert!(all.saturating_sub(promoted) < WRITES_RESUME_MAX, "{all:?}");
     shoppers.leave().await;
     assert!(server.is_alive(), "{}", server.said());
     drop(pair);
@@ -96,11 +97,19 @@ async fn a_node_of_the_cache_dies_and_no_shopper_sees_it() {
         // Its replica takes its place; of two dead primaries nobody takes the second's.
         let died = Instant::now();
         cluster.kill(primary);
-        until("a successor", async || cluster.primaries().len() == 3).await;
+        let mut was_told = false;
+        until("a successor", async || {
+            was_told |= is_degraded(&witness).await;
+            cluster.primaries().len() == 3
+        })
+        .await;
         let elected = died.elapsed();
         until("the cache answers", async || !is_degraded(&witness).await).await;
         let again = died.elapsed();
-        println!("Redis Cluster: elected after {elected:.1?}, the cache is back after {again:.1?}");
+        println!(
+            "Redis Cluster: elected after {elected:.1?}, the cache is back after {again:.1?}; \
+             X-Degraded meanwhile: {was_told}"
+        );
         assert!(again < CACHE_RESUMES_MAX, "{again:?}");
         break;
     }

@@ -3,16 +3,20 @@
 
 use std::time::{Duration, Instant};
 
+use barrow_servers::{Redis, or_skip};
 use barrow_tests::server::Server;
 use rustix::process::Signal;
 use serde_json::json;
 
 use super::ground::{Ground, on_aws, on_postgres, on_redis};
 use crate::kill::clients::{Ledger, acknowledged, load};
-use crate::support::{Client, times, until};
+use crate::support::{Client, goods, times, until};
 
 /// Nobody waits for the lease of one that ended in order: less than a lease, on any machine.
 const AT_ONCE: Duration = Duration::from_secs(5);
+
+/// From the end of an import until all of it is shown by a process that it does not know of.
+const SHOWN_MAX: Duration = Duration::from_secs(5);
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(work).await.unwrap()
@@ -115,6 +119,57 @@ async fn sleeps_past_its_lease(ground: &Ground, mut sleeper: Server) {
         cart.check(&successor.url).await;
         cart.repeat(&successor.url).await;
     }
+}
+
+/// What another process writes to the catalog is soon what this one shows, in memory or not.
+async fn an_import_is_seen(ground: Ground) {
+    ground.stock();
+    let server = ground.launch("first").start();
+    let visitor = Client::of(&server.url);
+    let page = async |slug: &str| visitor.get(&format!("/v1/products/{slug}")).send().await;
+    let title = async |slug: &str| page(slug).await.json_or_null()["title"].clone();
+    let listed = async || {
+        let list = visitor.read("/v1/products?limit=50").await;
+        let titles = list["items"].as_array().unwrap().iter().map(|item| item["title"].clone());
+        titles.collect::<Vec<_>>()
+    };
+    assert_eq!(title("bulk-01").await, "Screws 01");
+    page("bolts").await.is(404);
+    let mut records: Vec<_> = goods::bulk().into_iter().skip(1).take(2).collect();
+    records[0]["title"] = json!("Better screws");
+    for n in 0..50 {
+        records[1]["variants"][n]["sku"] = json!(format!("BOLT-{n}"));
+    }
+    records[1]["slug"] = json!("bolts");
+    records[1]["title"] = json!("Bolts");
+    let records = goods::lines(&records);
+    ground.import(&records);
+    let began = Instant::now();
+    until("the change is shown", async || title("bulk-01").await == "Better screws").await;
+    until("the new one is shown", async || title("bolts").await == "Bolts").await;
+    until("both are listed", async || {
+        let titles = listed().await;
+        ["Better screws", "Bolts"].iter().all(|title| titles.iter().any(|found| found == title))
+    })
+    .await;
+    println!("what was imported is shown {:.1?} after the import has ended", began.elapsed());
+    assert!(began.elapsed() < SHOWN_MAX, "{:?}", began.elapsed());
+    let cart = visitor.guest().await.cart().await;
+    cart.add("BOLT-7", 1).ok().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_import_beside_the_shop_is_seen_on_postgres() {
+    let Some(ground) = on_postgres() else { return };
+    let Some(redis) = or_skip("Redis", Redis::start()) else { return };
+    an_import_is_seen(ground.set(format!("cache.url={}", redis.url())).keeping(redis)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_import_beside_the_shop_is_seen_on_aws() {
+    let Some(ground) = on_aws() else { return };
+    ground.done(&["setup", "aws"]);
+    an_import_is_seen(ground).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
