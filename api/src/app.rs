@@ -8,6 +8,7 @@ use barrow_actors::catalog::Catalog;
 use barrow_actors::runtime::RuntimeObservation;
 use barrow_actors::sessions::{SessionCheckError, Sessions};
 use barrow_actors::shelf::Shelf;
+use barrow_cluster::Lease;
 use barrow_engine::ids::{CartId, SessionId};
 use barrow_engine::ports::{Clock, Entropy, MediaGate, MediaStore};
 use barrow_engine::pricing::Shop;
@@ -36,6 +37,8 @@ pub struct AppParts {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub token_keys: TokenKeys,
+    /// This process' right to serve; endless where no other can contend for it.
+    pub lease: Lease,
     /// Whether the cache is away: answers of the catalog then say that they are degraded.
     pub is_cache_down: Arc<dyn Fn() -> bool + Send + Sync>,
     pub settings: EdgeSettings,
@@ -55,6 +58,7 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub token_keys: TokenKeys,
+    pub lease: Lease,
     pub is_cache_down: Arc<dyn Fn() -> bool + Send + Sync>,
     pub settings: EdgeSettings,
     pub metrics: Arc<Metrics>,
@@ -94,6 +98,7 @@ impl App {
                 .build(),
             draining: CancellationToken::new(),
             is_cache_down: parts.is_cache_down,
+            lease: parts.lease,
             shop: parts.shop,
             catalog: parts.catalog,
             shelf: parts.shelf,

@@ -58,8 +58,15 @@ fn command(before: &[String], program: &Path, args: &[String], folder: &Path) ->
 
 /// Runs a command of the binary in a folder, to its end.
 pub fn run(folder: &Path, args: &[&str]) -> Ended {
+    run_with(folder, args, &[])
+}
+
+/// As [`run`], with variables of the environment.
+pub fn run_with(folder: &Path, args: &[&str], variables: &[(String, String)]) -> Ended {
     let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
-    let output = command(&[], &binary(), &args, folder).output().expect("the binary can be run");
+    let mut command = command(&[], &binary(), &args, folder);
+    command.envs(variables.iter().cloned());
+    let output = command.output().expect("the binary can be run");
     Ended {
         code: output.status.code(),
         out: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -85,6 +92,7 @@ pub struct Launch {
     folder: PathBuf,
     before: Vec<String>,
     args: Vec<String>,
+    variables: Vec<(String, String)>,
 }
 
 impl Launch {
@@ -96,7 +104,13 @@ impl Launch {
     /// Another program that serves a shop, and says where as `barrow` does.
     pub fn of(program: &Path, folder: &Path, args: Vec<String>) -> Launch {
         let (program, folder) = (program.to_owned(), folder.to_owned());
-        Launch { program, folder, before: Vec::new(), args }
+        Launch { program, folder, before: Vec::new(), args, variables: Vec::new() }
+    }
+
+    /// Sets variables of its environment.
+    pub fn with_variables(mut self, variables: &[(String, String)]) -> Launch {
+        self.variables.extend_from_slice(variables);
+        self
     }
 
     /// A write beyond a limit is refused to it, instead of ending it by a signal: see
@@ -138,8 +152,14 @@ impl Launch {
 
     /// Starts it; answers how it ended if it takes no requests.
     pub fn try_start(self) -> Result<Server, Ended> {
+        self.begin().finish()
+    }
+
+    /// Starts it, and does not wait until it takes requests.
+    pub fn begin(self) -> Starting {
         let mut command = command(&self.before, &self.program, &self.args, &self.folder);
         let mut child = command
+            .envs(self.variables)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -153,14 +173,32 @@ impl Launch {
                 let _ = writeln!(listening.lock(), "{line}");
             }
         });
-        let mut out = BufReader::new(child.stdout.take().expect("it is piped"));
+        let out = BufReader::new(child.stdout.take().expect("it is piped"));
+        let url = String::new();
+        Starting(Server { child, url, out, said, reader: Some(reader) })
+    }
+}
+
+/// A server that does not take requests yet, and may never.
+#[derive(Debug)]
+pub struct Starting(Server);
+
+impl Starting {
+    /// What it wrote to standard error so far.
+    pub fn said(&self) -> String {
+        self.0.said()
+    }
+
+    /// Waits until it takes requests; answers how it ended if it does not.
+    pub fn finish(self) -> Result<Server, Ended> {
+        let mut server = self.0;
         let mut line = String::new();
-        out.read_line(&mut line).expect("it speaks UTF-8");
-        let url = line.strip_prefix("listening on ").map(|url| url.trim_end().to_owned());
-        let mut server =
-            Server { child, url: url.clone().unwrap_or_default(), out, said, reader: Some(reader) };
-        match url {
-            Some(_) => Ok(server),
+        server.out.read_line(&mut line).expect("it speaks UTF-8");
+        match line.strip_prefix("listening on ") {
+            Some(url) => {
+                url.trim_end().clone_into(&mut server.url);
+                Ok(server)
+            }
             None => {
                 let mut ended = server.wait();
                 ended.out.insert_str(0, &line);

@@ -90,10 +90,14 @@ impl Revoked {
     /// Reads every bucket.
     pub async fn refresh(&self) -> Result<(), CommandError<RevocationsRejection>> {
         let started_at = self.clock.uptime();
-        for key in Revocations::keys() {
+        // All at once: one after the other they would be stale before the last is read, where the
+        // store takes its time.
+        let reads = Revocations::keys().map(async |key| {
             let reply = self.runtime.read(key.id, ()).await?;
             self.learn(key.id, reply.version, &reply.view);
-        }
+            Ok(())
+        });
+        futures::future::try_join_all(reads).await?;
         self.known.write().read_at = started_at;
         Ok(())
     }

@@ -24,6 +24,10 @@ const ATTEMPT_MAX: Duration = Duration::from_secs(3);
 /// How often the SDK tries a read. More would keep a shopper waiting behind a store that is down.
 const READ_ATTEMPTS_MAX: u32 = 3;
 
+/// How long a read may take with all its attempts. A connection that hangs costs one of them; the
+/// next is made on another, and where that hangs too, a shopper is told instead of kept waiting.
+const READ_MAX: Duration = Duration::from_secs(4);
+
 /// The longest wait before the second attempt; the SDK draws a shorter one, and doubles it.
 const READ_DELAY_FIRST: Duration = Duration::from_millis(50);
 
@@ -95,7 +99,9 @@ impl Dynamo {
 fn loader() -> ConfigLoader {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_MAX)
-        .operation_attempt_timeout(ATTEMPT_MAX);
+        .operation_attempt_timeout(ATTEMPT_MAX)
+        // A write has one attempt, and is not touched by it.
+        .operation_timeout(READ_MAX);
     let retries = RetryConfig::standard()
         .with_max_attempts(READ_ATTEMPTS_MAX)
         .with_initial_backoff(READ_DELAY_FIRST);

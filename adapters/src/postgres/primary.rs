@@ -95,9 +95,10 @@ impl Postgres {
         let found = loop {
             match find(&hosts, 0).await {
                 Ok(found) => break found,
-                Err(reason) if began.elapsed() > options.start_max => {
+                Err(missing) if missing.for_good || began.elapsed() > options.start_max => {
                     let hosts: Vec<_> = hosts.into_iter().map(|host| host.name).collect();
-                    return Err(ConnectError::NoPrimary { hosts: hosts.join(", "), reason });
+                    let (hosts, reason) = (hosts.join(", "), missing.reason);
+                    return Err(ConnectError::NoPrimary { hosts, reason });
                 }
                 Err(_) => tokio::time::sleep(SEARCH_INTERVAL).await,
             }
@@ -192,7 +193,7 @@ impl Inner {
         let before = self.current.lock().found;
         let found = match find(&self.hosts, before.timeline).await {
             Ok(found) => found,
-            Err(reason) => {
+            Err(Missing { reason, .. }) => {
                 tracing::warn!(reason, "no primary of Postgres is found");
                 return false;
             }
@@ -219,10 +220,18 @@ fn open(host: &Host, options: PostgresOptions) -> PgPool {
         .connect_lazy_with(host.options.clone())
 }
 
+/// Why there is no primary.
+struct Missing {
+    reason: String,
+    /// A server let us not in: asking again does not help.
+    for_good: bool,
+}
+
 /// The primary of the highest timeline, at least `timeline`; or why there is none.
-async fn find(hosts: &[Host], timeline: u32) -> Result<Primary, String> {
+async fn find(hosts: &[Host], timeline: u32) -> Result<Primary, Missing> {
     let probes = hosts.iter().map(|host| timeout(PROBE_MAX, probe(&host.options)));
     let mut reason = "none of them answers".to_owned();
+    let mut for_good = false;
     let mut best: Option<Primary> = None;
     for (host, answer) in futures::future::join_all(probes).await.into_iter().enumerate() {
         match answer {
@@ -233,11 +242,20 @@ async fn find(hosts: &[Host], timeline: u32) -> Result<Primary, String> {
             }
             Ok(Ok(Some(_))) => "a former primary answers".clone_into(&mut reason),
             Ok(Ok(None)) => "only a standby answers".clone_into(&mut reason),
-            Ok(Err(error)) => reason = error.to_string(),
+            Ok(Err(error)) => {
+                for_good |= is_locked_out(&error);
+                reason = error.to_string();
+            }
             Err(_) => {}
         }
     }
-    best.ok_or(reason)
+    best.ok_or(Missing { reason, for_good })
+}
+
+/// Whether the password, the user or the database is wrong: classes 28 and 3D.
+fn is_locked_out(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default();
+    code.starts_with("28") || code.starts_with("3D")
 }
 
 /// The timeline of a server that is the primary.

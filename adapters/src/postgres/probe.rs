@@ -16,7 +16,7 @@ impl Postgres {
         };
         // The first one connects, and prepares the statement.
         let mut latency = Duration::MAX;
-        let mut millis = 0;
+        let mut millis: i64 = 0;
         for _ in 0..3 {
             let began = Instant::now();
             let asked = self

@@ -98,7 +98,9 @@ fn all_checks(config: &Config) -> Vec<Check> {
     checks.push(check_writable("data directory", data));
     checks.push(check_space(data));
     checks.push(check_lock(&lock, server.as_ref()));
-    checks.push(check_stores(config, &lock, server.as_ref()));
+    let servers = servers::checks(config);
+    let are_well = servers.iter().all(|check| check.verdict != Verdict::Fail);
+    checks.push(check_stores(config, are_well, &lock, server.as_ref()));
     if config.media_bucket().is_none() {
         checks.push(check_writable("media", &config.media_dir()));
     }
@@ -109,7 +111,7 @@ fn all_checks(config: &Config) -> Vec<Check> {
         checks.push(check_port("ops port", ops, bound));
     }
     checks.push(check_clock(SystemTime::now(), newest(data)));
-    checks.extend(servers::checks(config));
+    checks.extend(servers);
     checks.push(check_open_files(config));
     checks
 }
@@ -186,6 +188,7 @@ fn check_lock(lock: &std::io::Result<LockState>, server: Option<&Status>) -> Che
 
 fn check_stores(
     config: &Config,
+    servers_are_well: bool,
     lock: &std::io::Result<LockState>,
     server: Option<&Status>,
 ) -> Check {
@@ -199,6 +202,11 @@ fn check_stores(
             ok(name, format!("open in process {}, {} products", server.process, server.products))
         }
         (Ok(LockState::Unused), None) => ok(name, "will be made at the first start".to_owned()),
+        (Ok(LockState::Free), None) if !servers_are_well => warn(
+            name,
+            "not looked at, since a server that they stand on is not well".to_owned(),
+            "see what is said of that server",
+        ),
         (Ok(LockState::Free), None) => match inspect(config) {
             Ok(products) => ok(name, format!("they open well, {products} products")),
             Err(failure) => fail(

@@ -42,6 +42,9 @@ fn obstacle(app: &App) -> Option<&'static str> {
     if app.draining.is_cancelled() {
         return Some("the process is ending");
     }
+    if !app.lease.is_valid(app.clock.uptime()) {
+        return Some("the right to serve has run out: the control table does not answer");
+    }
     // The revocations are read from the entity store each second, so whether they are fresh
     // tells whether the store answers. No session has the id 0.
     match app.sessions.check(SessionId(0)) {

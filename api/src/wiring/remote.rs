@@ -33,7 +33,7 @@ pub async fn look(config: &Config) -> Vec<Found> {
     #[allow(unused_mut, reason = "a build without servers has none to look at")]
     let mut found = Vec::new();
     #[allow(unused_mut, unused_variables, reason = "as above")]
-    let mut servers = Servers::new(config);
+    let mut servers = Servers::at_once(config);
     #[cfg(feature = "postgres")]
     if config.wants_postgres() {
         let answer = look_at_postgres(&mut servers).await;

@@ -21,6 +21,9 @@ impl ServerError {
 pub(super) struct Servers<'a> {
     #[allow(dead_code, reason = "a build without servers reads nothing of it")]
     config: &'a Config,
+    /// How long is waited for one that does not answer, if not as long as usual.
+    #[cfg(feature = "postgres")]
+    patience: Option<std::time::Duration>,
     #[cfg(feature = "postgres")]
     postgres: Option<barrow_adapters::postgres::Postgres>,
     #[cfg(feature = "dynamodb")]
@@ -32,9 +35,20 @@ impl<'a> Servers<'a> {
         Servers {
             config,
             #[cfg(feature = "postgres")]
+            patience: None,
+            #[cfg(feature = "postgres")]
             postgres: None,
             #[cfg(feature = "dynamodb")]
             dynamodb: None,
+        }
+    }
+
+    /// For who looks at them, and does not wait until they are up.
+    pub fn at_once(config: &'a Config) -> Servers<'a> {
+        Servers {
+            #[cfg(feature = "postgres")]
+            patience: Some(std::time::Duration::ZERO),
+            ..Servers::new(config)
         }
     }
 
@@ -47,7 +61,9 @@ impl<'a> Servers<'a> {
             let url = self.config.commerce.url.as_ref();
             let url = url.ok_or_else(|| ServerError::new(KEY, "it is not set"))?;
             let connections_max = self.config.commerce.connections;
-            let options = PostgresOptions { connections_max, ..PostgresOptions::default() };
+            let usual = PostgresOptions::default();
+            let start_max = self.patience.unwrap_or(usual.start_max);
+            let options = PostgresOptions { connections_max, start_max, ..usual };
             let opened = Postgres::connect(url.expose(), options).await;
             self.postgres = Some(opened.map_err(|error| ServerError::new(KEY, error))?);
         }

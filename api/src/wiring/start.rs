@@ -141,7 +141,7 @@ pub async fn start(
         // The time of its start tells its term of office from those before.
         None => (u64::try_from(ports.clock.now().as_millis()).unwrap_or(0), Lease::endless()),
     };
-    let ownership: Arc<dyn Ownership> = Arc::new(SoleOwner::new(epoch, lease));
+    let ownership: Arc<dyn Ownership> = Arc::new(SoleOwner::new(epoch, lease.clone()));
     let effects = Arc::new(EffectRouter::default());
     let runtime = runtime_settings(config);
     let sessions = Sessions::start(SessionParts {
@@ -181,6 +181,7 @@ pub async fn start(
         clock: ports.clock,
         entropy: ports.entropy,
         token_keys: token_keys(config, &sessions).await?,
+        lease,
         is_cache_down: Arc::new(move || cache.is_down()),
         settings,
     }));

@@ -1,7 +1,7 @@
 //! What is acknowledged is durable, proven on the real binary: it is killed, told to end, started
 //! twice, and its files are damaged; and what clients were told before has to be true after.
 
-mod clients;
+pub mod clients;
 mod damage;
 mod disk;
 mod ending;

@@ -1,3 +1,9 @@
 //! The shop on servers beside the process, each real and started for the test.
 
+mod degraded;
+mod doctor;
+mod failover;
+mod ground;
 mod rounds;
+mod shop;
+mod shoppers;

@@ -153,6 +153,7 @@ async fn boot(
         entropy: entropy.clone(),
         token_keys: TokenKeys::new(&keys).expect("a shop that came up has a key"),
         is_cache_down: Arc::new(|| false),
+        lease: lease.clone(),
         settings: EdgeSettings {
             session_ttl: SESSION_TTL,
             stream_ping: Duration::from_millis(500 + entropy.below(2_000)),
