@@ -20,7 +20,8 @@ use super::primary::Postgres;
 const QUEUE_MAX: usize = 8_192;
 
 /// Statements under way at once. While one waits for the disk another is made ready; more only
-/// split what could be one commit.
+/// split what could be one commit. Of 2, 4 and 8 none was faster beyond the noise; each more
+/// splits the batches and costs processor time: 64 writers took 6.0, 6.8 and 9.3 us a write.
 const WORKERS: usize = 4;
 
 /// Writes in one statement at most.

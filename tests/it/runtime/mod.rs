@@ -1,5 +1,6 @@
 //! The entity runtime's rules, each on its own, with a store whose every answer is decided.
 
+mod calls;
 mod effects_and_timers;
 mod isolation;
 mod keys;
@@ -16,7 +17,7 @@ use barrow_actors::runtime::{
 };
 use barrow_cluster::{Lease, SoleOwner};
 use barrow_engine::entity::{EntityKey, EntityKind};
-use barrow_engine::ports::Clock;
+use barrow_engine::ports::{Clock, EntityStore};
 use barrow_tests::host::{SeededEntropy, SimulatedClock};
 use barrow_tests::probe::{ProbeCommand, ProbeHost, Refused};
 use barrow_tests::scripted_store::ScriptedStore;
@@ -41,12 +42,21 @@ impl Node {
     }
 
     fn start_on(store: Arc<ScriptedStore>, settings: RuntimeSettings) -> Node {
+        Node::start_behind(store.clone(), store, settings)
+    }
+
+    /// `seen` is what the node has for its store: the store itself, or something around it.
+    fn start_behind(
+        seen: Arc<dyn EntityStore>,
+        store: Arc<ScriptedStore>,
+        settings: RuntimeSettings,
+    ) -> Node {
         let clock = Arc::new(SimulatedClock::default());
         let lease = Lease::endless();
         let ownership = Arc::new(SoleOwner::new(1, lease.clone()));
         let runtime = Runtime::start(RuntimeParts {
             host: ProbeHost,
-            store: store.clone(),
+            store: seen.clone(),
             clock: clock.clone(),
             // Two nodes on one store have different write ids, as on different machines.
             entropy: Arc::new(SeededEntropy::new(store.applied.lock().len() as u64 + 1)),
@@ -55,7 +65,7 @@ impl Node {
             settings,
         });
         let targets = HashMap::from([(EntityKind::Probe, runtime.wakeable())]);
-        DueScanner::new(store.clone(), clock.clone(), ownership, targets).start();
+        DueScanner::new(seen, clock.clone(), ownership, targets).start();
         Node { runtime, store, clock, lease }
     }
 

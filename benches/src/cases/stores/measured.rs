@@ -127,7 +127,10 @@ pub fn postgres(options: &Options, runtime: &Runtime) -> anyhow::Result<()> {
     let case = "Postgres store / sqlx, a statement a change";
     let server = match barrow_servers::Postgres::start_large(&options.dir()) {
         Ok(server) => server,
-        Err(error) => return Ok(skip(options, case, &format!("{error:#}"))),
+        Err(error) => {
+            skip(options, case, &format!("{error:#}"));
+            return Ok(());
+        }
     };
     let defaults = PostgresOptions::default();
     let (ours, bare) = runtime.block_on(async {
@@ -142,7 +145,10 @@ pub fn redis(options: &Options, runtime: &Runtime) -> anyhow::Result<()> {
     let case = "Redis store / fred, an EVALSHA a change";
     let server = match barrow_servers::Redis::start() {
         Ok(server) => server,
-        Err(error) => return Ok(skip(options, case, &format!("{error:#}"))),
+        Err(error) => {
+            skip(options, case, &format!("{error:#}"));
+            return Ok(());
+        }
     };
     let servers = RedisServers::from_url(&server.url(), None)?;
     let (ours, bare) = runtime.block_on(async {
