@@ -53,8 +53,7 @@ pub(super) async fn write(postgres: &Postgres, reviews: &[Review]) -> Result<()>
     let published: Vec<bool> =
         newest.iter().map(|review| review.status == ReviewStatus::Published).collect();
     let created: Vec<i64> = newest.iter().map(|review| review.created_at.as_millis()).collect();
-    let documents =
-        newest.iter().map(|review| document::to_json(review)).collect::<Result<Vec<String>>>()?;
+    let documents = newest.iter().map(document::to_json).collect::<Result<Vec<String>>>()?;
     let written = postgres
         .call(async |connection| {
             let query = sqlx::query(WRITE).bind(&ids[..]).bind(&products[..]).bind(&published[..]);

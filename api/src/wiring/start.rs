@@ -154,7 +154,7 @@ pub async fn start(
         settings: runtime.clone(),
         viewed_ttl: config.auth.token_ttl.get(),
     });
-    let sessions = sessions.await.map_err(|error| StartError::failed(error))?;
+    let sessions = sessions.await.map_err(StartError::failed)?;
     let carts = Carts::start(CartParts {
         shop: shop.clone(),
         shelf: Arc::new(catalog.clone()),
@@ -235,7 +235,7 @@ async fn token_keys(config: &Config, sessions: &Sessions) -> Result<TokenKeys, S
     if let Some(secret) = &config.auth.signing_key {
         return Ok(TokenKeys::from_configured(secret.expose()));
     }
-    let keys = sessions.signing_keys().await.map_err(|error| StartError::failed(error))?;
+    let keys = sessions.signing_keys().await.map_err(StartError::failed)?;
     TokenKeys::new(&keys).ok_or_else(|| StartError::failed("there is no signing key"))
 }
 
