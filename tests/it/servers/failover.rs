@@ -93,26 +93,24 @@ async fn a_node_of_the_cache_dies_and_no_shopper_sees_it() {
     }
     until("they look", async || looks.load(Ordering::Relaxed) > 10).await;
     let witness = Client::of(&server.url);
-    for primary in cluster.primaries() {
-        // Its replica takes its place; of two dead primaries nobody takes the second's.
-        let died = Instant::now();
-        cluster.kill(primary);
-        let mut was_told = false;
-        until("a successor", async || {
-            was_told |= is_degraded(&witness).await;
-            cluster.primaries().len() == 3
-        })
-        .await;
-        let elected = died.elapsed();
-        until("the cache answers", async || !is_degraded(&witness).await).await;
-        let again = died.elapsed();
-        println!(
-            "Redis Cluster: elected after {elected:.1?}, the cache is back after {again:.1?}; \
-             X-Degraded meanwhile: {was_told}"
-        );
-        assert!(again < CACHE_RESUMES_MAX, "{again:?}");
-        break;
-    }
+    let primary = cluster.primaries()[0];
+    // Its replica takes its place.
+    let died = Instant::now();
+    cluster.kill(primary);
+    let mut was_told = false;
+    until("a successor", async || {
+        was_told |= is_degraded(&witness).await;
+        cluster.primaries().len() == 3
+    })
+    .await;
+    let elected = died.elapsed();
+    until("the cache answers", async || !is_degraded(&witness).await).await;
+    let again = died.elapsed();
+    println!(
+        "Redis Cluster: elected after {elected:.1?}, the cache is back after {again:.1?}; \
+         X-Degraded meanwhile: {was_told}"
+    );
+    assert!(again < CACHE_RESUMES_MAX, "{again:?}");
     let before = looks.load(Ordering::Relaxed);
     until("they look on", async || looks.load(Ordering::Relaxed) > before + 20).await;
     over.store(true, Ordering::Relaxed);

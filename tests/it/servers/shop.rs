@@ -137,8 +137,8 @@ async fn an_import_is_seen(ground: Ground) {
     page("bolts").await.is(404);
     let mut records: Vec<_> = goods::bulk().into_iter().skip(1).take(2).collect();
     records[0]["title"] = json!("Better screws");
-    for n in 0..50 {
-        records[1]["variants"][n]["sku"] = json!(format!("BOLT-{n}"));
+    for (n, variant) in records[1]["variants"].as_array_mut().unwrap().iter_mut().enumerate() {
+        variant["sku"] = json!(format!("BOLT-{n}"));
     }
     records[1]["slug"] = json!("bolts");
     records[1]["title"] = json!("Bolts");
