@@ -28,6 +28,9 @@ const READ_ATTEMPTS_MAX: u32 = 3;
 /// next is made on another, and where that hangs too, a shopper is told instead of kept waiting.
 const READ_MAX: Duration = Duration::from_secs(4);
 
+/// How long looking at a table or making one may take.
+const TABLES_MAX: Duration = Duration::from_secs(30);
+
 /// The longest wait before the second attempt; the SDK draws a shorter one, and doubles it.
 const READ_DELAY_FIRST: Duration = Duration::from_millis(50);
 
@@ -40,6 +43,7 @@ const IDLE_MAX: Duration = Duration::from_secs(20);
 pub struct Dynamo {
     reads: Client,
     writes: Client,
+    tables: Client,
     table_prefix: Arc<str>,
 }
 
@@ -72,9 +76,14 @@ impl Dynamo {
 
     fn new(config: &SdkConfig, table_prefix: &str) -> Dynamo {
         let once = Builder::from(config).retry_config(RetryConfig::disabled());
+        let patient = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_MAX)
+            .operation_attempt_timeout(TABLES_MAX);
+        let patient = Builder::from(config).timeout_config(patient.build());
         Dynamo {
             reads: Client::new(config),
             writes: Client::from_conf(once.build()),
+            tables: Client::from_conf(patient.build()),
             table_prefix: table_prefix.into(),
         }
     }
@@ -88,6 +97,11 @@ impl Dynamo {
     /// would go unseen.
     pub(super) fn writes(&self) -> &Client {
         &self.writes
+    }
+
+    /// Waits for what no shopper waits for.
+    pub(super) fn tables(&self) -> &Client {
+        &self.tables
     }
 
     /// A table's name there.

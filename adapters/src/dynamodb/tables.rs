@@ -219,7 +219,7 @@ where
 }
 
 async fn describe(dynamo: &Dynamo, name: &str) -> Result<Option<TableDescription>, SetupError> {
-    match dynamo.reads().describe_table().table_name(name).send().await {
+    match dynamo.tables().describe_table().table_name(name).send().await {
         Ok(answer) => Ok(answer.table),
         Err(SdkError::ServiceError(answer)) if answer.err().is_resource_not_found_exception() => {
             Ok(None)
@@ -312,7 +312,7 @@ async fn create_table(dynamo: &Dynamo, table: &Table, name: &str) -> Result<(), 
         vec![index.expect("name and keys are set")]
     });
     let created = dynamo
-        .writes()
+        .tables()
         .create_table()
         .table_name(name)
         .set_key_schema(Some(schema_of(&table.keys)))
@@ -349,7 +349,7 @@ async fn wait_until_active(dynamo: &Dynamo, name: &str) -> Result<(), SetupError
 
 /// `None` where the server does not know of recovery at all: those for tests don't.
 async fn is_recoverable(dynamo: &Dynamo, name: &str) -> Result<Option<bool>, SetupError> {
-    let asked = dynamo.reads().describe_continuous_backups().table_name(name).send().await;
+    let asked = dynamo.tables().describe_continuous_backups().table_name(name).send().await;
     let answer = match asked {
         Ok(answer) => answer,
         Err(error) if is_unknown(&error) => return Ok(None),
@@ -366,7 +366,7 @@ async fn is_recoverable(dynamo: &Dynamo, name: &str) -> Result<Option<bool>, Set
 async fn enable_recovery(dynamo: &Dynamo, name: &str) -> Result<(), SetupError> {
     let enabled = PointInTimeRecoverySpecification::builder().point_in_time_recovery_enabled(true);
     let enabled = enabled.build().expect("it is set");
-    let update = dynamo.writes().update_continuous_backups().table_name(name);
+    let update = dynamo.tables().update_continuous_backups().table_name(name);
     match update.point_in_time_recovery_specification(enabled).send().await {
         Ok(_) => Ok(()),
         Err(error) if is_unknown(&error) => Ok(()),

@@ -10,7 +10,7 @@ use barrow_engine::ids::ProductId;
 use barrow_engine::ports::{Inventory, ProductStore, ProductStoreError};
 
 use super::front::{Fate, Front};
-use super::{client, in_process, local, with_tables};
+use super::{client, in_process, local, table_prefix, with_tables};
 use crate::support;
 
 fn slug(text: &str) -> Slug {
@@ -392,13 +392,19 @@ async fn the_rest_of_a_batch_is_asked_for_again() {
     with_tables(&server.endpoint()).await;
     let front = Front::before(&server.endpoint()).await;
     let inventory = DynamoInventory::new(client(&front.endpoint()).await);
+    let table = format!("{}stock", table_prefix());
+    let chair = serde_json::json!({"sku": {"S": "chair"}, "units": {"N": "7"}});
+    let left_over = serde_json::json!({
+        "UnprocessedItems": {&table: [{"PutRequest": {"Item": chair}}]},
+    });
+    let unread = serde_json::json!({"Responses": {}, "UnprocessedKeys": {
+        &table: {"Keys": [{"sku": {"S": "chair"}}], "ConsistentRead": true},
+    }});
+    let unread: &str = unread.to_string().leak();
     let mut fates = vec![
         Fate::Refused(400, "ProvisionedThroughputExceededException"),
         Fate::ReplyLost,
-        Fate::Answered(
-            r#"{"UnprocessedItems":{"test-stock":[{"PutRequest":{"Item":
-            {"sku":{"S":"chair"},"units":{"N":"7"}}}}]}}"#,
-        ),
+        Fate::Answered(left_over.to_string().leak()),
     ];
     front.judge(move |operation| match operation {
         "BatchWriteItem" => fates.pop().unwrap_or(Fate::Pass),
@@ -409,10 +415,7 @@ async fn the_rest_of_a_batch_is_asked_for_again() {
     assert_eq!(writes, 4);
     let mut is_first = true;
     front.judge(move |_| match std::mem::take(&mut is_first) {
-        true => Fate::Answered(
-            r#"{"Responses":{},"UnprocessedKeys":{"test-stock":{"Keys":
-            [{"sku":{"S":"chair"}}],"ConsistentRead":true}}}"#,
-        ),
+        true => Fate::Answered(unread),
         false => Fate::Pass,
     });
     assert_eq!(inventory.on_hand(&[sku("chair")]).await, Ok(vec![Some(7)]));
