@@ -4,9 +4,11 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use barrow_engine::entity::EntityKey;
 use barrow_engine::ids::SessionId;
 use barrow_engine::ports::Clock;
 use barrow_engine::session::{Revocations, RevocationsRejection, RevokedSessions, SessionHash};
+use futures::TryStreamExt;
 use parking_lot::RwLock;
 
 use super::SessionCheckError;
@@ -21,6 +23,10 @@ const STALE_AFTER: Duration = Duration::from_secs(5);
 
 /// How long a request waits for a reading out of turn.
 const READ_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Buckets read at once. One after the other they would be stale before the last is read, where
+/// the store takes its time; all at once they would press on the entities in memory.
+const READS_AT_ONCE: usize = 4;
 
 type RevocationsRuntime = Runtime<PlainHost<Revocations>>;
 
@@ -90,14 +96,13 @@ impl Revoked {
     /// Reads every bucket.
     pub async fn refresh(&self) -> Result<(), CommandError<RevocationsRejection>> {
         let started_at = self.clock.uptime();
-        // All at once: one after the other they would be stale before the last is read, where the
-        // store takes its time.
-        let reads = Revocations::keys().map(async |key| {
+        let read = async |key: EntityKey| {
             let reply = self.runtime.read(key.id, ()).await?;
             self.learn(key.id, reply.version, &reply.view);
             Ok(())
-        });
-        futures::future::try_join_all(reads).await?;
+        };
+        let keys = futures::stream::iter(Revocations::keys().map(Ok));
+        keys.try_for_each_concurrent(READS_AT_ONCE, read).await?;
         self.known.write().read_at = started_at;
         Ok(())
     }
