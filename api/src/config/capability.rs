@@ -5,8 +5,28 @@ use super::error::Problem;
 use super::layers::Origins;
 use super::sections::{Config, Control, EntityBackend, ProductBackend};
 
-/// Every value that asks for more than this build has.
-pub fn lacking(config: &Config, origins: &Origins) -> Vec<Problem> {
+/// The cargo features that a build was made with.
+#[derive(Debug, Clone, Copy)]
+pub struct Build {
+    pub dynamodb: bool,
+    pub postgres: bool,
+    pub redis: bool,
+    pub s3: bool,
+}
+
+impl Build {
+    /// This one.
+    pub const THIS: Build = Build {
+        dynamodb: cfg!(feature = "dynamodb"),
+        postgres: cfg!(feature = "postgres"),
+        redis: cfg!(feature = "redis"),
+        s3: cfg!(feature = "s3"),
+    };
+}
+
+/// Every value that asks for more than the build has.
+pub fn lacking(config: &Config, origins: &Origins, build: Build) -> Vec<Problem> {
+    let Build { dynamodb, postgres, redis, s3 } = build;
     let mut problems = Vec::new();
     let mut wants = |key: &str, what: &str, feature: &str, built: bool, instead: &str| {
         if !built {
@@ -18,9 +38,6 @@ pub fn lacking(config: &Config, origins: &Origins) -> Vec<Problem> {
             });
         }
     };
-    let dynamodb = cfg!(feature = "dynamodb");
-    let postgres = cfg!(feature = "postgres");
-    let redis = cfg!(feature = "redis");
     let key = "stores.entities";
     match config.stores.entities {
         EntityBackend::Embedded => {}
@@ -44,7 +61,7 @@ pub fn lacking(config: &Config, origins: &Origins) -> Vec<Problem> {
         wants("cache.url", "Redis", "redis", redis, "none at all");
     }
     if config.media_bucket().is_some() {
-        wants("media.url", "S3", "s3", cfg!(feature = "s3"), "file:///a/directory");
+        wants("media.url", "S3", "s3", s3, "file:///a/directory");
     }
     problems
 }

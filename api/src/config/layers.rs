@@ -11,8 +11,6 @@ use super::error::{Origin, Problem};
 /// answer is not "unknown key" but what is missing.
 const NOT_BUILT_IN: &[(&str, &str)] = &[
     ("stores.commerce", "orders and customers are not built in"),
-    ("commerce.url", "Postgres is not built in"),
-    ("cache.url", "Redis is not built in; the cache lies in memory"),
     ("search.url", "search is not built in"),
     ("cluster.listen", "clusters are not built in"),
     ("cluster.advertise", "clusters are not built in"),

@@ -26,6 +26,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
+use capability::Build;
 use layers::{Layers, from_toml};
 
 /// What the names of our variables begin with: `BARROW_SERVER__LISTEN` sets `server.listen`.
@@ -62,6 +63,10 @@ pub struct Loaded {
 
 /// Reads, merges and checks. Either everything is well, or every problem is told.
 pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
+    load_for(sources, Build::THIS)
+}
+
+fn load_for(sources: &Sources, build: Build) -> Result<Loaded, ConfigError> {
     let defaults = serde_json::to_value(Config::default()).expect("the defaults are plain data");
     let file = sources.file.as_deref().map(read_file).transpose()?;
     let texts = texts(sources);
@@ -86,7 +91,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
             problems.push(Problem { origin: origins.of(&key), key, what, hint: None });
         }
         Ok(config) if problems.is_empty() => {
-            problems.extend(capability::lacking(&config, &origins));
+            problems.extend(capability::lacking(&config, &origins, build));
             problems.extend(validate::validate(&config, &origins));
             if problems.is_empty() {
                 return Ok(Loaded { config, origins });

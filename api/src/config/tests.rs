@@ -129,12 +129,20 @@ fn all_problems_are_told_at_once() {
     assert_eq!(error.lines().count(), 4, "{error}");
 }
 
+/// What a build without features says.
+fn lacking(file: &str, flags: &[(&str, &str)]) -> String {
+    let (sources, _dir) = sources(file, &[], flags);
+    let build = Build { dynamodb: false, postgres: false, redis: false, s3: false };
+    load_for(&sources, build).unwrap_err().to_string()
+}
+
 #[test]
-fn the_profile_aws_names_the_feature_that_this_build_lacks() {
-    let error = refused("", &[], &[("profile", "aws")]);
+fn the_profile_aws_names_the_feature_that_a_build_lacks() {
+    let error = lacking("", &[("profile", "aws")]);
     assert!(error.contains("stores.entities (from the profile aws)"), "{error}");
-    assert!(error.contains("cargo feature `aws`"), "{error}");
-    let error = refused("profile = 'aws'\n", &[], &[]);
+    assert!(error.contains("cargo feature `dynamodb`"), "{error}");
+    assert!(error.contains("--features aws"), "{error}");
+    let error = lacking("profile = 'aws'\n", &[]);
     assert!(error.contains("the profile aws"), "{error}");
 }
 
@@ -150,20 +158,51 @@ fn explicit_keys_beat_the_profile() {
 
 #[test]
 fn what_is_not_built_in_is_said_to_be_missing() {
-    for (key, value, word) in [
-        ("stores.entities", "postgres", "postgres is not built"),
-        ("stores.entities", "redis", "redis is not built"),
-        ("stores.products", "dynamodb", "`aws`"),
-        ("media.url", "s3://bucket", "`aws`"),
-        ("cluster.control", "postgres", "postgres is not built"),
-        ("cache.url", "redis://localhost", "Redis is not built"),
-        ("commerce.url", "postgres://localhost", "Postgres is not built"),
+    for (key, value, feature) in [
+        ("stores.entities", "postgres", "`postgres`"),
+        ("stores.entities", "redis", "`redis`"),
+        ("stores.products", "dynamodb", "`dynamodb`"),
+        ("media.url", "s3://bucket", "`s3`"),
+        ("cluster.control", "postgres", "`postgres`"),
+        ("cache.url", "redis://localhost", "`redis`"),
+    ] {
+        let error = lacking("", &[(key, value)]);
+        assert!(error.contains(key) && error.contains(feature), "{key}: {error}");
+    }
+    let error = refused("[search]\nurl = 'https://x'\n", &[], &[]);
+    assert!(error.contains("not built in"), "{error}");
+}
+
+#[test]
+fn a_server_that_a_port_stands_on_has_to_be_named() {
+    for (key, value, missing) in [
+        ("stores.entities", "postgres", "commerce.url"),
+        ("stores.products", "postgres", "commerce.url"),
+        ("cluster.control", "postgres", "commerce.url"),
+        ("stores.entities", "redis", "cache.url"),
+        ("commerce.url", "mysql://localhost/x", "commerce.url"),
+        ("cache.url", "memcached://localhost", "cache.url"),
+        ("dynamodb.table_prefix", "a b", "dynamodb.table_prefix"),
     ] {
         let error = refused("", &[], &[(key, value)]);
-        assert!(error.contains(key) && error.contains(word), "{key}: {error}");
+        assert!(error.contains(missing), "{key}: {error}");
     }
-    let error = refused("[commerce]\nurl = 'postgres://x'\n", &[], &[]);
-    assert!(error.contains("not built in"), "{error}");
+    // Nobody can agree in nothing.
+    let flags = [("stores.entities", "redis"), ("cache.url", "redis://localhost")];
+    assert!(refused("", &[], &flags).contains("cluster.control"));
+}
+
+#[test]
+fn a_password_in_an_address_is_printed_by_nobody() {
+    let url = "postgres://shop:sesame@one,two/store";
+    let config = check("", &[("BARROW_COMMERCE__URL", url)], &[]);
+    assert_eq!(config.commerce.url.as_ref().unwrap().expose(), url);
+    for printed in [to_toml(&config), format!("{config:?}"), serde_json::json!(config).to_string()]
+    {
+        assert!(printed.contains("postgres://shop:") && !printed.contains("sesame"), "{printed}");
+    }
+    let error = refused("", &[], &[("cache.url", "sesame")]);
+    assert!(error.contains("cache.url") && !error.contains("sesame"), "{error}");
 }
 
 #[test]
