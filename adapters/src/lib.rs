@@ -21,3 +21,4 @@ pub mod redis;
 #[cfg(feature = "s3")]
 pub mod s3;
 pub mod simulated;
+mod submitted;

@@ -17,17 +17,19 @@ use futures::stream::{StreamExt, TryStreamExt};
 use super::batch::{read_all, write_all};
 use super::client::Dynamo;
 use super::errors::fault_of;
-use super::items::{Item, id, id_of, item, number, text, text_of};
+use super::items::{Item, id, id_of, item, number, number_of, text, text_of};
 use super::product_names::owner_of;
 use super::product_write::{Before, Write};
 use super::reviews;
 use super::tables::{COLLECTIONS, PRODUCTS};
+use crate::catalog::document;
 use crate::catalog::names::{Name, names_of};
 
 pub(super) const PARTITION: &str = "part";
 pub(super) const ID: &str = "id";
 pub(super) const VERSION: &str = "version";
-pub(super) const DOCUMENT: &str = "document";
+const DOCUMENT: &str = "document";
+const FORMAT: &str = "format";
 
 /// How many of the id's first bits name the partition. Part of stored keys: it never changes.
 const PARTITION_BITS: u32 = 6;
@@ -196,8 +198,9 @@ impl ProductStore for DynamoProductStore {
         // Of several with one id the last holds.
         let newest: BTreeMap<_, _> = collections.iter().map(|one| (one.id, one)).collect();
         let items = newest.into_values().map(|collection| {
-            let document = text(encode_document(collection)?);
-            Ok(item([(ID, id(collection.id.0)), (DOCUMENT, document)]))
+            let mut item = item([(ID, id(collection.id.0))]);
+            insert_document(&mut item, &encode_document(collection)?);
+            Ok(item)
         });
         let items = items.collect::<Result<Vec<Item>>>()?;
         Ok(write_all(&self.dynamo, &self.dynamo.table(COLLECTIONS.name), items).await?)
@@ -297,7 +300,7 @@ pub(super) fn product_key(product: ProductId) -> Item {
 pub(super) fn product_item(product: &Product, document: &str) -> Item {
     let mut item = product_key(product.id);
     item.insert(VERSION.to_owned(), number(product.version));
-    item.insert(DOCUMENT.to_owned(), text(document));
+    insert_document(&mut item, document);
     item
 }
 
@@ -312,15 +315,21 @@ fn decode_product(item: &Item) -> Result<Product> {
     decode_document(item, "product")
 }
 
+/// The document as an item holds it, or why no item can.
 pub(super) fn encode_document<T: serde::Serialize>(document: &T) -> Result<String> {
-    let json = serde_json::to_string(document)
-        .map_err(|error| ProductStoreError::Damaged(format!("it cannot be written: {error}")))?;
+    let json = document::to_json(document)?;
     match json.len() {
         bytes if bytes > DOCUMENT_BYTES_MAX => {
             Err(ProductStoreError::TooLarge { bytes, limit: DOCUMENT_BYTES_MAX })
         }
         _ => Ok(json),
     }
+}
+
+/// Puts a document into its item, with the number of its form beside it.
+pub(super) fn insert_document(item: &mut Item, document: &str) {
+    item.insert(FORMAT.to_owned(), number(document::FORMAT));
+    item.insert(DOCUMENT.to_owned(), text(document));
 }
 
 pub(super) fn decode_document<T: serde::de::DeserializeOwned>(
@@ -330,6 +339,37 @@ pub(super) fn decode_document<T: serde::de::DeserializeOwned>(
     let json = text_of(item, DOCUMENT).ok_or_else(|| {
         ProductStoreError::Damaged(format!("the item of a {what} has no document"))
     })?;
-    serde_json::from_str(json)
-        .map_err(|error| ProductStoreError::Damaged(format!("a {what}: {error}")))
+    let format = number_of(item, FORMAT).ok_or_else(|| {
+        ProductStoreError::Damaged(format!("the item of a {what} does not tell its format"))
+    })?;
+    document::from_json(format, json.as_bytes(), what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use barrow_engine::ids::CollectionId;
+
+    /// The stored form is fixed: what older builds wrote must stay readable, and what a newer
+    /// one wrote must not be taken for something else.
+    #[test]
+    fn a_document_tells_its_format() {
+        let collection = Collection {
+            id: CollectionId(7),
+            slug: Slug::new("chairs").unwrap(),
+            title: "Chairs".to_owned(),
+            parent: None,
+            image: None,
+        };
+        let mut stored = item([]);
+        insert_document(&mut stored, &encode_document(&collection).unwrap());
+        assert_eq!(number_of::<u8>(&stored, "format"), Some(1));
+        let read = |item: &Item| decode_document::<Collection>(item, "collection");
+        assert_eq!(read(&stored), Ok(collection));
+        for format in [Some("2"), None] {
+            stored.remove("format");
+            stored.extend(format.map(|format| ("format".to_owned(), number(format))));
+            assert!(matches!(read(&stored), Err(ProductStoreError::Damaged(_))), "{format:?}");
+        }
+    }
 }

@@ -18,8 +18,8 @@ use futures::stream::{StreamExt, TryStreamExt};
 use super::batch::{ATTEMPTS_MAX, pause, read_all};
 use super::client::Dynamo;
 use super::errors::{Fault, fault_of};
-use super::items::{Item, binary, binary_of, id, id_of, item, text};
-use super::product_store::{DOCUMENT, Result, decode_document, encode_document};
+use super::items::{Item, binary, binary_of, id, id_of, item};
+use super::product_store::{Result, decode_document, encode_document, insert_document};
 use super::tables::{REVIEW_PLACES, REVIEWS};
 
 pub(super) const PRODUCT: &str = "product";
@@ -159,7 +159,7 @@ fn actions_of(
     let mut pointer = key.clone();
     pointer.insert(ID.to_owned(), id(review.id.0));
     let mut document = key.clone();
-    document.insert(DOCUMENT.to_owned(), text(encode_document(review)?));
+    insert_document(&mut document, &encode_document(review)?);
     let mut actions = vec![put(dynamo.table(REVIEWS.name), document)];
     match before {
         Some(before) if *before == pointer => actions.push(stays(dynamo, before)),

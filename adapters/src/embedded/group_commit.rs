@@ -16,11 +16,11 @@ use std::time::{Duration, Instant};
 use barrow_engine::entity::EntityKey;
 use barrow_engine::ports::{CasOutcome, CasReply, CasResult, Expected, Row, StoreError};
 use barrow_engine::time::Timestamp;
-use tokio::sync::oneshot;
 
 use super::commit_queue::{CommitQueue, Request};
 use super::heads::{Head, Heads};
 use super::health::{Health, TellOfPanic};
+use crate::submitted::outcome_of;
 
 /// So many writes in a batch are a crowd: then the next batch begins an interval after this one
 /// began. A sync costs the processor as much as several writes; where many come, twice as many
@@ -76,10 +76,7 @@ impl GroupCommit {
     }
 
     pub async fn cas(&self, key: EntityKey, expected: Expected, row: Row) -> CasResult {
-        let (told, answer) = oneshot::channel();
-        // A caller that went away does not want to know.
-        self.submit(key, expected, row, CasReply::new(|result| drop(told.send(result))));
-        answer.await.expect("a reply is told even when it is dropped")
+        outcome_of(|reply| self.submit(key, expected, row, reply)).await
     }
 
     pub fn submit(&self, key: EntityKey, expected: Expected, row: Row, reply: CasReply) {

@@ -8,10 +8,10 @@ use barrow_engine::ports::{
     BLOB_BYTES_MAX, CasOutcome, CasReply, DueEntity, EntityStore, Expected, Row, StoreError, Work,
 };
 use barrow_engine::time::Timestamp;
-use tokio::sync::oneshot;
 
 use super::primary::Postgres;
 use super::write_batch::{Write, WriteQueue, read_rows};
+use crate::submitted::outcome_of;
 
 /// Rows by entity.
 pub struct PostgresEntityStore {
@@ -49,12 +49,7 @@ impl EntityStore for PostgresEntityStore {
         expected: Expected,
         row: Row,
     ) -> Result<CasOutcome, StoreError> {
-        let (tell, told) = oneshot::channel();
-        // A caller that went away needs no answer.
-        let reply = CasReply::new(move |result| drop(tell.send(result)));
-        self.push(key, expected, row, reply);
-        let gone = |_| Err(StoreError::OutcomeUnknown("the store went away".to_owned()));
-        told.await.unwrap_or_else(gone)
+        outcome_of(|reply| self.push(key, expected, row, reply)).await
     }
 
     fn submit(

@@ -44,6 +44,8 @@ pub struct PostgresOptions {
     pub batch_max: Duration,
     /// How long the start waits for a primary.
     pub start_max: Duration,
+    /// Whether the start brings the tables up to date; who only looks does not.
+    pub migrates: bool,
 }
 
 impl Default for PostgresOptions {
@@ -54,6 +56,7 @@ impl Default for PostgresOptions {
             statement_max: Duration::from_secs(3),
             batch_max: Duration::from_secs(30),
             start_max: Duration::from_secs(10),
+            migrates: true,
         }
     }
 }
@@ -109,7 +112,9 @@ impl Postgres {
         let trouble = Notify::new();
         let inner = Arc::new(Inner { hosts, options, current, trouble, durability });
         let postgres = Postgres { inner };
-        postgres.migrate().await?;
+        if options.migrates {
+            postgres.migrate().await?;
+        }
         let follower = Arc::downgrade(&postgres.inner);
         tokio::spawn(async move {
             while let Some(inner) = follower.upgrade() {

@@ -16,7 +16,7 @@ use barrow_engine::time::Timestamp;
 use fred::error::Error;
 use fred::interfaces::ClientLike;
 use fred::types::{ClusterHash, CustomCommand, Value};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 
 use super::client::{Address, RedisError, RedisServers, check_prefix};
 use super::link::{CallError, Link};
@@ -25,6 +25,7 @@ use super::policy::check_keeps_all;
 use super::script::{Keys, read_member, score};
 use super::writer::{Primary, Replication, primary};
 use crate::embedded::row_codec::decode_row;
+use crate::submitted::outcome_of;
 
 /// A start waits so long for the servers.
 const START_MAX: Duration = Duration::from_secs(10);
@@ -163,15 +164,7 @@ impl EntityStore for RedisEntityStore {
         expected: Expected,
         row: Row,
     ) -> Result<CasOutcome, StoreError> {
-        let (told, outcome) = oneshot::channel();
-        let reply = CasReply::new(move |result| {
-            // Who does not wait any more learns nothing.
-            let _ = told.send(result);
-        });
-        self.write(key, expected, &row, reply);
-        outcome
-            .await
-            .unwrap_or_else(|_| Err(StoreError::OutcomeUnknown("the store was closed".to_owned())))
+        outcome_of(|reply| self.write(key, expected, &row, reply)).await
     }
 
     fn submit(

@@ -63,7 +63,9 @@ impl<'a> Servers<'a> {
             let connections_max = self.config.commerce.connections;
             let usual = PostgresOptions::default();
             let start_max = self.patience.unwrap_or(usual.start_max);
-            let options = PostgresOptions { connections_max, start_max, ..usual };
+            // Who only looks changes nothing.
+            let migrates = self.patience.is_none();
+            let options = PostgresOptions { connections_max, start_max, migrates, ..usual };
             let opened = Postgres::connect(url.expose(), options).await;
             self.postgres = Some(opened.map_err(|error| ServerError::new(KEY, error))?);
         }
