@@ -10,6 +10,9 @@ pub struct ControlRow {
     pub value: Vec<u8>,
 }
 
+/// The most rows of one kind: as many as a cluster has members.
+pub const ROWS_MAX: usize = crate::view::MEMBERS_MAX;
+
 /// How a write ended whose outcome is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ControlOutcome {
@@ -28,10 +31,15 @@ pub enum ControlError {
     OutcomeUnknown(String),
 }
 
-/// Rows with strongly consistent reads and compare-and-set.
+/// Rows with strongly consistent reads and compare-and-set. A list shows, of each row, a state no
+/// older than the moment it was asked for; not all of them at one moment.
 #[async_trait]
 pub trait ControlTable: Send + Sync + 'static {
     async fn load(&self, key: &str) -> Result<Option<ControlRow>, ControlError>;
+
+    /// All rows whose key begins with `prefix`, in the order of their keys; more than
+    /// [`ROWS_MAX`] are an error.
+    async fn list(&self, prefix: &str) -> Result<Vec<(String, ControlRow)>, ControlError>;
 
     /// Writes `value` as version `expected` + 1 if the row is at version `expected`; 0 stands for
     /// no row.
@@ -41,4 +49,8 @@ pub trait ControlTable: Send + Sync + 'static {
         expected: u64,
         value: Vec<u8>,
     ) -> Result<ControlOutcome, ControlError>;
+
+    /// Removes the row if it is at version `expected`. A row that is made again under that key
+    /// begins at version 1: keys that are to be told apart have to differ.
+    async fn delete(&self, key: &str, expected: u64) -> Result<ControlOutcome, ControlError>;
 }

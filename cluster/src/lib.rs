@@ -5,12 +5,21 @@
 //! owns every shard for as long as it runs. On a store that others can reach, a row of the
 //! control table says who serves ([`ControlTable`], [`Tenure`]): a second process waits.
 
-#[cfg(feature = "contract")]
+#[cfg(any(test, feature = "contract"))]
 pub mod contract;
 mod control;
 mod lease;
+mod member;
+mod memory_table;
+mod shards;
 mod tenure;
+pub mod transport;
+mod view;
 
-pub use control::{ControlError, ControlOutcome, ControlRow, ControlTable};
+pub use control::{ControlError, ControlOutcome, ControlRow, ControlTable, ROWS_MAX};
 pub use lease::{Grant, Lease, Ownership, SoleOwner};
+pub use member::{Member, MemberId, MemberIdError, Peer};
+pub use memory_table::MemoryControlTable;
+pub use shards::{Place, Shards};
 pub use tenure::{BEAT_INTERVAL, Beat, Candidate, Holder, LEASE, Step, Tenure};
+pub use view::{MEMBERS_MAX, SHARDS, Term, VIEW_KEY, View, ViewError};
