@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::Router;
+
 /// The right to serve a shard, as one owner holds it for one term of office.
 #[derive(Debug, Clone)]
 pub struct Grant {
@@ -48,6 +50,11 @@ fn as_millis(duration: Duration) -> u64 {
 pub trait Ownership: Send + Sync + 'static {
     /// The grant for a shard, or `None` where another node owns it.
     fn grant(&self, shard: u16) -> Option<Grant>;
+
+    /// The way to the shards of other nodes, where there are any.
+    fn elsewhere(&self) -> Option<&Router> {
+        None
+    }
 }
 
 /// The owner of every shard: one process whose store no other process can open.

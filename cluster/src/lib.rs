@@ -11,6 +11,7 @@ mod control;
 mod lease;
 mod member;
 mod memory_table;
+mod router;
 mod shards;
 mod tenure;
 pub mod transport;
@@ -20,6 +21,7 @@ pub use control::{ControlError, ControlOutcome, ControlRow, ControlTable, ROWS_M
 pub use lease::{Grant, Lease, Ownership, SoleOwner};
 pub use member::{Member, MemberId, MemberIdError, Peer};
 pub use memory_table::MemoryControlTable;
+pub use router::{RouteError, Routed, Router, RouterSettings, RouterStats};
 pub use shards::{Place, Shards};
 pub use tenure::{BEAT_INTERVAL, Beat, Candidate, Holder, LEASE, Step, Tenure};
 pub use view::{MEMBERS_MAX, SHARDS, Term, VIEW_KEY, View, ViewError};

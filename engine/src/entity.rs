@@ -182,3 +182,19 @@ pub trait Entity: Sized + Send + Sync + 'static {
     /// Reads any stored form up to the newest this build knows.
     fn decode(id: u128, blob: &[u8]) -> Result<Self::State, DecodeError>;
 }
+
+/// An entity whose commands and refusals travel between nodes, as they are.
+pub trait Portable: Entity {
+    /// Appends a command in the newest form that the build before this one reads as well.
+    fn encode_command(command: &Self::Command, out: &mut Vec<u8>);
+
+    /// # Errors
+    /// As [`Entity::decode`].
+    fn decode_command(bytes: &[u8]) -> Result<Self::Command, DecodeError>;
+
+    fn encode_rejection(rejection: &Self::Rejection, out: &mut Vec<u8>);
+
+    /// # Errors
+    /// As [`Entity::decode`].
+    fn decode_rejection(bytes: &[u8]) -> Result<Self::Rejection, DecodeError>;
+}

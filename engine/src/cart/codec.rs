@@ -80,7 +80,7 @@ fn write_line(writer: &mut Writer<'_>, last: u32, line: &Line) {
     writer.text(line.sku().as_str());
 }
 
-fn flag(is_set: bool, flag: u8) -> u8 {
+pub(super) fn flag(is_set: bool, flag: u8) -> u8 {
     if is_set { flag } else { 0 }
 }
 
@@ -105,7 +105,7 @@ fn write_details(writer: &mut Writer<'_>, cart: &Cart) {
     cart.shipping_method.iter().for_each(|method| writer.text(method));
 }
 
-fn write_address(writer: &mut Writer<'_>, address: &Address) {
+pub(super) fn write_address(writer: &mut Writer<'_>, address: &Address) {
     let optional = [
         (&address.company, HAS_COMPANY),
         (&address.line2, HAS_LINE2),
@@ -207,13 +207,16 @@ fn read_details(reader: &mut Reader<'_>, cart: &mut Cart) -> Result<(), DecodeEr
     Ok(())
 }
 
-fn read_optional(reader: &mut Reader<'_>, is_there: bool) -> Result<Option<String>, DecodeError> {
+pub(super) fn read_optional(
+    reader: &mut Reader<'_>,
+    is_there: bool,
+) -> Result<Option<String>, DecodeError> {
     if is_there { reader.text().map(|text| Some(text.to_owned())) } else { Ok(None) }
 }
 
 /// What was checked when it came in is not checked again: stricter rules of a later build must
 /// not make a stored cart unreadable.
-fn read_address(reader: &mut Reader<'_>) -> Result<Address, DecodeError> {
+pub(super) fn read_address(reader: &mut Reader<'_>) -> Result<Address, DecodeError> {
     let flags = reader.byte()?;
     if flags & !ADDRESS_FLAGS != 0 {
         return Err(DecodeError::Damaged("unknown fields of an address"));

@@ -29,6 +29,7 @@ mod form;
 mod codec;
 mod effect;
 pub mod policy;
+mod sent;
 
 #[cfg(any(test, feature = "workload"))]
 pub mod workload;
@@ -50,6 +51,10 @@ pub use line::{InvalidLineId, Line, LineId};
 pub use problems::Problem;
 pub use quote::{Adjustment, LINE_TOTAL_MAX, LINES_MAX, Quote, ShippingOption, Totals};
 pub use rejection::{CartRejection, CartRejectionCode};
+pub use sent::{
+    SentCommand, UnknownSku, decode_owner, decode_rejection, encode_command, encode_owner,
+    encode_rejection,
+};
 pub use state::{Cart, CartStatus};
 
 use std::time::Duration;

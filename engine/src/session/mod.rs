@@ -7,6 +7,7 @@
 
 mod current_cart;
 mod revocations;
+mod sent;
 mod signing_keys;
 
 #[cfg(test)]
