@@ -1,6 +1,5 @@
 //! Carts, each an actor: what the edge talks to when a shopper clicks.
 
-use std::any::Any;
 use std::sync::Arc;
 use std::sync::Weak;
 use std::time::Duration;
@@ -8,8 +7,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use barrow_cluster::Ownership;
 use barrow_engine::cart::{
-    By, Cart, CartCommand, CartEntity, CartRejection, CartRejectionCode, Owner,
+    self, By, Cart, CartCommand, CartEntity, CartRejection, CartRejectionCode, Owner, SentCommand,
+    key,
 };
+use barrow_engine::entity::DecodeError;
 use barrow_engine::ids::CartId;
 use barrow_engine::ports::{Clock, EntityStore, Entropy};
 use barrow_engine::pricing::Shop;
@@ -18,9 +19,13 @@ use bytes::Bytes;
 
 use crate::runtime::{
     CommandError, EffectRouter, Feed, Host, HostError, IdempotencyKey, Reply, Runtime,
-    RuntimeObservation, RuntimeParts, RuntimeSettings, Wakeable,
+    RuntimeObservation, RuntimeParts, RuntimeSettings, Wakeable, WireError,
 };
 use crate::shelf::{Shelf, ShelfError};
+
+/// How many ids are thrown for one whose shard is here: on a node that owns a thirtieth of the
+/// shards one of them is found nine times of ten.
+const IDS_TRIED: u32 = 64;
 
 /// How much of the cart a caller wants to see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +38,9 @@ pub enum Shape {
 /// Writes a cart the way the edge's clients read it. Runs in the cart's actor, once per reply.
 pub trait CartRenderer: Send + Sync + 'static {
     fn render(&self, cart: &Cart, version: u64, shape: Shape) -> Bytes;
+
+    /// The ways in which the cart may be shipped.
+    fn render_shipping_methods(&self, cart: &Cart) -> Bytes;
 }
 
 /// What carts are made of.
@@ -72,12 +80,15 @@ pub type CartError = CommandError<CartRejection>;
 #[derive(Clone)]
 pub struct Carts {
     runtime: Runtime<CartHost>,
+    ownership: Arc<dyn Ownership>,
+    entropy: Arc<dyn Entropy>,
 }
 
 impl Carts {
     /// Starts them on the current tokio runtime.
     pub fn start(parts: CartParts) -> Carts {
         let CartParts { shop, shelf, renderer, .. } = parts;
+        let (ownership, entropy) = (parts.ownership.clone(), parts.entropy.clone());
         let runtime = Runtime::start(RuntimeParts {
             host: CartHost { shop, shelf, renderer },
             store: parts.store,
@@ -87,7 +98,7 @@ impl Carts {
             effects: parts.effects,
             settings: parts.settings,
         });
-        Carts { runtime }
+        Carts { runtime, ownership, entropy }
     }
 
     /// Sends a command of a shopper; the reply comes once it is durable.
@@ -111,26 +122,34 @@ impl Carts {
         self.runtime.read(id.0, ask).await.map(to_cart_reply)
     }
 
-    /// Looks something up in the durable cart, in its actor.
-    pub async fn inspect<T: Send + Sync + Clone + 'static>(
-        &self,
-        id: CartId,
-        by: Owner,
-        look: impl FnOnce(&Cart) -> T + Send + 'static,
-    ) -> Result<T, CartError> {
-        let look = Look::Inspect(Box::new(move |cart| Arc::new(look(cart))));
-        let reply = self.runtime.read(id.0, CartAsk { by, look }).await?;
-        let CartView::Inspected(found) = reply.view else {
-            unreachable!("the host answers an inspection with what was inspected");
-        };
-        let found = found.downcast_ref::<T>().expect("it is what the closure above made");
-        Ok(found.clone())
+    /// The ways in which the cart may be shipped, as the renderer writes them.
+    pub async fn shipping_methods(&self, id: CartId, by: Owner) -> Result<Bytes, CartError> {
+        let ask = CartAsk { by, look: Look::ShippingMethods };
+        Ok(self.runtime.read(id.0, ask).await?.view)
+    }
+
+    /// An id for a cart that nobody has yet; where it can be, one whose shard is on this node, so
+    /// that the requests of its shopper, who will mostly come here again, stay here.
+    pub fn new_id(&self) -> CartId {
+        let mut id = CartId(self.entropy.next_u128());
+        for _ in 1..IDS_TRIED {
+            if self.ownership.grant(key(id).shard().index()).is_some() {
+                break;
+            }
+            id = CartId(self.entropy.next_u128());
+        }
+        id
     }
 
     /// Follows a cart: its body now, and after each change.
     pub async fn subscribe(&self, id: CartId, by: Owner) -> Result<CartFeed, CartError> {
         let ask = CartAsk { by, look: Look::Body(Shape::Full) };
         Ok(CartFeed(self.runtime.subscribe(id.0, ask).await?))
+    }
+
+    /// As [`Runtime::drain_shards`].
+    pub async fn drain_shards(&self, shards: &[u16], deadline: Duration) -> bool {
+        self.runtime.drain_shards(shards, deadline).await
     }
 
     /// Refuses new commands, finishes and stores what was admitted.
@@ -159,11 +178,8 @@ impl CartFeed {
     }
 }
 
-fn to_cart_reply(reply: Reply<CartView>) -> CartReply {
-    let CartView::Body(body) = reply.view else {
-        unreachable!("the host answers a request for a body with one");
-    };
-    CartReply { version: reply.version, body, replayed: reply.replayed }
+fn to_cart_reply(reply: Reply<Bytes>) -> CartReply {
+    CartReply { version: reply.version, body: reply.view, replayed: reply.replayed }
 }
 
 struct CartHost {
@@ -172,30 +188,27 @@ struct CartHost {
     renderer: Arc<dyn CartRenderer>,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct CartAsk {
     by: Owner,
     look: Look,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Look {
     Body(Shape),
-    Inspect(Inspection),
+    ShippingMethods,
 }
 
-type Inspection = Box<dyn FnOnce(&Cart) -> Found + Send>;
-type Found = Arc<dyn Any + Send + Sync>;
-
-#[derive(Clone)]
-enum CartView {
-    Body(Bytes),
-    Inspected(Found),
-}
+const LOOK_FULL: u8 = 1;
+const LOOK_MINIMAL: u8 = 2;
+const LOOK_SHIPPING_METHODS: u8 = 3;
 
 #[async_trait]
 impl Host for CartHost {
     type Entity = CartEntity;
     type Ask = CartAsk;
-    type View = CartView;
+    type View = Bytes;
 
     fn is_fresh(&self, cart: &Cart, now: Timestamp) -> bool {
         !cart.exists() || cart.is_fresh(self.shelf.generation(), now)
@@ -217,17 +230,72 @@ impl Host for CartHost {
         Ok(())
     }
 
-    fn view(&self, cart: &Cart, version: u64, ask: CartAsk) -> Result<CartView, CartRejection> {
+    fn view(&self, cart: &Cart, version: u64, ask: CartAsk) -> Result<Bytes, CartRejection> {
         if cart.owner() != Some(ask.by) {
             return Err(CartRejectionCode::NotFound.into());
         }
         Ok(match ask.look {
-            Look::Body(shape) => CartView::Body(self.renderer.render(cart, version, shape)),
-            Look::Inspect(look) => CartView::Inspected(look(cart)),
+            Look::Body(shape) => self.renderer.render(cart, version, shape),
+            Look::ShippingMethods => self.renderer.render_shipping_methods(cart),
         })
     }
 
-    fn publication(&self, cart: &Cart, version: u64) -> Option<CartView> {
-        Some(CartView::Body(self.renderer.render(cart, version, Shape::Full)))
+    fn publication(&self, cart: &Cart, version: u64) -> Option<Bytes> {
+        Some(self.renderer.render(cart, version, Shape::Full))
+    }
+
+    fn encode_command(&self, command: &CartCommand, out: &mut Vec<u8>) {
+        cart::encode_command(command, out);
+    }
+
+    async fn decode_command(&self, bytes: &[u8]) -> Result<CartCommand, WireError> {
+        let sent = SentCommand::decode(bytes)?;
+        let unavailable = |why: String| WireError::Unavailable(why);
+        let skus = sent.skus();
+        let cached: Vec<_> = skus.iter().map(|sku| self.shelf.cached(sku.as_str())).collect();
+        let sellables = match cached.iter().all(Option::is_some) {
+            true => cached,
+            false => {
+                let found = self.shelf.sellables(&skus).await;
+                found.map_err(|ShelfError(why)| unavailable(why))?
+            }
+        };
+        sent.complete(&self.shop, sellables).map_err(|error| unavailable(error.to_string()))
+    }
+
+    fn encode_ask(&self, ask: &CartAsk, out: &mut Vec<u8>) {
+        cart::encode_owner(ask.by, out);
+        out.push(match ask.look {
+            Look::Body(Shape::Full) => LOOK_FULL,
+            Look::Body(Shape::Minimal) => LOOK_MINIMAL,
+            Look::ShippingMethods => LOOK_SHIPPING_METHODS,
+        });
+    }
+
+    fn decode_ask(&self, bytes: &[u8]) -> Result<CartAsk, DecodeError> {
+        let (by, rest) = cart::decode_owner(bytes)?;
+        let look = match rest {
+            [LOOK_FULL] => Look::Body(Shape::Full),
+            [LOOK_MINIMAL] => Look::Body(Shape::Minimal),
+            [LOOK_SHIPPING_METHODS] => Look::ShippingMethods,
+            _ => return Err(DecodeError::Damaged("an unknown look at a cart")),
+        };
+        Ok(CartAsk { by, look })
+    }
+
+    fn encode_view(&self, view: &Bytes, out: &mut Vec<u8>) {
+        out.extend_from_slice(view);
+    }
+
+    fn decode_view(&self, _id: u128, bytes: Bytes) -> Result<Bytes, DecodeError> {
+        Ok(bytes)
+    }
+
+    fn encode_rejection(&self, rejection: &CartRejection, out: &mut Vec<u8>) {
+        cart::encode_rejection(rejection, out);
+    }
+
+    fn decode_rejection(&self, bytes: &[u8]) -> Result<CartRejection, DecodeError> {
+        cart::decode_rejection(bytes)
     }
 }

@@ -2,6 +2,7 @@
 //! shard that moves, follows one that has moved, and gives up in time.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -72,6 +73,13 @@ pub struct RouterStats {
     pub served: AtomicU64,
 }
 
+/// One of the two ways in which a transport sends a call.
+type Way<T> = for<'a> fn(
+    &'a dyn Transport,
+    &'a Peer,
+    Call,
+) -> Pin<Box<dyn Future<Output = Result<T, CallError>> + Send + 'a>>;
+
 /// Sends calls to the owners of shards.
 pub struct Router {
     shards: Arc<Shards>,
@@ -130,14 +138,12 @@ impl Router {
         payload: Bytes,
         repeatable: bool,
     ) -> Result<Routed<Bytes>, RouteError> {
-        let send = async |peer: &Peer, call| self.transport.call(peer, call).await;
-        self.route(shard, payload, repeatable, send).await
+        self.route(shard, payload, repeatable, |by, peer, call| by.call(peer, call)).await
     }
 
     /// Opens a feed at the owner of a shard on another node.
     pub async fn open(&self, shard: u16, payload: Bytes) -> Result<Routed<Feed>, RouteError> {
-        let send = async |peer: &Peer, call| self.transport.open(peer, call).await;
-        self.route(shard, payload, true, send).await
+        self.route(shard, payload, true, |by, peer, call| by.open(peer, call)).await
     }
 
     async fn route<T>(
@@ -145,7 +151,7 @@ impl Router {
         shard: u16,
         payload: Bytes,
         repeatable: bool,
-        send: impl AsyncFn(&Peer, Call) -> Result<T, CallError>,
+        send: Way<T>,
     ) -> Result<Routed<T>, RouteError> {
         let mut hops = 0;
         loop {
@@ -157,7 +163,7 @@ impl Router {
             let view = self.shards.view().version;
             let patience = self.settings.patience;
             let call = Call { shard, view, patience, payload: payload.clone() };
-            let error = match send(&peer, call).await {
+            let error = match send(&*self.transport, &peer, call).await {
                 Ok(reply) => {
                     self.reached(&peer);
                     return Ok(Routed::There(reply));

@@ -2,10 +2,11 @@
 //! refuse, to panic, to tell another probe, and to set a timer.
 
 use async_trait::async_trait;
-use barrow_actors::runtime::{Host, HostError};
+use barrow_actors::runtime::{Host, HostError, WireError};
 use barrow_engine::codec::{Reader, Writer};
 use barrow_engine::entity::{Decision, DecodeError, Effect, Entity, EntityKey, EntityKind};
 use barrow_engine::time::Timestamp;
+use bytes::Bytes;
 
 pub struct Probe;
 
@@ -146,5 +147,61 @@ impl Host for ProbeHost {
 
     fn publication(&self, state: &List, _version: u64) -> Option<Vec<u64>> {
         Some(state.items.clone())
+    }
+
+    fn encode_command(&self, command: &ProbeCommand, out: &mut Vec<u8>) {
+        let mut writer = Writer::new(out, 1);
+        match command {
+            ProbeCommand::Append(item) => {
+                writer.byte(1);
+                writer.varint(*item);
+            }
+            ProbeCommand::Nothing => writer.byte(2),
+            ProbeCommand::Refuse => writer.byte(3),
+            ProbeCommand::Panic => writer.byte(4),
+            ProbeCommand::Tell { target, item } => {
+                writer.byte(5);
+                writer.id(*target);
+                writer.varint(*item);
+            }
+            ProbeCommand::Later { at, item } => {
+                writer.byte(6);
+                writer.time(*at);
+                writer.varint(*item);
+            }
+        }
+    }
+
+    async fn decode_command(&self, bytes: &[u8]) -> Result<ProbeCommand, WireError> {
+        let (_, mut reader) = Reader::open(bytes, 1)?;
+        Ok(match reader.byte()? {
+            1 => ProbeCommand::Append(reader.varint()?),
+            2 => ProbeCommand::Nothing,
+            3 => ProbeCommand::Refuse,
+            4 => ProbeCommand::Panic,
+            5 => ProbeCommand::Tell { target: reader.id()?, item: reader.varint()? },
+            6 => ProbeCommand::Later { at: reader.time()?, item: reader.varint()? },
+            _ => return Err(DecodeError::Damaged("an unknown command").into()),
+        })
+    }
+
+    fn encode_ask(&self, (): &(), _out: &mut Vec<u8>) {}
+
+    fn decode_ask(&self, _bytes: &[u8]) -> Result<(), DecodeError> {
+        Ok(())
+    }
+
+    fn encode_view(&self, view: &Vec<u64>, out: &mut Vec<u8>) {
+        Probe::encode(&List { items: view.clone(), timer: None }, out);
+    }
+
+    fn decode_view(&self, id: u128, bytes: Bytes) -> Result<Vec<u64>, DecodeError> {
+        Probe::decode(id, &bytes).map(|list| list.items)
+    }
+
+    fn encode_rejection(&self, _rejection: &Refused, _out: &mut Vec<u8>) {}
+
+    fn decode_rejection(&self, _bytes: &[u8]) -> Result<Refused, DecodeError> {
+        Ok(Refused)
     }
 }

@@ -16,7 +16,7 @@ use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use parking_lot::Mutex;
 use ractor::{ActorCell, ActorId, ActorRef, ActorRuntime};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::CommandError;
 use super::actor::{Arguments, EntityActor, Lane, LoadError, Message};
@@ -44,6 +44,8 @@ pub(super) struct Shared<H: Host> {
     pub stats: RuntimeStats,
     pub warm: Warm,
     pub permits: Arc<Semaphore>,
+    /// Entities that are being loaded; the others wait for their turn.
+    pub loads: Semaphore,
     pub draining: AtomicBool,
     /// Tells this runtime's writes from those of every other, now and ever.
     pub incarnation: u64,
@@ -65,6 +67,20 @@ pub(super) struct Slot<H: Host> {
     failures: u32,
 }
 
+/// Why a message was not sent. It is as it was: `message` was not called.
+#[derive(Debug)]
+pub(super) enum Undispatched<R> {
+    /// The entity's shard is not on this node.
+    Elsewhere,
+    Refused(CommandError<R>),
+}
+
+impl<R> From<CommandError<R>> for Undispatched<R> {
+    fn from(error: CommandError<R>) -> Undispatched<R> {
+        Undispatched::Refused(error)
+    }
+}
+
 enum Phase<H: Host> {
     Live(ActorRef<Message<H>>),
     /// Told to end; the semaphore closes when it has.
@@ -74,38 +90,47 @@ enum Phase<H: Host> {
 }
 
 impl<H: Host> Shared<H> {
+    /// A permit to be under way, for as long as it is held.
+    pub fn permit(&self) -> Result<OwnedSemaphorePermit, CommandError<Rejection<H>>> {
+        self.permits.clone().try_acquire_owned().map_err(|_| {
+            count(&self.stats.refused);
+            self.overloaded()
+        })
+    }
+
     /// Sends a message to the entity, activating it where needed. What `message` makes is sent
     /// exactly once, or not at all.
     pub async fn dispatch(
         self: &Arc<Self>,
         key: EntityKey,
         message: impl FnOnce(Ticket) -> Message<H>,
-    ) -> Result<Arc<AtomicUsize>, CommandError<Rejection<H>>> {
-        let permit = self.permits.clone().try_acquire_owned().map_err(|_| {
-            count(&self.stats.refused);
-            self.overloaded()
-        })?;
+    ) -> Result<Arc<AtomicUsize>, Undispatched<Rejection<H>>> {
+        let permit = self.permit()?;
         let mut waited = false;
         loop {
             if self.draining.load(Ordering::Acquire) {
-                return Err(self.unavailable());
+                return Err(self.unavailable().into());
             }
-            let grant =
-                self.ownership.grant(key.shard().index()).ok_or_else(|| self.unavailable())?;
-            let gone = match self.slots.entry(key.id) {
+            let entry = self.slots.entry(key.id);
+            // Asked while the slot is locked: whoever drains a shard closes it first and looks
+            // into every slot then, so that no actor begins behind its back (R5).
+            let Some(grant) = self.ownership.grant(key.shard().index()) else {
+                return Err(Undispatched::Elsewhere);
+            };
+            let gone = match entry {
                 Entry::Vacant(vacant) => {
                     let slot = self.activate(key, grant, Lane::default(), 0)?;
                     let mut slot = vacant.insert(slot);
-                    return self.send(&mut slot, permit, message);
+                    return Ok(self.send(&mut slot, permit, message)?);
                 }
                 Entry::Occupied(mut occupied) => match self.find(key, grant, occupied.get_mut())? {
-                    None => return self.send(occupied.get_mut(), permit, message),
+                    None => return Ok(self.send(occupied.get_mut(), permit, message)?),
                     Some(gone) => gone,
                 },
             };
             // It ends when its last write has: the caller's own deadline bounds the wait.
             if waited && self.permits.available_permits() == 0 {
-                return Err(self.overloaded());
+                return Err(self.overloaded().into());
             }
             waited = true;
             drop(gone.acquire().await);
@@ -140,7 +165,7 @@ impl<H: Host> Shared<H> {
     fn send(
         &self,
         slot: &mut Slot<H>,
-        permit: tokio::sync::OwnedSemaphorePermit,
+        permit: OwnedSemaphorePermit,
         message: impl FnOnce(Ticket) -> Message<H>,
     ) -> Result<Arc<AtomicUsize>, CommandError<Rejection<H>>> {
         let Phase::Live(actor) = &slot.phase else { return Err(self.unavailable()) };
@@ -282,6 +307,46 @@ impl<H: Host> Shared<H> {
         }
     }
 
+    /// Has every entity of these shards, which must have been closed before, finish and store what
+    /// it has, and returns once none of them is in memory; `false` after `deadline`.
+    pub async fn drain_shards(&self, shards: &[u16], deadline: Duration) -> bool {
+        let is_leaving = |id: u128| {
+            let shard = EntityKey::new(H::Entity::KIND, id).shard().index();
+            shards.contains(&shard)
+        };
+        let mut leaving: Vec<(Option<Arc<Semaphore>>, Lane)> = Vec::new();
+        for mut slot in self.slots.iter_mut() {
+            if is_leaving(*slot.key()) {
+                retire(&mut slot);
+                let gone = match &slot.phase {
+                    Phase::Retiring(_, gone) => Some(gone.clone()),
+                    _ => None,
+                };
+                leaving.push((gone, slot.lane.clone()));
+            }
+        }
+        let all_gone = async {
+            for (gone, lane) in leaving {
+                if let Some(gone) = gone {
+                    // It never hands out a permit: it closes.
+                    drop(gone.acquire().await);
+                }
+                drop(lane.lock().await);
+            }
+        };
+        if tokio::time::timeout(deadline, all_gone).await.is_err() {
+            return false;
+        }
+        self.slots.retain(|id, _| !is_leaving(*id));
+        let mut supervisors = self.supervisors.lock();
+        for shard in shards {
+            if let Some(supervisor) = supervisors.remove(shard) {
+                supervisor.stop(None);
+            }
+        }
+        true
+    }
+
     /// Tells every actor to end, whoever waits: they finish what they have first.
     pub fn retire_all(&self) {
         for mut slot in self.slots.iter_mut() {
@@ -295,7 +360,13 @@ impl<H: Host> Shared<H> {
                 count(&self.stats.warm_activations);
                 Some(row)
             }
-            None => self.load_row(key).await?,
+            None => {
+                // When a node dies its entities come up elsewhere all at once.
+                let turn = self.loads.acquire().await;
+                let row = self.load_row(key).await?;
+                drop(turn);
+                row
+            }
         };
         let mut machine = Machine::load(key, self.host.clone(), row)
             .map_err(|error| LoadError::Unreadable(error.to_string()))?;

@@ -206,7 +206,7 @@ impl<H: Host> Machine<H> {
     /// The source will not send it again. Costs no write of its own: if it is lost, one entry
     /// too many is remembered, until the next confirmation.
     pub fn forget(&mut self, source: EntityKey, sequence: u64) {
-        self.envelope.inbox.forget(source, sequence);
+        self.envelope.inbox.confirm(source, sequence);
     }
 
     /// The effect to deliver next: only one that is in the durable row.

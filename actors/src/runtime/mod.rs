@@ -13,8 +13,9 @@
 //! - **R4** A read is answered from memory only under a valid lease, only from durable state.
 //! - **R6** A command with a key takes effect once; the row remembers the key ([`memory`]).
 //!
-//! R5 concerns the moving of shards between nodes and is kept by whoever hands out
-//! [`Grant`](barrow_cluster::Grant)s.
+//! - **R5** A shard moves from a live owner only by that owner's own handoff: it is closed, its
+//!   entities are drained ([`Runtime::drain_shards`]), and only then another one is granted it.
+//!   Who is granted what is the affair of [`barrow_cluster`].
 //!
 //! A command's way: [`Runtime`] admits it (a permit, or a refusal), the [`directory`] finds or
 //! activates the actor, the [`actor`] hands it to its pure [`machine`], which decides, applies
@@ -22,6 +23,7 @@
 
 mod actor;
 mod directory;
+mod elsewhere;
 mod envelope;
 #[cfg(test)]
 mod fuzz;
@@ -32,8 +34,10 @@ mod machine;
 mod memory;
 mod observe;
 mod outbox;
+mod peers;
 mod plain;
 mod planted;
+mod remote;
 mod router;
 mod scanner;
 mod settings;
@@ -44,13 +48,15 @@ mod write;
 
 pub use envelope::ENVELOPE_VERSION;
 pub use handle::{Feed, Runtime, RuntimeParts};
-pub use host::{Host, HostError};
+pub use host::{Host, HostError, WireError};
 pub use memory::{IdempotencyKey, KEY_AGE_MIN, KEYS_MAX, KEYS_MIN};
 pub use observe::{RuntimeObservation, RuntimeStats};
 pub use outbox::{DeliveryError, SequencedEffect};
+pub use peers::PeerService;
 pub use plain::PlainHost;
 #[cfg(feature = "planted")]
 pub use planted::{Bug, is_planted, plant};
+pub use remote::Request;
 pub use router::{EffectRouter, Receiver};
 pub use scanner::{DueScanner, Wakeable};
 pub use settings::RuntimeSettings;

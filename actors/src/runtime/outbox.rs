@@ -2,9 +2,7 @@
 //!
 //! An effect is part of the row until its target has it. It goes out at least once and takes
 //! effect once: the target remembers the last sequence number per source until the source
-//! confirms that it will not send that one again.
-
-use std::collections::BTreeMap;
+//! confirms that it will not send that one again, and a while longer.
 
 use barrow_engine::codec::{Reader, Writer};
 use barrow_engine::entity::{DecodeError, Effect, EntityKey};
@@ -15,6 +13,8 @@ pub(super) const PENDING_MAX: usize = 16;
 const BODY_BYTES_MAX: usize = 1_024;
 /// More sources are never remembered; a further one is asked to try again.
 const SOURCES_MAX: usize = 256;
+/// So many sources are remembered beyond their confirmation.
+const CONFIRMED_MAX: usize = 8;
 
 /// An effect with its place in its source's order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,7 +125,17 @@ impl Outbox {
 /// What an entity heard from others: the last sequence number of each source.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Inbox {
-    last: BTreeMap<EntityKey, u64>,
+    /// In the order in which they were last heard of.
+    heard: Vec<Heard>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Heard {
+    source: EntityKey,
+    last: u64,
+    /// The source sends nothing up to there again. A copy may still be under way between nodes,
+    /// so it is forgotten only when there is no room.
+    confirmed: bool,
 }
 
 /// What the inbox says of an effect that arrives.
@@ -138,39 +148,63 @@ pub(super) enum Arrival {
 
 impl Inbox {
     pub fn arrival(&self, source: EntityKey, sequence: u64) -> Arrival {
-        match self.last.get(&source) {
-            Some(last) if sequence <= *last => Arrival::Seen,
-            None if self.last.len() >= SOURCES_MAX => Arrival::Full,
+        match self.heard.iter().find(|heard| heard.source == source) {
+            Some(heard) if sequence <= heard.last => Arrival::Seen,
+            None if self.unconfirmed() >= SOURCES_MAX => Arrival::Full,
             _ => Arrival::New,
         }
     }
 
+    fn unconfirmed(&self) -> usize {
+        self.heard.iter().filter(|heard| !heard.confirmed).count()
+    }
+
     pub fn remember(&mut self, source: EntityKey, sequence: u64) {
-        self.last.insert(source, sequence);
+        self.heard.retain(|heard| heard.source != source);
+        self.heard.push(Heard { source, last: sequence, confirmed: false });
+        self.tidy();
     }
 
     /// The source will not send this one, or one before it, again.
-    pub fn forget(&mut self, source: EntityKey, sequence: u64) {
-        if self.last.get(&source).is_some_and(|last| *last <= sequence) {
-            self.last.remove(&source);
+    pub fn confirm(&mut self, source: EntityKey, sequence: u64) {
+        let heard = self.heard.iter_mut().find(|heard| heard.source == source);
+        if let Some(heard) = heard.filter(|heard| heard.last <= sequence) {
+            heard.confirmed = true;
+            self.tidy();
+        }
+    }
+
+    /// Forgets the oldest of too many confirmed sources.
+    fn tidy(&mut self) {
+        let confirmed = self.heard.len() - self.unconfirmed();
+        for _ in CONFIRMED_MAX..confirmed {
+            if let Some(oldest) = self.heard.iter().position(|heard| heard.confirmed) {
+                self.heard.remove(oldest);
+            }
         }
     }
 
     pub fn encode(&self, writer: &mut Writer<'_>) {
-        writer.varint(self.last.len() as u64);
-        for (source, sequence) in &self.last {
-            writer.raw(&source.to_bytes());
-            writer.varint(*sequence);
+        writer.varint(self.heard.len() as u64);
+        for heard in &self.heard {
+            writer.raw(&heard.source.to_bytes());
+            writer.varint(heard.last);
+            writer.byte(heard.confirmed.into());
         }
     }
 
     pub fn decode(reader: &mut Reader<'_>) -> Result<Inbox, DecodeError> {
-        let mut last = BTreeMap::new();
-        for _ in 0..reader.count(SOURCES_MAX)? {
-            let source = read_key(reader)?;
-            last.insert(source, reader.varint()?);
+        let mut heard = Vec::new();
+        for _ in 0..reader.count(SOURCES_MAX + CONFIRMED_MAX)? {
+            let (source, last) = (read_key(reader)?, reader.varint()?);
+            let confirmed = match reader.byte()? {
+                0 => false,
+                1 => true,
+                _ => return Err(DecodeError::Damaged("a flag is neither 0 nor 1")),
+            };
+            heard.push(Heard { source, last, confirmed });
         }
-        Ok(Inbox { last })
+        Ok(Inbox { heard })
     }
 }
 
@@ -189,17 +223,19 @@ mod tests {
     }
 
     #[test]
-    fn an_effect_is_new_once_and_seen_until_its_source_confirms() {
+    fn an_effect_is_new_once_and_a_copy_that_comes_late_is_known() {
         let mut inbox = Inbox::default();
         assert_eq!(inbox.arrival(key(1), 1), Arrival::New);
         inbox.remember(key(1), 1);
         assert_eq!(inbox.arrival(key(1), 1), Arrival::Seen);
         assert_eq!(inbox.arrival(key(1), 2), Arrival::New);
         inbox.remember(key(1), 2);
-        inbox.forget(key(1), 1);
-        assert_eq!(inbox.arrival(key(1), 2), Arrival::Seen, "a late confirmation forgets no more");
-        inbox.forget(key(1), 2);
-        assert_eq!(inbox, Inbox::default());
+        inbox.confirm(key(1), 1);
+        assert_eq!(inbox.unconfirmed(), 1, "a late confirmation confirms no more");
+        inbox.confirm(key(1), 2);
+        assert_eq!(inbox.unconfirmed(), 0);
+        assert_eq!(inbox.arrival(key(1), 2), Arrival::Seen);
+        assert_eq!(inbox.arrival(key(1), 3), Arrival::New);
     }
 
     #[test]
@@ -209,8 +245,23 @@ mod tests {
         let stranger = key(u128::MAX);
         assert_eq!(inbox.arrival(stranger, 1), Arrival::Full);
         assert_eq!(inbox.arrival(key(3), 8), Arrival::New, "who is known goes on");
-        inbox.forget(key(3), 7);
+        inbox.confirm(key(3), 7);
         assert_eq!(inbox.arrival(stranger, 1), Arrival::New);
+    }
+
+    #[test]
+    fn of_the_confirmed_the_last_few_are_remembered() {
+        let mut inbox = Inbox::default();
+        for id in 0..CONFIRMED_MAX as u128 + 1 {
+            inbox.remember(key(id), 1);
+            inbox.confirm(key(id), 1);
+        }
+        assert_eq!(inbox.heard.len(), CONFIRMED_MAX);
+        assert_eq!(inbox.arrival(key(0), 1), Arrival::New, "the oldest is forgotten");
+        assert_eq!(inbox.arrival(key(1), 1), Arrival::Seen);
+        let mut blob = Vec::new();
+        inbox.encode(&mut Writer::new(&mut blob, 1));
+        assert_eq!(Inbox::decode(&mut Reader::open(&blob, 1).unwrap().1), Ok(inbox));
     }
 
     #[test]

@@ -4,10 +4,11 @@
 use std::marker::PhantomData;
 
 use async_trait::async_trait;
-use barrow_engine::entity::Entity;
+use barrow_engine::entity::{DecodeError, Portable};
 use barrow_engine::time::Timestamp;
+use bytes::Bytes;
 
-use super::host::{Host, HostError};
+use super::host::{Host, HostError, WireError};
 
 pub struct PlainHost<E>(PhantomData<fn() -> E>);
 
@@ -20,7 +21,7 @@ impl<E> Default for PlainHost<E> {
 #[async_trait]
 impl<E> Host for PlainHost<E>
 where
-    E: Entity,
+    E: Portable,
     E::State: Clone + Sync,
 {
     type Entity = E;
@@ -41,5 +42,35 @@ where
 
     fn publication(&self, _state: &E::State, _version: u64) -> Option<E::State> {
         None
+    }
+
+    fn encode_command(&self, command: &E::Command, out: &mut Vec<u8>) {
+        E::encode_command(command, out);
+    }
+
+    async fn decode_command(&self, bytes: &[u8]) -> Result<E::Command, WireError> {
+        Ok(E::decode_command(bytes)?)
+    }
+
+    fn encode_ask(&self, (): &(), _out: &mut Vec<u8>) {}
+
+    fn decode_ask(&self, _bytes: &[u8]) -> Result<(), DecodeError> {
+        Ok(())
+    }
+
+    fn encode_view(&self, view: &E::State, out: &mut Vec<u8>) {
+        E::encode(view, out);
+    }
+
+    fn decode_view(&self, id: u128, bytes: Bytes) -> Result<E::State, DecodeError> {
+        E::decode(id, &bytes)
+    }
+
+    fn encode_rejection(&self, rejection: &E::Rejection, out: &mut Vec<u8>) {
+        E::encode_rejection(rejection, out);
+    }
+
+    fn decode_rejection(&self, bytes: &[u8]) -> Result<E::Rejection, DecodeError> {
+        E::decode_rejection(bytes)
     }
 }

@@ -4,10 +4,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
+use barrow_cluster::transport::{Feed, Refusal};
 use barrow_engine::entity::{EntityKey, EntityKind};
+use bytes::Bytes;
 use parking_lot::RwLock;
 
 use super::outbox::{DeliveryError, SequencedEffect};
+use super::remote::Request;
 
 /// Takes effects for one kind of entity.
 #[async_trait]
@@ -26,6 +29,12 @@ pub trait Receiver: Send + Sync + 'static {
         target: EntityKey,
         sequence: u64,
     ) -> Result<(), DeliveryError>;
+
+    /// Answers another node about an entity whose shard is here.
+    async fn answer(self: Arc<Self>, request: Request) -> Result<Bytes, Refusal>;
+
+    /// Lets another node follow an entity whose shard is here.
+    async fn follow(self: Arc<Self>, request: Request) -> Result<Feed, Refusal>;
 }
 
 /// Finds the receiver of an effect by the kind of its target. Runtimes register themselves;

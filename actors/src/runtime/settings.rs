@@ -11,6 +11,8 @@ pub struct RuntimeSettings {
     /// Commands and reads that wait at one entity; one more is refused, so that a cart that
     /// everybody wants does not take all permits.
     pub queue_max: usize,
+    /// Entities loaded from the store at once.
+    pub loads_max: usize,
     /// Entities kept hot; beyond it the least recently used are passivated. About 10 KB each.
     pub hot_max: usize,
     /// An entity that nobody asked for so long is passivated.
@@ -38,6 +40,7 @@ impl Default for RuntimeSettings {
         RuntimeSettings {
             in_flight_max: 10_000,
             queue_max: 256,
+            loads_max: 256,
             hot_max: 100_000,
             idle_timeout: Duration::from_secs(300),
             sweep_interval: Duration::from_secs(1),

@@ -158,6 +158,16 @@ impl Sessions {
         }
     }
 
+    /// As [`Runtime::drain_shards`].
+    pub async fn drain_shards(&self, shards: &[u16], deadline: Duration) -> bool {
+        let (sessions, revocations, signing_keys) = futures::join!(
+            self.inner.sessions.drain_shards(shards, deadline),
+            self.inner.revocations.drain_shards(shards, deadline),
+            self.inner.signing_keys.drain_shards(shards, deadline),
+        );
+        sessions && revocations && signing_keys
+    }
+
     /// Refuses new commands, finishes and stores what was admitted.
     pub async fn drain(&self, deadline: Duration) -> bool {
         let (sessions, revocations, signing_keys) = futures::join!(
@@ -184,7 +194,7 @@ impl Sessions {
 
 fn start_runtime<E>(parts: &SessionParts) -> Runtime<PlainHost<E>>
 where
-    E: barrow_engine::entity::Entity,
+    E: barrow_engine::entity::Portable,
     E::State: Clone + Sync,
 {
     Runtime::start(RuntimeParts {

@@ -8,7 +8,7 @@ use barrow_engine::catalog::{ChannelId, CountryCode, Locale, SelectedOption, Sku
 use barrow_engine::ids::{CartId, CustomerId};
 use barrow_engine::money::{Currency, Money};
 use barrow_engine::time::Timestamp;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 
 use super::money::MoneySchema;
@@ -261,7 +261,7 @@ pub struct ChosenShipping<'a> {
 }
 
 /// A way to ship the cart.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ShippingMethodBody {
     #[schema(example = "standard")]
     pub id: String,

@@ -11,7 +11,9 @@ use barrow_engine::money::{Currency, Money};
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::cart::{AddressesBody, AdjustmentBody, CartProblem, ChosenShipping, ContactBody};
+use super::cart::{
+    AddressesBody, AdjustmentBody, CartProblem, ChosenShipping, ContactBody, ShippingMethodBody,
+};
 use super::media::MediaUrls;
 
 /// Writes carts as their readers get them.
@@ -38,6 +40,12 @@ impl CartRenderer for CartJson {
             Shape::Minimal => writer.minimal(cart, version),
         }
         Bytes::from(writer.out)
+    }
+
+    fn render_shipping_methods(&self, cart: &Cart) -> Bytes {
+        let methods = cart.shipping_options().into_iter().map(ShippingMethodBody::from);
+        let methods: Vec<ShippingMethodBody> = methods.collect();
+        serde_json::to_vec(&methods).expect("texts and numbers always serialise").into()
     }
 }
 

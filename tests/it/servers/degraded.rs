@@ -175,7 +175,10 @@ impl Shop {
             let fits = |(head, answer): (&String, &String)| row.allowed[head].contains(answer);
             fitting = if answers.iter().all(fits) { fitting + 1 } else { 0 };
             for (head, answer) in &answers {
-                let on_the_way = is_well(answer) || row.allowed[head].contains(answer);
+                // A write that was under way when the lease ran out is told to ask again.
+                let caught = row.what.starts_with("Control table")
+                    && answer.as_str() == "503 outcome_unknown";
+                let on_the_way = is_well(answer) || row.allowed[head].contains(answer) || caught;
                 assert!(on_the_way, "{name}: {head}: {answer} is not in the table");
                 seen.entry(head.clone()).or_default().insert(answer.clone());
             }

@@ -9,6 +9,8 @@ mod refusal;
 mod steps;
 mod streams;
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Request, State};
@@ -33,6 +35,9 @@ use change::{CartAddress, Change, cart_response, sellables, shape_of};
 use refusal::{Place, invalid};
 
 pub use streams::Streams;
+
+/// When to come back after an answer that could not be read.
+const READ_AGAIN: Duration = Duration::from_secs(1);
 
 pub fn routes() -> Router<SharedApp> {
     Router::new()
@@ -70,7 +75,7 @@ async fn open(
     .map_err(|error| invalid(format!("/{}", error.field()), error.code(), &error.to_string()))?;
     let id = match &key {
         Some(key) => derived_id(shopper.session, key),
-        None => CartId(app.entropy.next_u128()),
+        None => app.carts.new_id(),
     };
     let key = key.map(|key| {
         IdempotencyKey::new(key.as_bytes(), &payload(&method, uri.path(), Some(&parsed)))
@@ -275,9 +280,10 @@ async fn options_of(
     cart: CartId,
 ) -> Result<Vec<ShippingMethodBody>, Problem> {
     let owner = Owner::Session(shopper.session);
-    let look = |cart: &barrow_engine::cart::Cart| {
-        cart.shipping_options().into_iter().map(ShippingMethodBody::from).collect::<Vec<_>>()
-    };
-    let looked = app.carts.inspect(cart, owner, look).await;
-    looked.map_err(|error| refusal::problem(error, Place::Body).0)
+    let written = app.carts.shipping_methods(cart, owner).await;
+    let written = written.map_err(|error| refusal::problem(error, Place::Body).0)?;
+    serde_json::from_slice(&written).map_err(|error| {
+        tracing::error!(%error, "shipping methods of another build cannot be read");
+        Problem::unavailable("the shipping methods cannot be read now", READ_AGAIN)
+    })
 }

@@ -1,0 +1,62 @@
+//! What other nodes ask of the entities whose shards are here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use barrow_cluster::Router;
+use barrow_cluster::transport::{Call, Feed, Refusal, Service};
+use bytes::Bytes;
+use tokio::sync::watch;
+
+use super::remote::Request;
+use super::router::{EffectRouter, Receiver};
+
+/// How long a call waits for a node that has just joined to be ready.
+const READY_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Answers other nodes, once this one is ready to.
+pub struct PeerService {
+    router: Arc<Router>,
+    receivers: Arc<EffectRouter>,
+    ready: watch::Sender<bool>,
+}
+
+impl PeerService {
+    pub fn new(router: Arc<Router>, receivers: Arc<EffectRouter>) -> PeerService {
+        PeerService { router, receivers, ready: watch::Sender::new(false) }
+    }
+
+    /// Every kind of entity that this node hosts is registered.
+    pub fn set_ready(&self) {
+        self.ready.send_replace(true);
+    }
+
+    async fn find(&self, call: &Call) -> Result<(Request, Arc<dyn Receiver>), Refusal> {
+        let mut ready = self.ready.subscribe();
+        let is_ready = ready.wait_for(|is_ready| *is_ready);
+        if !tokio::time::timeout(READY_PATIENCE, is_ready).await.is_ok_and(|ready| ready.is_ok()) {
+            return Err(Refusal::Unavailable);
+        }
+        let request = Request::decode(&call.payload)?;
+        if request.key.shard().index() != call.shard {
+            return Err(Refusal::Unreadable);
+        }
+        self.router.take(call.shard, call.view).await?;
+        let receiver = self.receivers.receiver(request.key.kind);
+        Ok((request, receiver.map_err(|_| Refusal::Unavailable)?))
+    }
+}
+
+#[async_trait]
+impl Service for PeerService {
+    async fn call(&self, call: Call) -> Result<Bytes, Refusal> {
+        let (request, receiver) = self.find(&call).await?;
+        receiver.answer(request).await
+    }
+
+    async fn open(&self, call: Call) -> Result<Feed, Refusal> {
+        let (request, receiver) = self.find(&call).await?;
+        receiver.follow(request).await
+    }
+}
