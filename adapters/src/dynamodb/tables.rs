@@ -17,7 +17,7 @@ use futures::stream::{StreamExt, TryStreamExt};
 
 use super::client::Dynamo;
 use super::errors::text_of;
-use super::{product_names, product_store, reviews, row_codec};
+use super::{control_table, product_names, product_store, reviews, row_codec};
 
 /// A table as it must be. All are billed by the request and can be restored to any second of the
 /// last 35 days.
@@ -103,8 +103,14 @@ pub(super) const REVIEW_PLACES: Table =
 pub(super) const STOCK: Table =
     Table { name: "stock", keys: by(key(super::inventory::SKU, KeyKind::Text)), index: None };
 
-pub(super) const CONTROL: Table =
-    Table { name: "control", keys: by(key(super::control_table::KEY, KeyKind::Text)), index: None };
+pub(super) const CONTROL: Table = Table {
+    name: "control",
+    keys: ordered(
+        key(control_table::PARTITION, KeyKind::Number),
+        key(control_table::KEY, KeyKind::Text),
+    ),
+    index: None,
+};
 
 /// All of them.
 pub const TABLES: [Table; 8] =

@@ -1,7 +1,7 @@
 //! The control table in Postgres: a few rows, each changed by compare-and-set.
 
 use async_trait::async_trait;
-use barrow_cluster::{ControlError, ControlOutcome, ControlRow, ControlTable};
+use barrow_cluster::{ControlError, ControlOutcome, ControlRow, ControlTable, ROWS_MAX};
 use barrow_engine::ports::StoreError;
 
 use super::errors::CallError;
@@ -20,11 +20,18 @@ impl PostgresControlTable {
 
 const READ: &str = "SELECT version, value FROM control WHERE key = $1";
 
+/// From where the prefix would be, so that the index is read from there; no pattern: a prefix may
+/// hold what stands for anything in one. One row more than there may be shows that there are more.
+const LIST: &str = "SELECT key, version, value FROM control
+    WHERE key >= $1 AND starts_with(key, $1) ORDER BY key LIMIT $2";
+
 const MAKE: &str = "INSERT INTO control (key, version, value) VALUES ($1, $2::bigint + 1, $3)
     ON CONFLICT DO NOTHING";
 
 const REPLACE: &str =
     "UPDATE control SET version = version + 1, value = $3 WHERE key = $1 AND version = $2";
+
+const REMOVE: &str = "DELETE FROM control WHERE key = $1 AND version = $2";
 
 fn write_error(error: &CallError) -> ControlError {
     match error.of_write() {
@@ -47,6 +54,24 @@ impl ControlTable for PostgresControlTable {
         Ok(found.map(row))
     }
 
+    async fn list(&self, prefix: &str) -> Result<Vec<(String, ControlRow)>, ControlError> {
+        let found: Result<Vec<(String, i64, Vec<u8>)>, _> = self
+            .postgres
+            .call(async |connection| {
+                let query = sqlx::query_as(LIST).bind(prefix).bind(ROWS_MAX as i64 + 1);
+                query.fetch_all(connection).await
+            })
+            .await;
+        let found = found.map_err(|error| ControlError::Unavailable(error.to_string()))?;
+        if found.len() > ROWS_MAX {
+            return Err(ControlError::Unavailable("there are too many rows".to_owned()));
+        }
+        let row = |(key, version, value): (_, i64, _)| {
+            (key, ControlRow { version: version as u64, value })
+        };
+        Ok(found.into_iter().map(row).collect())
+    }
+
     async fn cas(
         &self,
         key: &str,
@@ -62,6 +87,20 @@ impl ControlTable for PostgresControlTable {
             })
             .await;
         match written.map_err(|error| write_error(&error))?.rows_affected() {
+            0 => Ok(ControlOutcome::Conflict(self.load(key).await?)),
+            _ => Ok(ControlOutcome::Written),
+        }
+    }
+
+    async fn delete(&self, key: &str, expected: u64) -> Result<ControlOutcome, ControlError> {
+        let removed = self
+            .postgres
+            .call(async |connection| {
+                let query = sqlx::query(REMOVE).bind(key).bind(expected as i64);
+                query.execute(connection).await
+            })
+            .await;
+        match removed.map_err(|error| write_error(&error))?.rows_affected() {
             0 => Ok(ControlOutcome::Conflict(self.load(key).await?)),
             _ => Ok(ControlOutcome::Written),
         }

@@ -4,8 +4,12 @@ use std::sync::Arc;
 
 use barrow_adapters::decorators::{Faulty, Measured};
 use barrow_adapters::dynamodb::tables::{Step, TABLES, create, plan};
-use barrow_adapters::dynamodb::{DynamoEntityStore, DynamoInventory, DynamoProductStore};
+use barrow_adapters::dynamodb::{
+    DynamoControlTable, DynamoEntityStore, DynamoInventory, DynamoProductStore,
+};
 use barrow_adapters::host::{SystemClock, TokioSleeper};
+use barrow_cluster::contract::control_table;
+use barrow_cluster::{ControlTable, ROWS_MAX};
 use barrow_engine::ports::{Inventory, ProductStore, contract};
 
 use super::{client, in_process, local, with_tables};
@@ -30,6 +34,28 @@ async fn check_inventory(url: &str) {
     let measured = Measured::<dyn Inventory>::new(Arc::clone(&inventory), clock.clone());
     contract::inventory(&measured, 2).await;
     contract::inventory(&Faulty::new(inventory, clock, sleeper, 1, slow()), 3).await;
+}
+
+async fn check_control(url: &str) {
+    let table = DynamoControlTable::new(with_tables(url).await);
+    control_table(&table, "suite").await;
+    let all = table.list("").await.unwrap();
+    let keys: Vec<_> = all.iter().map(|(key, _)| key).collect();
+    assert!(keys.is_sorted() && keys.len() > 1, "an empty prefix is that of all: {keys:?}");
+}
+
+/// A list is read page by page, and never without end.
+async fn check_long_lists(url: &str) {
+    let table = DynamoControlTable::new(with_tables(url).await);
+    let row = vec![7; 3_000];
+    for n in 0..=ROWS_MAX {
+        table.cas(&format!("long/{n:04}"), 0, row.clone()).await.unwrap();
+    }
+    assert!(table.list("long/").await.is_err(), "one more than there may be");
+    table.delete("long/0000", 1).await.unwrap();
+    let found = table.list("long/").await.unwrap();
+    assert_eq!(found.len(), ROWS_MAX, "three megabytes: a page has one at most");
+    assert!(found.iter().all(|(_, found)| found.value == row));
 }
 
 /// Whoever sets up twice finds nothing to do the second time.
@@ -63,6 +89,16 @@ async fn inventory_in_process() {
     check_inventory(&in_process().endpoint()).await;
 }
 
+#[tokio::test]
+async fn control_in_process() {
+    check_control(&in_process().endpoint()).await;
+}
+
+#[tokio::test]
+async fn long_control_lists_in_process() {
+    check_long_lists(&in_process().endpoint()).await;
+}
+
 /// One server for all of it: it takes seconds to start.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_against_dynamodb_local() {
@@ -71,4 +107,5 @@ async fn all_against_dynamodb_local() {
     check_entities(&server.endpoint()).await;
     check_products(&server.endpoint()).await;
     check_inventory(&server.endpoint()).await;
+    check_control(&server.endpoint()).await;
 }
