@@ -11,6 +11,7 @@ mod control;
 mod lease;
 mod member;
 mod memory_table;
+pub mod plan;
 mod router;
 mod shards;
 mod tenure;
