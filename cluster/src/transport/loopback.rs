@@ -135,3 +135,97 @@ async fn forward(mut from: Feed, to: &Newest) {
         to.put(message);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::Refusal;
+    use std::time::Duration;
+    use tokio::sync::mpsc;
+
+    /// Echoes; `s` is never answered, and a feed counts up to its end.
+    struct Echo;
+
+    #[async_trait]
+    impl Service for Echo {
+        async fn call(&self, call: Call) -> Result<Bytes, Refusal> {
+            match call.payload.as_ref() {
+                b"s" => std::future::pending().await,
+                b"m" => Err(Refusal::Overloaded),
+                _ => Ok(call.payload),
+            }
+        }
+
+        async fn open(&self, call: Call) -> Result<Feed, Refusal> {
+            let (sender, feed) = mpsc::channel(1);
+            tokio::spawn(async move {
+                for n in 0..100u8 {
+                    let _ = sender.send(Bytes::from(vec![n])).await;
+                }
+                if call.payload.as_ref() == b"s" {
+                    sender.closed().await;
+                }
+            });
+            Ok(feed)
+        }
+    }
+
+    fn call(payload: &'static str) -> Call {
+        let payload = Bytes::from(payload);
+        Call { shard: 1, view: 1, patience: Duration::from_secs(9), payload }
+    }
+
+    fn node() -> (Loopback, Peer) {
+        let net = Loopback::new();
+        let id = MemberId(1);
+        net.join(id, Arc::new(Echo));
+        let (name, address) = ("one".to_owned(), "one:1".to_owned());
+        let peer = Peer { id, name, address, certificate: vec![], unreachable: vec![] };
+        (net, peer)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_ends_in_its_reply_a_refusal_or_with_its_patience() {
+        let (net, to) = node();
+        assert_eq!(net.call(&to, call("e")).await, Ok(Bytes::from("e")));
+        let refused = Err(CallError::Refused(Refusal::Overloaded));
+        assert_eq!(net.call(&to, call("m")).await, refused);
+        let late = net.call(&to, call("s")).await;
+        assert!(matches!(late, Err(CallError::Unknown(_))), "{late:?}");
+        let longer = Call { payload: vec![0; PAYLOAD_BYTES_MAX + 1].into(), ..call("") };
+        assert!(matches!(net.call(&to, longer).await, Err(CallError::NotSent(_))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_under_way_at_a_node_that_leaves_is_unknown_and_the_rest_not_sent() {
+        let (net, to) = node();
+        let feed = net.open(&to, call("s"));
+        let mut feed = feed.await.unwrap();
+        let mut slow = Box::pin(net.call(&to, call("s")));
+        assert!(futures::poll!(slow.as_mut()).is_pending());
+        net.leave(to.id);
+        assert!(matches!(slow.await, Err(CallError::Unknown(_))));
+        assert!(matches!(net.call(&to, call("e")).await, Err(CallError::NotSent(_))));
+        while feed.recv().await.is_some() {}
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_feed_ends_in_its_newest_message() {
+        let (net, to) = node();
+        let mut feed = net.open(&to, call("e")).await.unwrap();
+        let mut last = None;
+        while let Some(message) = feed.recv().await {
+            last = Some(message);
+        }
+        assert_eq!(last, Some(Bytes::from(vec![99])));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_more_are_under_way_than_may_be() {
+        let (net, to) = node();
+        let calls = (0..=UNDER_WAY_MAX).map(|_| net.call(&to, call("s")));
+        let outcomes = futures::future::join_all(calls).await;
+        let not_sent = outcomes.iter().filter(|o| matches!(o, Err(CallError::NotSent(_))));
+        assert_eq!(not_sent.count(), 1);
+    }
+}

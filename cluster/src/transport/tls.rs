@@ -58,6 +58,12 @@ impl Identity {
         &self.certificate
     }
 
+    /// Both, for tests that hold them otherwise than a node does.
+    #[cfg(test)]
+    pub(super) fn parts(&self) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
+        (self.certificate.clone(), self.key.clone_key())
+    }
+
     /// For reaching the one peer that has this certificate.
     pub(super) fn client(&self, peer: &[u8]) -> Result<ClientConfig, Error> {
         let provider = provider();

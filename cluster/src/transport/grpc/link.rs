@@ -125,6 +125,12 @@ impl Link {
         matches!(self.state.lock().phase, Phase::Closed { .. })
     }
 
+    /// Whether nothing is under way.
+    #[cfg(test)]
+    pub(super) fn is_idle(&self) -> bool {
+        self.state.lock().queue.is_idle()
+    }
+
     pub(super) async fn call(self: &Arc<Link>, call: Call) -> Outcome<Bytes> {
         let patience = call.patience;
         let (waiter, answer) = oneshot::channel();

@@ -15,6 +15,8 @@ mod link;
 mod outbox;
 mod queue;
 mod server;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::collections::HashMap;

@@ -327,3 +327,89 @@ impl Stream for Frames {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::FutureExt;
+
+    fn outbox(served_max: usize) -> Arc<Outbox> {
+        Outbox::new(&Settings { served_max, answer_bytes_max: 1_000, ..Settings::default() })
+    }
+
+    fn reply(id: u64, length: usize) -> AnswerItem {
+        AnswerItem::of(id, Ok(Bytes::from(vec![0; length])))
+    }
+
+    fn pop(outbox: &Outbox) -> Vec<(u64, Option<Kind>)> {
+        let frame = outbox.pop(&mut outbox.state.lock()).unwrap_or_default();
+        frame.answers.iter().map(|item| (item.id, Kind::try_from(item.kind).ok())).collect()
+    }
+
+    #[test]
+    fn a_call_is_under_way_until_its_answer_is_sent() {
+        let outbox = outbox(1);
+        let first = outbox.begin(1, false).unwrap();
+        assert!(outbox.begin(2, false).is_none());
+        first.answer(reply(1, 1));
+        assert!(outbox.begin(2, false).is_none(), "its answer waits");
+        assert_eq!(pop(&outbox), [(1, Some(Kind::Reply))]);
+        drop(outbox.begin(2, false).unwrap());
+        assert!(outbox.begin(3, false).is_some(), "without an answer it has ended too");
+    }
+
+    #[test]
+    fn nothing_more_is_read_while_the_peer_does_not_read() {
+        let outbox = outbox(2);
+        for id in 0..3 {
+            assert!(outbox.has_room().now_or_never().is_some(), "{id}");
+            outbox.refuse(AnswerItem::refusal(id, crate::transport::Refusal::Overloaded));
+        }
+        let mut room = Box::pin(outbox.has_room());
+        assert!(room.as_mut().now_or_never().is_none());
+        assert_eq!(pop(&outbox).len(), 3);
+        assert!(room.now_or_never().is_some());
+        outbox.begin(4, false).unwrap().answer(reply(4, 2_000));
+        assert!(outbox.has_room().now_or_never().is_none(), "too many bytes");
+    }
+
+    #[test]
+    fn of_a_feed_the_newest_message_is_sent_and_the_end_once() {
+        let outbox = outbox(1);
+        let speaker = outbox.begin(7, true).unwrap().opened().unwrap();
+        assert!(outbox.begin(8, true).is_none(), "a feed more than may be");
+        (0..9u8).for_each(|n| speaker.put(Bytes::from(vec![n])));
+        let frame = outbox.pop(&mut outbox.state.lock()).unwrap();
+        assert_eq!(frame.answers.len(), 2);
+        assert_eq!(frame.answers[1].payload, vec![8]);
+        speaker.put(Bytes::from_static(b"last"));
+        drop(speaker);
+        assert_eq!(pop(&outbox), [(7, Some(Kind::Next)), (7, Some(Kind::Ended))]);
+        assert_eq!(pop(&outbox), []);
+        assert!(outbox.begin(8, true).is_some());
+    }
+
+    #[test]
+    fn a_feed_that_was_closed_before_it_was_open_is_not_opened() {
+        let outbox = outbox(1);
+        let opening = outbox.begin(7, true).unwrap();
+        outbox.close(7);
+        assert!(opening.opened().is_none());
+        assert_eq!(pop(&outbox), []);
+        assert!(outbox.begin(8, true).is_some());
+    }
+
+    #[test]
+    fn frames_are_cut_by_bytes_and_by_number() {
+        let outbox = Outbox::new(&Settings::default());
+        for id in 0..3 {
+            outbox.begin(id, false).unwrap().answer(reply(id, FRAME_BYTES_MAX / 2 - 100));
+        }
+        assert_eq!(pop(&outbox).len(), 2);
+        assert_eq!(pop(&outbox).len(), 1);
+        for id in 0..2_000 {
+            outbox.begin(id, false).unwrap().answer(reply(id, 1));
+        }
+        assert!(pop(&outbox).len() <= FRAME_ITEMS_MAX);
+    }
+}
