@@ -1,6 +1,12 @@
 //! How nodes talk: a call and its reply, or a call and a stream of replies. Bytes and shards; what
 //! the bytes mean is known to whoever hosts the shard.
 
+pub mod grpc;
+pub mod loopback;
+mod newest;
+pub mod stream;
+pub mod tls;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -63,7 +69,9 @@ pub trait Transport: Send + Sync + 'static {
     async fn open(&self, to: &Peer, call: Call) -> Result<Feed, CallError>;
 }
 
-/// Answers other nodes.
+/// Answers other nodes. The future of a call is dropped when nobody waits for it any more: its
+/// patience is over, or the connection has ended. What must not be left half done belongs into a
+/// task of the service's own.
 #[async_trait]
 pub trait Service: Send + Sync + 'static {
     async fn call(&self, call: Call) -> Result<Bytes, Refusal>;

@@ -1,0 +1,90 @@
+//! Nothing grows without an end.
+
+use super::*;
+
+fn is_not_sent(outcome: &Result<Bytes, CallError>, reason: &str) -> bool {
+    matches!(outcome, Err(CallError::NotSent(told)) if told.contains(reason))
+}
+
+#[tokio::test]
+async fn calls_beyond_the_bound_are_not_sent() {
+    let (node, peers) = pair(Settings { calls_max: 2, ..Settings::default() }).await;
+    let (one, two) = (peers.call(&node.peer, call("w")), peers.call(&node.peer, call("w")));
+    let third = async {
+        eventually("both are under way", || node.service.under_way() == 2).await;
+        let third = peers.call(&node.peer, call("e")).await;
+        node.service.gate.send_replace(true);
+        third
+    };
+    let (one, two, third) = tokio::join!(one, two, third);
+    assert!(is_not_sent(&third, "too many calls under way"), "{third:?}");
+    assert!(one.is_ok() && two.is_ok());
+    assert_eq!(node.service.begun(), 2);
+    assert!(peers.call(&node.peer, call("e")).await.is_ok(), "there is room again");
+}
+
+#[tokio::test]
+async fn a_server_refuses_calls_beyond_its_own_bound() {
+    let caller = identity();
+    let settings = Settings { served_max: 1, ..Settings::default() };
+    let node = Node::start(1, &[&caller], settings).await;
+    let peers = peers(&caller, Settings::default());
+    let slow = peers.call(&node.peer, call("w"));
+    let second = async {
+        eventually("it is under way", || node.service.under_way() == 1).await;
+        let second = peers.call(&node.peer, call("e")).await;
+        node.service.gate.send_replace(true);
+        second
+    };
+    let (slow, second) = tokio::join!(slow, second);
+    assert_eq!(second, Err(CallError::Refused(Refusal::Overloaded)));
+    assert!(slow.is_ok());
+    assert_eq!(node.service.begun(), 1);
+    assert!(peers.call(&node.peer, call("e")).await.is_ok(), "there is room again");
+}
+
+#[tokio::test]
+async fn the_longest_payload_arrives_and_a_longer_one_does_not_leave() {
+    let (node, peers) = pair(Settings::default()).await;
+    let longest = Bytes::from(vec![b'e'; PAYLOAD_BYTES_MAX]);
+    assert_eq!(peers.call(&node.peer, call(longest.clone())).await, Ok(longest));
+    let longer = vec![b'e'; PAYLOAD_BYTES_MAX + 1];
+    let outcome = peers.call(&node.peer, call(longer)).await;
+    assert!(is_not_sent(&outcome, "the payload is longer than a call may be"), "{outcome:?}");
+    assert_eq!(node.service.begun(), 1);
+}
+
+#[tokio::test]
+async fn a_reply_that_is_too_long_costs_one_call() {
+    let (node, peers) = pair(Settings::default()).await;
+    let outcome = peers.call(&node.peer, call("l")).await;
+    let too_long = matches!(&outcome, Err(CallError::Unknown(told)) if told.contains("longer"));
+    assert!(too_long, "{outcome:?}");
+    assert!(peers.call(&node.peer, call("e")).await.is_ok());
+    assert_eq!(peers.stats().connections, 1);
+}
+
+#[tokio::test]
+async fn calls_to_a_peer_that_does_not_read_end_and_do_not_gather() {
+    let caller = identity();
+    let node = Node::start(1, &[&caller], Settings::default()).await;
+    // No ping: it is not seen that nothing gets through.
+    let settings =
+        Settings { ping_interval: LONG, queued_bytes_max: 2 << 20, ..Settings::default() };
+    let weather = Arc::new(Weather::default());
+    let peers = Peers::new(caller.clone(), Arc::new(Arc::clone(&weather)), settings);
+    assert!(peers.call(&node.peer, call("e")).await.is_ok());
+    weather.is_stuck.store(true, Ordering::SeqCst);
+    let payload = Bytes::from(vec![b'e'; 256 << 10]);
+    let calls = (0..64).map(|_| peers.call(&node.peer, with_patience(300, payload.clone())));
+    let outcomes = futures::future::join_all(calls).await;
+    let count = |reason: &str| outcomes.iter().filter(|o| is_not_sent(o, reason)).count();
+    assert!(outcomes.iter().all(Result::is_err));
+    assert!(count("too much waits to be sent") > 0, "{outcomes:?}");
+    // Some of the rest lie in HTTP/2's own, bounded buffer; others never left the queue.
+    let next = peers.call(&node.peer, with_patience(100, payload.clone())).await;
+    assert!(is_not_sent(&next, "its time was over"), "{next:?}");
+    let link = peers.link(&node.peer);
+    assert!(link.is_idle(), "nothing stays in the queue");
+    assert_eq!(node.service.begun(), 1);
+}
