@@ -156,6 +156,18 @@ impl Shards {
         tokio::time::timeout(patience, settled).await.ok().flatten()
     }
 
+    /// Returns once this node is a member of the view that it knows; `false` after `patience`.
+    pub async fn joined(&self, patience: Duration) -> bool {
+        let mut known = self.version.subscribe();
+        let joined = known.wait_for(|_| self.view().member(self.me).is_some());
+        tokio::time::timeout(patience, joined).await.is_ok_and(|known| known.is_ok())
+    }
+
+    /// Asks the control side to read view and rows at once.
+    pub fn want(&self) {
+        self.wanted.notify_one();
+    }
+
     /// For the control side: returns when somebody wants the view to be read at once.
     pub async fn wanted(&self) {
         self.wanted.notified().await;

@@ -12,8 +12,6 @@ use super::error::{Origin, Problem};
 const NOT_BUILT_IN: &[(&str, &str)] = &[
     ("stores.commerce", "orders and customers are not built in"),
     ("search.url", "search is not built in"),
-    ("cluster.listen", "clusters are not built in"),
-    ("cluster.advertise", "clusters are not built in"),
 ];
 
 /// The merged values so far, and where each came from.

@@ -16,6 +16,9 @@ section! {
         pub profile: Profile = Profile::Embedded,
         /// The directory that holds everything the embedded stores keep. Made if it is missing.
         pub data: String = "./data".to_owned(),
+        /// What this process answers for: `cart` (carts and sessions) and `catalog` (products,
+        /// collections, media). A load balancer leads each path to a process that has it.
+        pub services: Vec<Service> = Service::ALL.to_vec(),
         /// How requests come in.
         pub server: Server = Server::default(),
         /// How much one request, one cart or all together may ask for.
@@ -191,9 +194,30 @@ section! {
         /// The table that nodes agree in: `none` (one node, whose entities are embedded),
         /// `dynamodb` or `postgres`. Unset: where the entities lie.
         pub control: Option<Control> = None,
-        /// How long a start waits while another process serves on the same stores.
-        pub takeover_timeout: Span = Span::seconds(30),
+        /// HOST:PORT where the other nodes reach this one, with TLS. Port 0 takes any free one: the
+        /// others find it in the control table.
+        pub listen: Address = Address::new("127.0.0.1", 0),
+        /// HOST:PORT that the others are told, if it is not `cluster.listen`; with port 0 the port
+        /// of `cluster.listen`. Unset in a task of ECS: the task's own address.
+        pub advertise: Option<Address> = None,
+        /// How many shards this node takes, in proportion to the others'.
+        pub weight: u32 = 1,
+        /// How long a start waits until this node is a member and the entities that it needs
+        /// answer: after a crash, until it may take the place of the dead.
+        pub join_timeout: Span = Span::seconds(30),
     }
+}
+
+/// A part of the shop that a process may answer for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Service {
+    Cart,
+    Catalog,
+}
+
+impl Service {
+    pub const ALL: [Service; 2] = [Service::Cart, Service::Catalog];
 }
 
 /// Where nodes agree on who owns what.
@@ -235,6 +259,11 @@ impl Config {
     /// The data directory.
     pub fn data_dir(&self) -> &Path {
         Path::new(&self.data)
+    }
+
+    /// Whether this process answers for a service.
+    pub fn hosts(&self, service: Service) -> bool {
+        self.services.contains(&service)
     }
 
     /// The table that nodes agree in, as it was set or as the entities' store implies it.

@@ -142,6 +142,13 @@ fn validate_stores(config: &Config, findings: &mut Findings<'_>) {
          postgres"
             .to_owned()
     });
+    findings.check(!config.services.is_empty(), "services", || {
+        "there are none: a process that answers for nothing is of no use".to_owned()
+    });
+    let weight = config.cluster.weight;
+    findings.check((1..=1_000).contains(&weight), "cluster.weight", || {
+        format!("{weight} is not between 1 and 1000; without `cart` a node takes no shards at all")
+    });
     let prefix = &config.dynamodb.table_prefix;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     findings.check(

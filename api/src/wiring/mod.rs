@@ -1,19 +1,20 @@
 //! The one place that names adapters: it reads the configuration and puts the parts together.
 
 mod cache;
+mod cluster;
 mod figures;
 mod news;
+mod place;
 mod remote;
 mod servers;
 mod start;
 mod stores;
-mod tenure;
 
+pub use cluster::ClusterError;
 pub use remote::{Found, Health, look, setup};
 pub use servers::ServerError;
 pub use start::{Running, StartError, start};
 pub use stores::{OpenError, Stores, load};
-pub use tenure::TenureError;
 
 use barrow_adapters::host::SystemClock;
 use barrow_engine::money::Currency;

@@ -18,9 +18,9 @@ use barrow_engine::ports::{
 use barrow_engine::pricing::Shop;
 
 use super::Stores;
-use super::figures::collect_ports;
+use super::figures::{collect_cluster, collect_ports};
 use super::news::NewsDesk;
-use super::tenure::{Keeper, TenureError};
+use super::cluster::{self, ClusterError};
 use crate::app::{App, AppParts, SharedApp};
 use crate::auth::TokenKeys;
 use crate::config::{Config, Control, ProductBackend};
@@ -36,14 +36,16 @@ const CATALOG_REFRESH: Duration = Duration::from_secs(1);
 /// announce what they write, but an announcement can be lost.
 const SHARED_CATALOG_KEPT: Duration = Duration::from_secs(60);
 
+/// How soon a start that needs other nodes asks them again.
+const START_PAUSE: Duration = Duration::from_millis(250);
+
 /// Why the shop did not come up.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error("the shop does not come up: {0}")]
     Failed(String),
-    /// Another process has the right to serve.
     #[error(transparent)]
-    NotOurs(#[from] TenureError),
+    Cluster(#[from] ClusterError),
 }
 
 impl StartError {
@@ -57,14 +59,22 @@ pub struct Running {
     app: SharedApp,
     carts: Carts,
     sessions: Sessions,
-    /// Given back last, once every actor has ended.
-    _keeper: Option<Keeper>,
+    /// Where there are other nodes, or may be.
+    node: Option<cluster::Node>,
 }
 
 impl Running {
     /// What the edge serves.
     pub fn app(&self) -> SharedApp {
         Arc::clone(&self.app)
+    }
+
+    /// Hands everything to the other nodes, within `patience`. Requests are answered meanwhile, and
+    /// after it, wherever their entities are.
+    pub async fn leave(&self, patience: Duration) {
+        if let Some(node) = &self.node {
+            node.leave(patience).await;
+        }
     }
 
     /// Lets every actor finish and store what it was asked; false if not all did in time.
@@ -131,20 +141,25 @@ pub async fn start(
     let news = stores.shared_catalog().map(NewsDesk::open);
     let catalog = start_catalog(config, &ports, &shop, news, loaded).await?;
     let settings = edge_settings(config, ops_listen);
-    let keeper = match config.control() {
+    let effects = Arc::new(EffectRouter::default());
+    let node = match config.control() {
         Control::None => None,
-        Control::Dynamodb | Control::Postgres => Some(Keeper::win(config, on_lost).await?),
+        Control::Dynamodb | Control::Postgres => {
+            Some(cluster::Node::join(config, effects.clone(), on_lost).await?)
+        }
     };
-    let (epoch, lease) = match &keeper {
-        Some(keeper) => (keeper.epoch, keeper.lease.clone()),
+    let (ownership, lease): (Arc<dyn Ownership>, Lease) = match &node {
+        Some(node) => (node.router().clone(), node.lease()),
         // No other process can open these stores, so this one owns every shard while it lives.
         // The time of its start tells its term of office from those before.
-        None => (u64::try_from(ports.clock.now().as_millis()).unwrap_or(0), Lease::endless()),
+        None => {
+            let epoch = u64::try_from(ports.clock.now().as_millis()).unwrap_or(0);
+            let lease = Lease::endless();
+            (Arc::new(SoleOwner::new(epoch, lease.clone())), lease)
+        }
     };
-    let ownership: Arc<dyn Ownership> = Arc::new(SoleOwner::new(epoch, lease.clone()));
-    let effects = Arc::new(EffectRouter::default());
     let runtime = runtime_settings(config);
-    let sessions = Sessions::start(SessionParts {
+    let parts = || SessionParts {
         store: ports.entities.clone(),
         cache: ports.cache.clone(),
         clock: ports.clock.clone(),
@@ -153,8 +168,9 @@ pub async fn start(
         effects: effects.clone(),
         settings: runtime.clone(),
         viewed_ttl: config.auth.token_ttl.get(),
-    });
-    let sessions = sessions.await.map_err(StartError::failed)?;
+    };
+    let patience = node.as_ref().map_or(Duration::ZERO, |_| config.cluster.join_timeout.get());
+    let sessions = start_sessions(parts, patience).await?;
     let carts = Carts::start(CartParts {
         shop: shop.clone(),
         shelf: Arc::new(catalog.clone()),
@@ -166,6 +182,9 @@ pub async fn start(
         effects,
         settings: runtime,
     });
+    if let Some(node) = &node {
+        node.host(carts.clone(), sessions.clone());
+    }
     let mut wakeables = sessions.wakeables();
     wakeables.insert(EntityKind::Cart, carts.wakeable());
     DueScanner::new(ports.entities.clone(), ports.clock.clone(), ownership, wakeables).start();
@@ -190,7 +209,28 @@ pub async fn start(
     if let Some(figures) = stores.entity_figures() {
         app.metrics.add_source(move |out| figures(out));
     }
-    Ok(Running { app, carts, sessions, _keeper: keeper })
+    if let Some(figures) = node.as_ref().map(cluster::Node::figures) {
+        app.metrics.add_source(move |out| collect_cluster(out, &figures));
+    }
+    Ok(Running { app, carts, sessions, node })
+}
+
+/// Sessions come up once what was revoked can be read: in a cluster, from whoever has it.
+async fn start_sessions(
+    parts: impl Fn() -> SessionParts,
+    patience: Duration,
+) -> Result<Sessions, StartError> {
+    let give_up_at = SystemClock.uptime() + patience;
+    loop {
+        match Sessions::start(parts()).await {
+            Ok(sessions) => return Ok(sessions),
+            Err(error) if SystemClock.uptime() >= give_up_at => {
+                return Err(StartError::failed(error));
+            }
+            Err(error) => tracing::info!(%error, "waiting for the other nodes"),
+        }
+        tokio::time::sleep(START_PAUSE).await;
+    }
 }
 
 async fn start_catalog(
