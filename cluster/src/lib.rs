@@ -10,8 +10,17 @@ pub mod contract;
 mod control;
 mod lease;
 mod member;
+mod membership;
 mod memory_table;
+pub mod node;
+pub mod plan;
+#[cfg(any(test, feature = "planted"))]
+pub mod planted;
+#[cfg(not(any(test, feature = "planted")))]
+mod planted;
 mod shards;
+#[cfg(test)]
+mod simulation;
 mod tenure;
 pub mod transport;
 mod view;
@@ -19,6 +28,7 @@ mod view;
 pub use control::{ControlError, ControlOutcome, ControlRow, ControlTable, ROWS_MAX};
 pub use lease::{Grant, Lease, Ownership, SoleOwner};
 pub use member::{Member, MemberId, MemberIdError, Peer};
+pub use membership::{Membership, MembershipParts, ShardHost, Uptime};
 pub use memory_table::MemoryControlTable;
 pub use shards::{Place, Shards};
 pub use tenure::{BEAT_INTERVAL, Beat, Candidate, Holder, LEASE, Step, Tenure};
