@@ -1,6 +1,7 @@
 //! What the routes share: the shop's parts, handed in once at start by the wiring.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use barrow_actors::carts::Carts;
@@ -65,6 +66,8 @@ pub struct App {
     /// Cancelled when the process is told to end: it is not ready any more, and event streams
     /// say goodbye, while open requests are still answered.
     pub draining: CancellationToken,
+    /// This process is about to end: it answers, but nothing new should be sent to it.
+    pub leaving: AtomicBool,
     pub(crate) names: Names,
     pub(crate) streams: Streams,
     pub(crate) pages: WrittenPages,
@@ -97,6 +100,7 @@ impl App {
                 .time_to_live(OPENED_TTL)
                 .build(),
             draining: CancellationToken::new(),
+            leaving: AtomicBool::new(false),
             is_cache_down: parts.is_cache_down,
             lease: parts.lease,
             shop: parts.shop,

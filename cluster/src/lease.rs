@@ -6,6 +6,12 @@ use std::time::Duration;
 
 use crate::Router;
 
+/// How long a beat lets its sender serve, from the moment it was sent.
+pub const LEASE: Duration = Duration::from_secs(5);
+
+/// How often a member beats.
+pub const BEAT_INTERVAL: Duration = Duration::from_secs(1);
+
 /// The right to serve a shard, as one owner holds it for one term of office.
 #[derive(Debug, Clone)]
 pub struct Grant {

@@ -3,13 +3,14 @@
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Address, Config, Loaded, LogFormat, ProductBackend};
-use crate::wiring::{self, Running, StartError, Stores, TenureError};
+use crate::wiring::{self, ClusterError, Running, StartError, Stores};
 
 use super::data_dir::DataDir;
 use super::failure::{Exit, Failure};
@@ -24,6 +25,9 @@ const BACKLOG: u32 = 1_024;
 /// A process that was told to stop is gone after this, come what may: 25 seconds is promised,
 /// and the rest is for the system to take the process apart.
 const END_AT_LATEST: Duration = Duration::from_secs(24);
+
+/// How long the shards may take to go to other nodes.
+const LEAVE_MAX: Duration = Duration::from_secs(8);
 
 /// What is left for actors and stores after the requests have ended.
 const ACTORS_DRAIN_MIN: Duration = Duration::from_secs(3);
@@ -111,6 +115,9 @@ impl House<'_> {
         let signal = signals.next().await;
         tracing::info!(signal, "ending: requests under way are answered first");
         end_in_time(signals);
+        // A load balancer sends nothing new from here on; what comes all the same is answered.
+        running.app().leaving.store(true, Ordering::Release);
+        running.leave(LEAVE_MAX).await;
         running.app().draining.cancel();
         stop.cancel();
         while serving.join_next().await.is_some() {}
@@ -163,15 +170,16 @@ async fn start(
     let running = wiring::start(config, stores, ops, loaded, end_as_lost).await;
     progress.finish();
     running.map_err(|error| match error {
-        StartError::NotOurs(TenureError::Held(_)) => Failure::refused(error)
-            .hint("stop it first; one that has died gives up its place after some seconds"),
+        StartError::Cluster(ClusterError::Listen(_) | ClusterError::Advertise(_)) => {
+            Failure::refused(error)
+        }
         error => Failure::unreachable(error),
     })
 }
 
-/// Another process serves on these stores now. What was answered is durable, and it has it.
+/// The other nodes have given this one up. What was answered is durable, and they have it.
 fn end_as_lost() {
-    output::complain("error: another process has taken this one's place: ended at once");
+    output::complain("error: the other nodes have taken this one's place: ended at once");
     std::process::exit(Exit::Refused as i32);
 }
 

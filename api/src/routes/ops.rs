@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use std::sync::atomic::Ordering;
+
 use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -39,7 +41,7 @@ async fn ready(State(app): State<SharedApp>) -> Result<Response, Problem> {
 }
 
 fn obstacle(app: &App) -> Option<&'static str> {
-    if app.draining.is_cancelled() {
+    if app.leaving.load(Ordering::Acquire) || app.draining.is_cancelled() {
         return Some("the process is ending");
     }
     if !app.lease.is_valid(app.clock.uptime()) {

@@ -73,3 +73,42 @@ pub fn collect_ports(out: &mut Exposition, meters: &[Arc<Meter>]) {
         out.histogram(&labels, buckets, operation.latency.count(), seconds);
     }
 }
+
+/// Writes what this node has to do with the others.
+pub fn collect_cluster(out: &mut Exposition, figures: &super::cluster::Figures) {
+    let shards = figures.router.shards();
+    let view = shards.view();
+    let owned = view.shards_of(shards.me()).count() as u64;
+    let gauges = [
+        ("barrow_cluster_members", "Members of the view.", view.members.len() as u64),
+        ("barrow_cluster_shards_owned", "Shards of this node.", owned),
+        ("barrow_cluster_view_version", "The view that this node knows.", view.version),
+        (
+            "barrow_cluster_peers_unreached",
+            "Members that the last call to them did not reach.",
+            figures.router.unreached().len() as u64,
+        ),
+    ];
+    for (name, help, value) in gauges {
+        out.single(name, Kind::Gauge, help, value);
+    }
+    let stats = &figures.router.stats;
+    let (sent, served) = (figures.peers.stats(), figures.server.stats());
+    let counters = [
+        ("barrow_cluster_forwarded_total", "Calls sent to other nodes.", get(&stats.forwarded)),
+        ("barrow_cluster_parked_total", "Calls that waited for a shard.", get(&stats.parked)),
+        ("barrow_cluster_moved_total", "Calls whose shard was elsewhere.", get(&stats.moved)),
+        ("barrow_cluster_failed_total", "Calls that got no answer.", get(&stats.failed)),
+        ("barrow_cluster_served_total", "Calls of other nodes answered.", get(&stats.served)),
+        ("barrow_cluster_call_frames_total", "Frames of calls sent.", sent.call_frames),
+        ("barrow_cluster_answer_frames_total", "Frames of answers sent.", served.answer_frames),
+        ("barrow_cluster_connections_total", "Connections made to nodes.", sent.connections),
+    ];
+    for (name, help, count) in counters {
+        out.single(name, Kind::Counter, help, count);
+    }
+}
+
+fn get(counter: &AtomicU64) -> u64 {
+    counter.load(Ordering::Relaxed)
+}

@@ -18,9 +18,9 @@ use barrow_engine::ports::{
 use barrow_engine::pricing::Shop;
 
 use super::Stores;
+use super::cluster::{self, ClusterError};
 use super::figures::{collect_cluster, collect_ports};
 use super::news::NewsDesk;
-use super::cluster::{self, ClusterError};
 use crate::app::{App, AppParts, SharedApp};
 use crate::auth::TokenKeys;
 use crate::config::{Config, Control, ProductBackend};
