@@ -48,6 +48,9 @@ pub struct Settings {
     /// Sets the stores together: embedded or aws [default: embedded]
     #[arg(long, value_name = "NAME", global = true)]
     pub profile: Option<String>,
+    /// What this process answers for, with commas between: cart, catalog [default: all]
+    #[arg(long, value_name = "LIST", global = true)]
+    pub services: Option<String>,
     /// How much is logged: error, warn, info, debug, trace
     #[arg(long, value_name = "LEVEL", global = true)]
     pub log_level: Option<String>,
@@ -71,6 +74,7 @@ impl Settings {
             ("--data", "data", &self.data),
             ("--listen", "server.listen", &self.listen),
             ("--profile", "profile", &self.profile),
+            ("--services", "services", &self.services),
             ("--log-level", "log.level", &self.log_level),
             ("--log-format", "log.format", &self.log_format),
         ];

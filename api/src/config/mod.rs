@@ -18,7 +18,7 @@ pub use layers::Origins;
 pub use print::{manual, to_toml};
 pub use sections::{
     Actors, Auth, Cache, Cluster, Commerce, Config, Control, Dynamodb, EntityBackend, Limits, Log,
-    LogFormat, Media, Ops, ProductBackend, Profile, Server, Stores,
+    LogFormat, Media, Ops, ProductBackend, Profile, Server, Service, Stores,
 };
 pub use units::{Address, MASK, Network, Secret, ServerUrl, Size, Span};
 

@@ -43,7 +43,8 @@ impl Front {
     /// Before the routes of the shop.
     pub fn of_shop(app: SharedApp, router: Router) -> Front {
         let cors = cors(&app.settings.cors_origins);
-        Front(Arc::new(Inner { app, router, cors, has_express: true }))
+        let has_express = app.settings.answers_carts;
+        Front(Arc::new(Inner { app, router, cors, has_express }))
     }
 
     /// Before the operators' own routes.

@@ -8,6 +8,10 @@ use ipnet::IpNet;
 /// The edge's limits and habits.
 #[derive(Debug, Clone)]
 pub struct EdgeSettings {
+    /// Whether sessions and carts are answered here.
+    pub answers_carts: bool,
+    /// Whether products, collections and media are.
+    pub answers_catalog: bool,
     /// Where other origins may call from (`https://shop.example`); `*` for any; empty: none.
     pub cors_origins: Vec<String>,
     /// Proxies whose `X-Forwarded-For` is believed.
@@ -45,6 +49,8 @@ pub struct EdgeSettings {
 impl Default for EdgeSettings {
     fn default() -> Self {
         EdgeSettings {
+            answers_carts: true,
+            answers_catalog: true,
             cors_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             ops_listen: None,

@@ -36,10 +36,14 @@ pub use sessions::{CurrentSession, SessionToken};
 
 /// Everything that is served on the public port.
 pub fn shop(app: SharedApp) -> Front {
-    let api = Router::new()
-        .merge(catalog::routes())
-        .merge(sessions::routes())
-        .merge(carts::routes())
+    let mut api = Router::new();
+    if app.settings.answers_catalog {
+        api = api.merge(catalog::routes());
+    }
+    if app.settings.answers_carts {
+        api = api.merge(sessions::routes()).merge(carts::routes());
+    }
+    let api = api
         .fallback(edge::unrouted)
         .method_not_allowed_fallback(edge::wrong_method)
         .layer(from_fn_with_state(Arc::clone(&app), edge::guard));

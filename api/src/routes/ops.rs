@@ -1,9 +1,8 @@
 //! What operators and balancers ask: whether the process lives, whether it may take traffic,
 //! and its figures.
 
-use std::time::Duration;
-
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;

@@ -4,7 +4,6 @@
 //! The membership has a thread, a runtime and a connection of its own: requests that press on the
 //! others do not keep a beat from leaving.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -14,12 +13,13 @@ use barrow_actors::carts::Carts;
 use barrow_actors::runtime::{ENVELOPE_VERSION, EffectRouter, PeerService};
 use barrow_actors::sessions::Sessions;
 use barrow_adapters::host::{SystemClock, SystemEntropy};
+use barrow_cluster::node::{Ended, HandoffSettings};
 use barrow_cluster::transport::grpc::{Peers, Server, Settings};
 use barrow_cluster::transport::stream::TcpConnect;
 use barrow_cluster::transport::tls::{Identity, IdentityError, Trust};
 use barrow_cluster::{
-    ControlTable, Ended, HandoffSettings, Lease, Member, MemberId, Membership, MembershipParts,
-    Peer, Router, RouterSettings, ShardHost, Shards,
+    ControlTable, Lease, Member, MemberId, Membership, MembershipParts, Peer, Router,
+    RouterSettings, ShardHost, Shards,
 };
 use barrow_engine::ports::{Clock, Entropy};
 use tokio::net::TcpListener;

@@ -23,7 +23,7 @@ use super::figures::{collect_cluster, collect_ports};
 use super::news::NewsDesk;
 use crate::app::{App, AppParts, SharedApp};
 use crate::auth::TokenKeys;
-use crate::config::{Config, Control, ProductBackend};
+use crate::config::{Config, Control, ProductBackend, Service};
 use crate::edge::EdgeSettings;
 use crate::wire::cart_json::CartJson;
 use crate::wire::media::MediaUrls;
@@ -297,6 +297,8 @@ fn edge_settings(config: &Config, ops_listen: Option<SocketAddr>) -> EdgeSetting
     let server = &config.server;
     let proxies = server.trusted_proxies.iter();
     EdgeSettings {
+        answers_carts: config.hosts(Service::Cart),
+        answers_catalog: config.hosts(Service::Catalog),
         cors_origins: server.cors_origins.clone(),
         trusted_proxies: proxies
             .map(|network| network.to_string().parse().expect("a network is a range"))
