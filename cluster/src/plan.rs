@@ -253,29 +253,32 @@ impl<'a> Board<'a> {
 
     /// Moves shards until every load is within its bounds.
     fn level(&mut self) {
-        if self.takers.iter().all(|place| self.excess(*place).is_within()) {
+        let mut excess: Vec<Excess> = self.takers.iter().map(|at| self.excess(*at)).collect();
+        if excess.iter().all(Excess::is_within) {
             return;
         }
         let mut given = self.by_reluctance();
         // A shard moves once at most: whoever is given one is not above its share then.
         for _ in 0..SHARDS {
-            let (mut most, mut least) = (self.takers[0], self.takers[0]);
-            for &place in &self.takers[1..] {
-                let excess = self.excess(place);
-                if self.excess(most).is_below(&excess) {
-                    most = place;
+            let (mut most, mut least) = (0, 0);
+            for at in 1..excess.len() {
+                if excess[most].is_below(&excess[at]) {
+                    most = at;
                 }
-                if excess.is_below(&self.excess(least)) {
-                    least = place;
+                if excess[at].is_below(&excess[least]) {
+                    least = at;
                 }
             }
-            if self.excess(most).is_within() && self.excess(least).is_within() {
+            if excess[most].is_within() && excess[least].is_within() {
                 return;
             }
-            let Some(shard) = given[most].pop() else { return };
-            self.to[shard] = Some(least);
-            self.seats[most].load -= 1;
-            self.seats[least].load += 1;
+            let (giver, getter) = (self.takers[most], self.takers[least]);
+            let Some(shard) = given[giver].pop() else { return };
+            self.to[shard] = Some(getter);
+            self.seats[giver].load -= 1;
+            self.seats[getter].load += 1;
+            excess[most] = self.excess(giver);
+            excess[least] = self.excess(getter);
         }
     }
 
