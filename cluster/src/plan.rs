@@ -7,13 +7,16 @@
 //! **A deploy is under way** while members that host shards differ in their build, or while any
 //! member drains. Nothing else moves then: what is balanced between two steps of a deploy is
 //! moved again by the next. What has to move prefers the newest build (that of the taker which
-//! joined last), because members of the others are about to leave. So a deploy that starts a new
-//! node before it stops an old one moves each shard once. One that stops first moves the shards
-//! of its first node twice: there was no new node to take them.
+//! joined last), because members of the others are about to leave. So a deploy of like nodes that
+//! starts a new one before it stops an old one moves each shard once, and a few once more to
+//! balance them in the end. One that stops first moves the shards of its first node twice, for
+//! there was no new node to take them, and its last node gets its share of such as moved once.
+//! Where nodes of unlike weight stop first, a few shards may move a third time: between a stop
+//! and the next start all is at rest, and balanced, without the node that is to come.
 //!
 //! **The preference ends at twice a member's share** of all shards, the share being by weight
-//! among all that take shards: a single new node of ten is not given all. Nodes that are replaced
-//! one by one by nodes of their weight come to about one share, so the bound does not touch them.
+//! among all that take shards: a single new node of ten is not given all. Like nodes that are
+//! replaced one by one come to about one share, so the bound does not touch them.
 //! What is beyond it goes to whoever has the least load; shards that moved most are the last to
 //! be beyond it, because they would move once more than others.
 //!

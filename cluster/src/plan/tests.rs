@@ -85,6 +85,12 @@ fn assert_balanced(view: &View) {
     }
 }
 
+/// Up to 100 nodes, mostly few.
+fn weights(least: u32) -> impl Strategy<Value = Vec<u32>> {
+    let sizes = prop_oneof![7 => 1usize..=12, 1 => 13usize..=100];
+    sizes.prop_flat_map(move |size| prop::collection::vec(least..=8, size))
+}
+
 #[derive(Debug, Clone)]
 enum Event {
     Join { weight: u32, build: u8 },
@@ -126,47 +132,50 @@ fn happen(view: &mut View, event: &Event, id: u128) {
 
 /// What holds after whatever happens.
 fn check_step(before: &View, view: &View, event: &Event) {
-    let takes = |id| view.member(id).is_some_and(Member::takes_shards);
-    let somebody_takes = view.members.iter().any(Member::takes_shards);
+    let members: BTreeMap<MemberId, bool> =
+        view.members.iter().map(|member| (member.id, member.takes_shards())).collect();
+    let somebody_takes = members.values().any(|takes| *takes);
     for (old, new) in before.terms.iter().zip(&view.terms) {
         assert!(new.epoch >= old.epoch, "epochs never go back");
         let owner = new.owner;
-        assert!(owner.is_none_or(|owner| view.member(owner).is_some()), "an owner is a member");
+        let takes = owner.map(|owner| *members.get(&owner).expect("an owner is a member"));
         assert!(owner.is_some() || !somebody_takes, "nobody owns a shard that somebody could");
         if old.owner != owner {
             assert!(new.epoch > old.epoch, "each owner has a term of its own");
-            assert!(owner.is_none_or(takes), "it went to one who takes none");
-            let is_left = old.owner.is_none_or(|owner| view.member(owner).is_none());
+            assert!(takes != Some(false), "it went to one who takes none");
+            let is_left = old.owner.is_none_or(|owner| !members.contains_key(&owner));
             assert!(is_left || matches!(event, Event::HandOver(..)), "taken from the living");
         }
     }
 }
 
-/// Every member hands over in batches until nothing is left; answers how many shards moved.
+/// Members hand over in batches, in any order, and then all that is left; answers how many shards
+/// moved.
 fn hand_over_all(view: &mut View, noise: &mut Noise) -> usize {
     let mut moved = 0;
-    while let Some(first) = plan(view).first() {
-        let ids: Vec<MemberId> = view.members.iter().map(|member| member.id).collect();
-        let lucky = ids[noise.below(ids.len())];
-        let sender = first.from.expect("what nobody owns was given away at once");
-        for who in [lucky, sender] {
-            let own = outgoing(view, who, 1 + noise.below(300));
-            moved += own.len();
-            own.into_iter().for_each(|(shard, to)| view.give(shard, Some(to)));
-        }
-        assert!(moved <= SHARDS, "it does not end");
+    for _ in 0..4 {
+        let moves = plan(view);
+        let Some(wanted) = moves.get(noise.below(moves.len().max(1))) else { return moved };
+        let sender = wanted.from.expect("what nobody owns was given away at once");
+        let own = outgoing(view, sender, 1 + noise.below(300));
+        assert!(!own.is_empty());
+        moved += own.len();
+        own.into_iter().for_each(|(shard, to)| view.give(shard, Some(to)));
     }
-    moved
+    let moves = plan(view);
+    apply(view, &moves);
+    assert_eq!(plan(view), [], "a plan that is carried out leaves nothing");
+    moved + moves.len()
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3_000))]
+    #![proptest_config(ProptestConfig::with_cases(3_500))]
 
     /// Whatever happens, what is to be served is owned; and once nothing happens any more, all
     /// comes to rest with no more moves than were planned, in whatever order they are made.
     #[test]
     fn any_history_comes_to_rest(
-        weights in prop::collection::vec(0u32..=8, 1..=100),
+        weights in weights(0),
         events in prop::collection::vec(event(), 1..8),
         seed: u64,
     ) {
@@ -197,7 +206,7 @@ proptest! {
     /// of what a member has, it gives what moved least.
     #[test]
     fn balance_is_mended_by_the_fewest_moves(
-        weights in prop::collection::vec(0u32..=8, 1..=100), seed: u64,
+        weights in weights(0), seed: u64,
     ) {
         let before = scattered(&weights, &mut Noise(seed));
         let moves = plan(&before);
@@ -233,7 +242,7 @@ proptest! {
     /// to mend for the same reason.
     #[test]
     fn a_join_moves_a_share_and_a_death_what_the_dead_had(
-        weights in prop::collection::vec(1u32..=8, 1..=100), weight in 1u32..=8, who: Index,
+        weights in weights(1), weight in 1u32..=8, who: Index,
         seed: u64,
     ) {
         let rest = at_rest(&weights, &mut Noise(seed));
@@ -302,7 +311,7 @@ fn roll() -> impl Strategy<Value = Roll> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
+    #![proptest_config(ProptestConfig::with_cases(250))]
 
     /// Two deploys in a row, so that the second one finds what the first one counted.
     #[test]
@@ -321,14 +330,19 @@ proptest! {
         }
     }
 
-    /// Nodes of very different weights, in any order; some take nothing.
+    /// Nodes of very different weights, in any order; some take nothing. Where one stops first,
+    /// the cluster is at rest without it before its successor comes, and may be balanced for
+    /// that: then a few shards move once more.
     #[test]
-    fn so_does_a_deploy_of_unlike_nodes(
+    fn a_deploy_of_unlike_nodes_moves_few_shards_more(
         weights in prop::collection::vec(0u32..=8, 2..=10), roll in roll(), seed: u64,
     ) {
         let mut view = at_rest(&weights, &mut Noise(seed));
         let moved = deploy(&mut view, roll, 100);
-        prop_assert!(moved.iter().max() <= Some(&2), "{:?}", moved.iter().max());
+        let most = if roll.starts_first { 2 } else { 3 };
+        prop_assert!(moved.iter().all(|count| *count <= most), "{:?}", moved.iter().max());
+        let more = moved.iter().filter(|count| **count > 2).count();
+        prop_assert!(more <= SHARDS / 20, "{more} moved more than twice");
     }
 }
 
@@ -339,7 +353,7 @@ proptest! {
     /// get up to twice their share for that.
     #[test]
     fn the_newest_build_is_preferred_within_its_bound(
-        weights in prop::collection::vec(0u32..=8, 2..=60), new in 1usize..20,
+        weights in weights(0), new in 1usize..20,
         draining in prop::collection::vec(any::<Index>(), 1..20), seed: u64,
     ) {
         let mut view = at_rest(&weights, &mut Noise(seed));
@@ -395,8 +409,8 @@ fn an_owner_that_is_no_member_is_none() {
 
 #[test]
 fn a_cluster_has_an_end_and_who_joined_once_is_in_it_once() {
-    let mut view = View::default();
-    view.members = (1..=MEMBERS_MAX as u128).map(|id| node(id, 0, "1")).collect();
+    let members = (1..=MEMBERS_MAX as u128).map(|id| node(id, 0, "1")).collect();
+    let mut view = View { members, ..View::default() };
     let full = view.clone();
     assert_eq!(join(&mut view, node(5_000, 1, "1")), Err(ClusterFull));
     assert_eq!(join(&mut view, node(7, 0, "1")), Ok(()));
@@ -432,7 +446,7 @@ fn moves_are_counted_from_where_a_deploy_begins() {
 
     join(&mut view, node(4, 1, "2")).unwrap();
     let twice: Vec<u16> =
-        (0..SHARDS as u16).filter(|at| view.terms[*at as usize].moves == 2).collect();
+        (0..SHARDS as u16).filter(|at| view.terms[usize::from(*at)].moves == 2).collect();
     settle(&mut view);
     assert!(twice.iter().all(|shard| view.owner(*shard) == Some(MemberId(3))), "not a third time");
 }
