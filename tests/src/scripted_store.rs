@@ -34,6 +34,8 @@ pub struct ScriptedStore {
     pub loads_panic: AtomicBool,
     /// Every write that was applied, in order.
     pub applied: Mutex<Vec<(EntityKey, Row)>>,
+    /// For each question what is due, of how many shards.
+    pub looks: Mutex<Vec<usize>>,
 }
 
 impl ScriptedStore {
@@ -118,14 +120,15 @@ impl EntityStore for ScriptedStore {
 
     async fn due(
         &self,
-        shard: Shard,
+        shards: &[Shard],
         before: Timestamp,
         limit: usize,
     ) -> Result<Vec<DueEntity>, StoreError> {
+        self.looks.lock().push(shards.len());
         let rows = self.rows.lock();
         let mut due: Vec<DueEntity> = rows
             .iter()
-            .filter(|(key, _)| key.shard() == shard)
+            .filter(|(key, _)| shards.contains(&key.shard()))
             .filter_map(|(key, row)| Some(DueEntity { key: *key, due: row.due? }))
             .filter(|entity| entity.due <= before)
             .collect();
