@@ -32,6 +32,8 @@ pub struct ScriptedStore {
     fates: Mutex<VecDeque<Fate>>,
     /// From now on loads panic.
     pub loads_panic: AtomicBool,
+    /// From now on loads are never answered.
+    pub loads_hang: AtomicBool,
     /// Every write that was applied, in order.
     pub applied: Mutex<Vec<(EntityKey, Row)>>,
     /// For each question what is due, of how many shards.
@@ -87,6 +89,9 @@ impl ScriptedStore {
 impl EntityStore for ScriptedStore {
     async fn load(&self, key: EntityKey) -> Result<Option<Row>, StoreError> {
         assert!(!self.loads_panic.load(Ordering::Relaxed), "a load panics on purpose");
+        if self.loads_hang.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
         Ok(self.row(key))
     }
 
