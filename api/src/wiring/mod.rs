@@ -12,7 +12,7 @@ mod tenure;
 pub use remote::{Found, Health, look, setup};
 pub use servers::ServerError;
 pub use start::{Running, StartError, start};
-pub use stores::{OpenError, Stores, load};
+pub use stores::{OnFatal, OpenError, Stores, load, open_embedded};
 pub use tenure::TenureError;
 
 use barrow_adapters::host::SystemClock;
