@@ -8,6 +8,7 @@
 
 mod catalog;
 pub mod decorators;
+mod due;
 #[cfg(feature = "dynamodb")]
 pub mod dynamodb;
 pub mod embedded;

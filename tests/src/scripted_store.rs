@@ -32,8 +32,12 @@ pub struct ScriptedStore {
     fates: Mutex<VecDeque<Fate>>,
     /// From now on loads panic.
     pub loads_panic: AtomicBool,
+    /// From now on loads are never answered.
+    pub loads_hang: AtomicBool,
     /// Every write that was applied, in order.
     pub applied: Mutex<Vec<(EntityKey, Row)>>,
+    /// For each question what is due, of how many shards.
+    pub looks: Mutex<Vec<usize>>,
 }
 
 impl ScriptedStore {
@@ -85,6 +89,9 @@ impl ScriptedStore {
 impl EntityStore for ScriptedStore {
     async fn load(&self, key: EntityKey) -> Result<Option<Row>, StoreError> {
         assert!(!self.loads_panic.load(Ordering::Relaxed), "a load panics on purpose");
+        if self.loads_hang.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
         Ok(self.row(key))
     }
 
@@ -118,14 +125,15 @@ impl EntityStore for ScriptedStore {
 
     async fn due(
         &self,
-        shard: Shard,
+        shards: &[Shard],
         before: Timestamp,
         limit: usize,
     ) -> Result<Vec<DueEntity>, StoreError> {
+        self.looks.lock().push(shards.len());
         let rows = self.rows.lock();
         let mut due: Vec<DueEntity> = rows
             .iter()
-            .filter(|(key, _)| key.shard() == shard)
+            .filter(|(key, _)| shards.contains(&key.shard()))
             .filter_map(|(key, row)| Some(DueEntity { key: *key, due: row.due? }))
             .filter(|entity| entity.due <= before)
             .collect();

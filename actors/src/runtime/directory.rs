@@ -379,12 +379,18 @@ impl<H: Host> Shared<H> {
         let give_up_at = self.clock.uptime() + self.settings.write_deadline;
         let mut backoff = self.settings.write_backoff;
         loop {
-            let error = match self.store.load(key).await {
-                Ok(row) => return Ok(row),
-                Err(error) if !error.is_retryable() => {
+            // The caller waits: a store that went silent must not add its own time-out.
+            let left = give_up_at.saturating_sub(self.clock.uptime());
+            let error = match tokio::time::timeout(left, self.store.load(key)).await {
+                Ok(Ok(row)) => return Ok(row),
+                Ok(Err(error)) if !error.is_retryable() => {
                     return Err(LoadError::Unreadable(error.to_string()));
                 }
-                Err(error) => error,
+                Ok(Err(error)) => error,
+                Err(_) => {
+                    let silent = "the entity store does not answer in time".to_owned();
+                    return Err(LoadError::Unavailable(silent));
+                }
             };
             if self.clock.uptime() + backoff >= give_up_at {
                 return Err(LoadError::Unavailable(error.to_string()));

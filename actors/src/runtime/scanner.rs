@@ -1,7 +1,7 @@
 //! Wakes the entities whose time has come, whether anybody asks for them or not: those with a
 //! timer that is due, and those with effects that are still pending.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -11,11 +11,14 @@ use barrow_engine::ports::{Clock, EntityStore};
 
 use super::spawn::spawn_background;
 
-/// A timer fires at most so much late, plus the time its shard's scan takes.
+/// A timer fires at most so much late, plus the time the scan takes.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// Entities woken per shard and second: 256 in each of 1,024 shards is more than a node can
+/// Entities that one call asks for.
+const BATCH_MAX: usize = 1_024;
+/// Calls of one scan: one where little is due, and otherwise the halves, their halves and so on,
+/// down to 32 parts of the shards. That is up to 32,768 entities a second, more than a node can
 /// write in that time.
-const BATCH_MAX: usize = 256;
+const CALLS_MAX: usize = 63;
 
 /// Something that can be woken: a runtime.
 pub trait Wakeable: Send + Sync + 'static {
@@ -23,7 +26,7 @@ pub trait Wakeable: Send + Sync + 'static {
     fn wake(self: Arc<Self>, key: EntityKey);
 }
 
-/// Scans the shards that this node owns, at once and then each second.
+/// Scans the shards that this node holds a valid lease for, at once and then each second.
 pub struct DueScanner {
     store: Arc<dyn EntityStore>,
     clock: Arc<dyn Clock>,
@@ -56,19 +59,38 @@ impl DueScanner {
         });
     }
 
+    /// Asks for all shards at once. A full answer may be full of entities that cannot be woken
+    /// now, or of one busy shard: so it is asked again by halves, which shows what lies behind.
     async fn scan_all(&self) {
-        for shard in Shard::all() {
-            if self.ownership.grant(shard.index()).is_none() {
+        let mut woken = HashSet::new();
+        let mut parts = VecDeque::from([Shard::all().collect::<Vec<Shard>>()]);
+        for _ in 0..CALLS_MAX {
+            let Some(mut part) = parts.pop_front() else { return };
+            part.retain(|shard| self.is_ours(*shard));
+            if part.is_empty() {
                 continue;
             }
-            match self.store.due(shard, self.clock.now(), BATCH_MAX).await {
-                Ok(due) => due.iter().for_each(|entity| self.wake(entity.key)),
+            match self.store.due(&part, self.clock.now(), BATCH_MAX).await {
+                Ok(due) => {
+                    let new = due.iter().filter(|entity| woken.insert(entity.key));
+                    new.for_each(|entity| self.wake(entity.key));
+                    if due.len() >= BATCH_MAX && part.len() > 1 {
+                        let second = part.split_off(part.len() / 2);
+                        parts.extend([part, second]);
+                    }
+                }
                 Err(error) => {
-                    tracing::warn!(shard.id = shard.index(), %error, "due entities not read");
+                    tracing::warn!(shards = part.len(), %error, "due entities not read");
                     return;
                 }
             }
         }
+    }
+
+    /// Who has lost its lease could wake nothing.
+    fn is_ours(&self, shard: Shard) -> bool {
+        let grant = self.ownership.grant(shard.index());
+        grant.is_some_and(|grant| grant.lease.is_valid(self.clock.uptime()))
     }
 
     fn wake(&self, key: EntityKey) {

@@ -1,5 +1,6 @@
 //! Writing a row until its outcome is known (rule R2).
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use barrow_engine::entity::EntityKey;
 use barrow_engine::ports::{CasOutcome, CasReply, CasResult, Row, StoreError};
 use ractor::ActorRef;
 use tokio::sync::OwnedMutexGuard;
+use tokio::time::timeout;
 
 use super::actor::{Lane, Message};
 use super::directory::Shared;
@@ -80,7 +82,7 @@ impl<H: Host> Writing<H> {
     }
 
     /// Repeats the same write, under the same id, until the store tells what became of it or
-    /// the deadline has passed.
+    /// the deadline has passed. That is when the actor is told, also in the middle of a try.
     async fn resolve(self, first: StoreError) {
         let Shared { store, clock, settings, .. } = &*self.shared;
         let PendingWrite { expected, row } = &self.write;
@@ -98,7 +100,17 @@ impl<H: Host> Writing<H> {
             backoff = (backoff * 2).min(BACKOFF_MAX);
             let again = store.cas(self.key, *expected, row.clone());
             let broken = || Err(StoreError::OutcomeUnknown("the store broke".to_owned()));
-            match judge(or_broken(again, broken).await, row) {
+            let mut again = pin!(or_broken(again, broken));
+            let left = give_up_at.saturating_sub(clock.uptime());
+            let Ok(result) = timeout(left, &mut again).await else {
+                tracing::warn!(entity = %self.key, "a write was given up that has no answer yet");
+                drop(self.to.cast(Message::Written(WriteEnd::Unknown)));
+                // Who waits for the answer has it. The try itself is neither cut nor left alone:
+                // the lane is held until it has ended, and the next activation waits for that.
+                drop(again.await);
+                return;
+            };
+            match judge(result, row) {
                 Ok(end) => break end,
                 Err(next) => error = next,
             }

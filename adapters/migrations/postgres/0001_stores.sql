@@ -2,7 +2,7 @@
 -- says so.
 
 -- The rows of entities, each with its keys, effects and timers in its blob. `shard` and `due` are
--- beside it, so that a shard's owner finds who wants to be woken without reading a blob.
+-- beside it, so that the owners of shards find who wants to be woken without reading a blob.
 CREATE TABLE entity (
     key      bytea    PRIMARY KEY CHECK (octet_length(key) = 17),
     shard    smallint NOT NULL,
@@ -12,7 +12,8 @@ CREATE TABLE entity (
     blob     bytea    NOT NULL
 ) WITH (fillfactor = 80);         -- room beside a row for its next version: no index changes
 
-CREATE INDEX entity_due ON entity (shard, due) WHERE due IS NOT NULL;
+-- A node asks for all its shards at once: by due first, what is not due is not looked at.
+CREATE INDEX entity_due ON entity (due, shard) WHERE due IS NOT NULL;
 
 -- The catalog: a document each, and the names that lead to it.
 CREATE TABLE product (

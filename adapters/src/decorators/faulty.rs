@@ -241,12 +241,12 @@ impl EntityStore for Faulty<dyn EntityStore> {
 
     async fn due(
         &self,
-        shard: Shard,
+        shards: &[Shard],
         before: Timestamp,
         limit: usize,
     ) -> Result<Vec<DueEntity>, StoreError> {
         let fate = self.arrive().await?;
-        let result = self.inner.due(shard, before, limit).await;
+        let result = self.inner.due(shards, before, limit).await;
         self.sleep(fate.back).await;
         result
     }

@@ -91,11 +91,11 @@ impl EntityStore for Measured<dyn EntityStore> {
 
     async fn due(
         &self,
-        shard: Shard,
+        shards: &[Shard],
         before: Timestamp,
         limit: usize,
     ) -> Result<Vec<DueEntity>, StoreError> {
-        self.meter.time(2, self.inner.due(shard, before, limit), store_outcome).await
+        self.meter.time(2, self.inner.due(shards, before, limit), store_outcome).await
     }
 
     fn durability(&self) -> &'static str {

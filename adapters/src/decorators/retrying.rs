@@ -112,11 +112,11 @@ impl EntityStore for Retrying {
 
     async fn due(
         &self,
-        shard: Shard,
+        shards: &[Shard],
         before: Timestamp,
         limit: usize,
     ) -> Result<Vec<DueEntity>, StoreError> {
-        self.attempts(|| self.inner.due(shard, before, limit)).await
+        self.attempts(|| self.inner.due(shards, before, limit)).await
     }
 
     fn durability(&self) -> &'static str {

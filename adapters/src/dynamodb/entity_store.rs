@@ -24,20 +24,18 @@ use barrow_engine::time::Timestamp;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::client::Dynamo;
+use super::due;
 use super::errors::{fault_of, statement_fault};
 use super::items::{Item, id, number};
 use super::row_codec::{
-    BLOB, DUE, KEY, SHARD, VERSION, WRITE_ID, bytes_of, decode_due, decode_row, encode_row, key_of,
+    BLOB, DUE, KEY, LANE, VERSION, WRITE_ID, bytes_of, decode_row, encode_row, key_of,
 };
-use super::tables::{DUE_INDEX, ENTITIES};
+use super::tables::ENTITIES;
 use super::write_queue::{Waiting, WriteQueue};
 
 /// Requests for writes in flight at most: each holds a connection. At 5 ms each, they carry 3,000
 /// writes a second alone and 80,000 together; behind a slow store the writers wait here.
 pub const WRITE_REQUESTS_MAX: usize = 16;
-
-/// The most entries of the index in one page: some 50 KB.
-const DUE_PAGE_MAX: usize = 1_000;
 
 /// Rows of entities.
 pub struct DynamoEntityStore {
@@ -245,35 +243,11 @@ impl EntityStore for DynamoEntityStore {
 
     async fn due(
         &self,
-        shard: Shard,
+        shards: &[Shard],
         before: Timestamp,
         limit: usize,
     ) -> Result<Vec<DueEntity>, StoreError> {
-        let mut found = Vec::new();
-        let mut start = None;
-        while found.len() < limit {
-            let page = (limit - found.len()).min(DUE_PAGE_MAX) as i32;
-            let query = self
-                .dynamo
-                .reads()
-                .query()
-                .table_name(&self.table)
-                .index_name(DUE_INDEX)
-                .key_condition_expression(format!("{SHARD} = :s AND {DUE} <= :d"))
-                .expression_attribute_values(":s", number(shard.index()))
-                .expression_attribute_values(":d", number(before.as_millis()))
-                .set_exclusive_start_key(start)
-                .limit(page);
-            let answer = query.send().await.map_err(|error| fault_of(&error).of_load())?;
-            for item in answer.items() {
-                found.push(decode_due(item)?);
-            }
-            start = answer.last_evaluated_key;
-            if start.is_none() {
-                break;
-            }
-        }
-        Ok(found)
+        due::read(&self.dynamo, &self.table, shards, before, limit).await
     }
 
     fn durability(&self) -> &'static str {
@@ -306,7 +280,7 @@ fn statement(table: &str, mut item: Item, expected: Expected) -> BatchStatementR
     let key = item.remove(KEY);
     let mut sets = String::new();
     let mut parameters = Vec::with_capacity(8);
-    for name in [VERSION, WRITE_ID, BLOB, SHARD, DUE] {
+    for name in [VERSION, WRITE_ID, BLOB, LANE, DUE] {
         match item.remove(name) {
             Some(value) => {
                 sets.push_str(&format!(" SET {name}=?"));

@@ -7,6 +7,7 @@
 mod batch;
 mod client;
 mod control_table;
+mod due;
 mod entity_store;
 mod errors;
 mod inventory;

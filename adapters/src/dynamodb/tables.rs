@@ -69,7 +69,7 @@ pub(super) const ENTITIES: Table = Table {
     keys: by(key(row_codec::KEY, KeyKind::Binary)),
     index: Some((
         DUE_INDEX,
-        ordered(key(row_codec::SHARD, KeyKind::Number), key(row_codec::DUE, KeyKind::Number)),
+        ordered(key(row_codec::LANE, KeyKind::Number), key(row_codec::DUE, KeyKind::Number)),
     )),
 };
 

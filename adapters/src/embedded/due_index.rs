@@ -2,9 +2,9 @@
 //!
 //! The index is a key range beside the rows, written in the same batch as the row it speaks of:
 //! shard, due, entity, in the order in which they are asked for. What is not in the tables yet
-//! is told by [`super::unflushed`]. Each shard is asked every
-//! second, and almost always nothing is due; so a lower bound of each shard's earliest due is
-//! kept in memory, and an idle shard costs no look at the disk.
+//! is told by [`super::unflushed`]. All shards are asked
+//! for every second, and almost always nothing is due; so a lower bound of each shard's earliest
+//! due is kept in memory, and an idle shard costs no look at the disk.
 
 use std::ops::Range;
 

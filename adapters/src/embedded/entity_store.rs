@@ -8,7 +8,7 @@
 //! wakes that nobody touched for long.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use barrow_engine::entity::{EntityKey, Shard};
@@ -24,6 +24,7 @@ use super::row_codec::decode_row;
 use super::unflushed::Unflushed;
 use super::write_behind::WriteBehind;
 use super::{Shared, Tables, is_damage};
+use crate::due::earliest;
 
 /// Rows by entity, with the index of what is due. Made by
 /// [`EmbeddedStore::open`](super::EmbeddedStore::open).
@@ -34,8 +35,13 @@ pub struct EmbeddedEntityStore {
     _write_behind: WriteBehind,
     unflushed: Arc<Unflushed>,
     bounds: Arc<DueBounds>,
+    /// How often what is due in a shard was looked up in the index.
+    index_reads: Arc<AtomicU64>,
     shared: Arc<Shared>,
 }
+
+/// So many shards are read before other tasks of the thread have their turn.
+const SHARDS_AT_A_STRETCH: usize = 64;
 
 impl EmbeddedEntityStore {
     pub(super) fn start(shared: Arc<Shared>, log: Log) -> std::io::Result<EmbeddedEntityStore> {
@@ -49,7 +55,15 @@ impl EmbeddedEntityStore {
             bounds: Arc::clone(&bounds),
         };
         let commit = GroupCommit::start(rows, Arc::clone(&shared.health))?;
-        Ok(EmbeddedEntityStore { commit, _write_behind: behind, unflushed, bounds, shared })
+        let index_reads = Arc::default();
+        Ok(EmbeddedEntityStore {
+            commit,
+            _write_behind: behind,
+            unflushed,
+            bounds,
+            index_reads,
+            shared,
+        })
     }
 
     /// Waits until the tables have every row that was acknowledged before. Blocking.
@@ -60,6 +74,11 @@ impl EmbeddedEntityStore {
     /// Counts the commits since the store was opened: each is one sync, for however many changes.
     pub fn commits(&self) -> Arc<AtomicU64> {
         self.commit.commits()
+    }
+
+    /// Counts the looks into the due index since the store was opened, one for each shard.
+    pub fn due_index_reads(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.index_reads)
     }
 
     fn check(&self) -> Result<(), StoreError> {
@@ -106,19 +125,23 @@ impl EntityStore for EmbeddedEntityStore {
 
     async fn due(
         &self,
-        shard: Shard,
+        shards: &[Shard],
         before: Timestamp,
         limit: usize,
     ) -> Result<Vec<DueEntity>, StoreError> {
         self.check()?;
-        let Some(scan) = self.bounds.begin_scan(shard, before) else { return Ok(Vec::new()) };
-        let (index, next) = self.read_index(shard, scan.from, before, limit)?;
-        let found = index.iter().map(|key| decode_due_key(key));
-        let found = found.collect::<Result<Vec<DueEntity>, StoreError>>()?;
-        // What was found stays due until its row is written again.
-        let earliest = found.first().map_or(next, |entry| entry.due);
-        self.bounds.end_scan(shard, scan, earliest);
-        Ok(found)
+        let mut all = Vec::new();
+        for (index, shard) in shards.iter().enumerate() {
+            all.extend(self.due_of(*shard, before, limit)?);
+            if all.len() > limit.saturating_mul(2) {
+                all = earliest(all, limit);
+            }
+            // The first look after a start reads the disk for each shard.
+            if index % SHARDS_AT_A_STRETCH == SHARDS_AT_A_STRETCH - 1 {
+                tokio::task::yield_now().await;
+            }
+        }
+        Ok(earliest(all, limit))
     }
 
     fn durability(&self) -> &'static str {
@@ -128,6 +151,24 @@ impl EntityStore for EmbeddedEntityStore {
 }
 
 impl EmbeddedEntityStore {
+    /// What is due in a shard. Where nothing is, only memory is looked at.
+    fn due_of(
+        &self,
+        shard: Shard,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<DueEntity>, StoreError> {
+        let Some(scan) = self.bounds.begin_scan(shard, before) else { return Ok(Vec::new()) };
+        self.index_reads.fetch_add(1, Ordering::Relaxed);
+        let (index, next) = self.read_index(shard, scan.from, before, limit)?;
+        let found = index.iter().map(|key| decode_due_key(key));
+        let found = found.collect::<Result<Vec<DueEntity>, StoreError>>()?;
+        // What was found stays due until its row is written again.
+        let earliest = found.first().map_or(next, |entry| entry.due);
+        self.bounds.end_scan(shard, scan, earliest);
+        Ok(found)
+    }
+
     /// The first entries of a shard that are due, and when the one behind them is.
     fn read_index(
         &self,

@@ -16,6 +16,7 @@ use object_store::local::LocalFileSystem;
 use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutMultipartOptions};
 use sha2::{Digest, Sha256};
 
+use super::media_leftovers;
 use super::media_signing::MediaSigning;
 use crate::objects::{self, object_path};
 
@@ -28,9 +29,11 @@ pub struct EmbeddedMediaStore {
 }
 
 impl EmbeddedMediaStore {
-    /// Uses the folder, making it if there is none.
+    /// Uses the folder, making it if there is none. What a crash left of uploads is removed
+    /// meanwhile, on a thread of its own: a folder may hold a great many files.
     pub fn open(folder: &Path, signing: MediaSigning) -> Result<EmbeddedMediaStore, MediaError> {
         std::fs::create_dir_all(folder).map_err(unavailable)?;
+        media_leftovers::sweep_soon(folder).map_err(unavailable)?;
         let files = LocalFileSystem::new_with_prefix(folder).map_err(unavailable)?;
         let files = files.with_fsync(true);
         Ok(EmbeddedMediaStore { files, signing, upload_bytes_max: UPLOAD_BYTES_MAX })

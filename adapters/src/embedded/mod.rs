@@ -31,6 +31,7 @@ mod inventory;
 mod journal_check;
 mod log;
 mod media;
+mod media_leftovers;
 mod media_signing;
 mod product_store;
 mod restore;

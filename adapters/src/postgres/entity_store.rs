@@ -33,8 +33,9 @@ impl PostgresEntityStore {
     }
 }
 
+/// The index goes by due: what is not due is not looked at, whosever it is.
 const DUE: &str = "SELECT key, due FROM entity
-    WHERE shard = $1 AND due <= $2 ORDER BY due LIMIT $3";
+    WHERE shard = ANY($1) AND due <= $2 ORDER BY due LIMIT $3";
 
 #[async_trait]
 impl EntityStore for PostgresEntityStore {
@@ -65,15 +66,16 @@ impl EntityStore for PostgresEntityStore {
 
     async fn due(
         &self,
-        shard: Shard,
+        shards: &[Shard],
         before: Timestamp,
         limit: usize,
     ) -> Result<Vec<DueEntity>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let shards: Vec<i16> = shards.iter().map(|shard| shard.index() as i16).collect();
         let found: Result<Vec<(Vec<u8>, i64)>, _> = self
             .postgres
             .call(async |connection| {
-                let query = sqlx::query_as(DUE).bind(shard.index() as i16);
+                let query = sqlx::query_as(DUE).bind(&shards);
                 query.bind(before.as_millis()).bind(limit).fetch_all(connection).await
             })
             .await;

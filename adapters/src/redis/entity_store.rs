@@ -19,10 +19,11 @@ use fred::types::{ClusterHash, CustomCommand, Value};
 use tokio::sync::Notify;
 
 use super::client::{Address, RedisError, RedisServers, check_prefix};
+use super::due::Question;
 use super::link::{CallError, Link};
 use super::nodes::Nodes;
 use super::policy::check_keeps_all;
-use super::script::{Keys, read_member, score};
+use super::script::Keys;
 use super::writer::{Primary, Replication, primary};
 use crate::embedded::row_codec::decode_row;
 use crate::submitted::outcome_of;
@@ -35,9 +36,6 @@ const READ_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A read that came to the wrong server waits so long to learn of the right one.
 const MAP_WAIT_MAX: Duration = Duration::from_millis(500);
-
-/// The most entries of what is due that one call asks for.
-const DUE_MAX: usize = 10_000;
 
 /// How rows are kept.
 #[derive(Debug, Clone)]
@@ -180,40 +178,11 @@ impl EntityStore for RedisEntityStore {
 
     async fn due(
         &self,
-        shard: Shard,
+        shards: &[Shard],
         before: Timestamp,
         limit: usize,
     ) -> Result<Vec<DueEntity>, StoreError> {
-        if limit == 0 {
-            return Ok(Vec::new());
-        }
-        let range = CustomCommand::new_static("ZRANGEBYSCORE", ClusterHash::FirstKey, false);
-        let limit = limit.min(DUE_MAX) as i64;
-        let args: Vec<Value> = vec![
-            self.keys.due(shard).into(),
-            "-inf".into(),
-            score(before).into(),
-            "LIMIT".into(),
-            0.into(),
-            limit.into(),
-        ];
-        let question = |client: fred::clients::Client| {
-            let (range, args) = (range.clone(), args.clone());
-            async move { client.custom(range, args).await }
-        };
-        let Value::Array(members) = self.read(shard, question).await? else {
-            return Ok(Vec::new());
-        };
-        let mut found = Vec::with_capacity(members.len());
-        for member in &members {
-            let entity = read_member(member.as_bytes().unwrap_or_default())?;
-            // Those of the same score that are due later come last.
-            if entity.due > before {
-                break;
-            }
-            found.push(entity);
-        }
-        Ok(found)
+        Question { nodes: &self.nodes, keys: &self.keys, before, limit }.ask(shards).await
     }
 
     fn durability(&self) -> &'static str {

@@ -13,6 +13,7 @@
 mod cache;
 mod channel;
 mod client;
+mod due;
 mod entity_store;
 mod link;
 mod nodes;

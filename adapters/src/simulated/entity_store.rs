@@ -11,6 +11,8 @@ use barrow_engine::ports::{
 use barrow_engine::time::Timestamp;
 use parking_lot::Mutex;
 
+use crate::due::earliest;
+
 /// Rows and their due index, in the order of their keys.
 #[derive(Default)]
 pub struct SimulatedEntityStore {
@@ -83,15 +85,18 @@ impl EntityStore for SimulatedEntityStore {
 
     async fn due(
         &self,
-        shard: Shard,
+        shards: &[Shard],
         before: Timestamp,
         limit: usize,
     ) -> Result<Vec<DueEntity>, StoreError> {
         let state = self.state.lock();
-        let first = (shard, Timestamp::MIN, EntityKey::new(EntityKind::Cart, 0));
-        let last = (shard, before, EntityKey::new(EntityKind::Probe, u128::MAX));
-        let entries = state.due.range(first..=last).take(limit);
-        Ok(entries.map(|(_, due, key)| DueEntity { key: *key, due: *due }).collect())
+        let found = shards.iter().flat_map(|shard| {
+            let first = (*shard, Timestamp::MIN, EntityKey::new(EntityKind::Cart, 0));
+            let last = (*shard, before, EntityKey::new(EntityKind::Probe, u128::MAX));
+            let entries = state.due.range(first..=last).take(limit);
+            entries.map(|(_, due, key)| DueEntity { key: *key, due: *due })
+        });
+        Ok(earliest(found.collect(), limit))
     }
 
     fn durability(&self) -> &'static str {

@@ -146,7 +146,7 @@ impl EntityStore for Scripted {
         self.step(CasOutcome::Written)
     }
 
-    async fn due(&self, _: Shard, _: Timestamp, _: usize) -> Result<Vec<DueEntity>, StoreError> {
+    async fn due(&self, _: &[Shard], _: Timestamp, _: usize) -> Result<Vec<DueEntity>, StoreError> {
         self.step(vec![])
     }
 

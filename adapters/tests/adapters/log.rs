@@ -32,7 +32,8 @@ async fn holds_all(entities: &dyn EntityStore) {
     for id in 1..=ROWS {
         let newest = row(2, 100 + id);
         assert_eq!(entities.load(key(id)).await, Ok(Some(newest.clone())), "row {id}");
-        let due = entities.due(key(id).shard(), barrow_engine::time::Timestamp::MAX, 100).await;
+        let shard = key(id).shard();
+        let due = entities.due(&[shard], barrow_engine::time::Timestamp::MAX, 100).await;
         let due = due.unwrap().into_iter().find(|entity| entity.key == key(id));
         assert_eq!(due.map(|entity| entity.due), newest.due, "the index fits row {id}");
     }

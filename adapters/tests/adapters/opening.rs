@@ -1,6 +1,7 @@
 //! Opening a data directory: one process at a time, and nothing missing.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use barrow_adapters::embedded::{EmbeddedOptions, EmbeddedStore, OpenError};
 use barrow_engine::entity::Shard;
@@ -40,7 +41,7 @@ async fn everything_is_found_again() {
 
     let store = open(dir.path());
     assert_eq!(store.entities().load(key(3)).await, Ok(Some(first.clone())));
-    let due = store.entities().due(key(3).shard(), first.due.unwrap(), 10).await.unwrap();
+    let due = store.entities().due(&[key(3).shard()], first.due.unwrap(), 10).await.unwrap();
     assert_eq!(due.len(), 1, "what is due is known after a start too");
     assert_eq!(store.products().get(chair.id).await, Ok(Some(chair.clone())));
     assert_eq!(store.products().by_sku(&sku).await, Ok(Some(chair.id)));
@@ -56,22 +57,37 @@ async fn what_was_acknowledged_is_due_at_once() {
         let due = Timestamp(1_000 - id as i64);
         let shard = key(id).shard();
         // A look at the idle shard first, so that it is known to be idle.
-        let before = entities.due(shard, due, 1_000).await.unwrap();
+        let before = entities.due(&[shard], due, 1_000).await.unwrap();
         assert!(before.iter().all(|entity| entity.key != key(id)));
         let row = Row { due: Some(due), ..row(1, id) };
         let outcome = entities.cas(key(id), Expected::Absent, row).await;
         assert_eq!(outcome, Ok(CasOutcome::Written));
-        let after = entities.due(shard, due, 1_000).await.unwrap();
+        let after = entities.due(&[shard], due, 1_000).await.unwrap();
         assert!(after.iter().any(|entity| entity.key == key(id) && entity.due == due));
     }
-    let all: usize = futures::future::join_all(
-        Shard::all().map(|shard| entities.due(shard, Timestamp(1_000), 1_000)),
-    )
-    .await
-    .into_iter()
-    .map(|due| due.unwrap().len())
-    .sum();
-    assert_eq!(all, 199);
+    let shards: Vec<_> = Shard::all().collect();
+    let all = entities.due(&shards, Timestamp(1_000), 1_000).await.unwrap();
+    assert_eq!(all.len(), 199);
+    let earliest = entities.due(&shards, Timestamp(1_000), 50).await.unwrap();
+    assert_eq!(earliest, all[..50], "the embedded store knows the earliest of all shards");
+}
+
+/// A node looks at all its shards each second.
+#[tokio::test]
+async fn a_look_at_idle_shards_reads_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let entities = open(dir.path()).entities();
+    let shards: Vec<_> = Shard::all().collect();
+    let reads = || entities.due_index_reads().load(Ordering::Relaxed);
+    assert_eq!(entities.due(&shards, Timestamp(99), 1_000).await, Ok(vec![]));
+    assert_eq!(reads(), 1_024, "after a start nothing is known");
+    let row = Row { due: Some(Timestamp(100)), ..row(1, 1) };
+    let outcome = entities.cas(key(1), Expected::Absent, row).await;
+    assert_eq!(outcome, Ok(CasOutcome::Written));
+    assert_eq!(entities.due(&shards, Timestamp(99), 1_000).await, Ok(vec![]));
+    assert_eq!(reads(), 1_024, "what is due later is no reason to look");
+    assert_eq!(entities.due(&shards, Timestamp(100), 1_000).await.unwrap().len(), 1);
+    assert_eq!(reads(), 1_025, "the shard that has something is read, and no other");
 }
 
 #[tokio::test]

@@ -8,10 +8,12 @@ use barrow_adapters::postgres::{
     PostgresOptions, PostgresProductStore,
 };
 use barrow_cluster::contract::control_table;
-use barrow_engine::ports::{CasOutcome, EntityStore, Expected, StoreError, contract};
+use barrow_engine::entity::Shard;
+use barrow_engine::ports::{CasOutcome, EntityStore, Expected, Row, StoreError, contract};
+use barrow_engine::time::Timestamp;
 use barrow_servers::{PostgresPair, Sync, or_skip};
 
-use crate::support::{check_entity_store, key, present, row};
+use crate::support::{check_entity_store, eventually, key, present, row};
 
 type Server = barrow_servers::Postgres;
 
@@ -64,6 +66,38 @@ async fn writes_that_come_together_share_a_commit() {
             if id % 2 == 0 { CasOutcome::Written } else { CasOutcome::Conflict(Some(found)) };
         assert_eq!(outcome, Ok(expected), "each stands under its own condition");
     }
+}
+
+/// A node looks at all its shards each second: a statement, which reads what is due by the index.
+#[tokio::test]
+async fn a_look_at_all_shards_is_one_statement() {
+    const LOOKS: u64 = 300;
+    let Some(server) = or_skip("Postgres", Server::start(Sync::Memory)) else { return };
+    let postgres = connect(&server.url()).await;
+    let store = PostgresEntityStore::start(&postgres);
+    let all: Vec<Shard> = Shard::all().collect();
+    for id in 0..500 {
+        let row = Row { due: Some(Timestamp(1_000 + id as i64)), ..row(1, id) };
+        assert_eq!(store.cas(key(id), Expected::Absent, row).await, Ok(CasOutcome::Written));
+    }
+    let figure = |sql: &str| -> u64 { server.sql(sql).unwrap().trim().parse().unwrap() };
+    let commits = "SELECT xact_commit FROM pg_stat_database WHERE datname = 'postgres'";
+    let scans = "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'entity_due'";
+    server.sql("ANALYZE entity").unwrap();
+    // What was counted late of the writes counts as a look; there is room for it below.
+    let (commits_before, scans_before) = (figure(commits), figure(scans));
+    for _ in 0..LOOKS {
+        assert_eq!(store.due(&all, Timestamp(999), 1_000).await, Ok(vec![]));
+    }
+    assert_eq!(store.due(&all, Timestamp(1_009), 7).await.unwrap().len(), 7);
+    eventually(Duration::from_secs(10), "the looks are counted", || async {
+        figure(commits) >= commits_before + LOOKS && figure(scans) >= scans_before + LOOKS
+    })
+    .await;
+    let (took, read) = (figure(commits) - commits_before, figure(scans) - scans_before);
+    // `figure` is a transaction too, and so is what watches the primary.
+    assert!(took < 5 * LOOKS, "{LOOKS} looks took {took} transactions");
+    assert!(read < 2 * LOOKS, "{LOOKS} looks searched the index {read} times");
 }
 
 #[tokio::test]

@@ -8,9 +8,11 @@ use std::net::{TcpListener, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use barrow_engine::ports::ProductStore;
 use serde::Serialize;
 
 use crate::config::{Address, Config, ConfigError, EntityBackend, Loaded, ProductBackend};
+use crate::wiring;
 
 use super::args::ReportArgs;
 use super::control::{self, Request, Status};
@@ -99,8 +101,7 @@ fn all_checks(config: &Config) -> Vec<Check> {
     checks.push(check_space(data));
     checks.push(check_lock(&lock, server.as_ref()));
     let servers = servers::checks(config);
-    let are_well = servers.iter().all(|check| check.verdict != Verdict::Fail);
-    checks.push(check_stores(config, are_well, &lock, server.as_ref()));
+    checks.push(check_stores(config, &lock, server.as_ref()));
     if config.media_bucket().is_none() {
         checks.push(check_writable("media", &config.media_dir()));
     }
@@ -188,7 +189,6 @@ fn check_lock(lock: &std::io::Result<LockState>, server: Option<&Status>) -> Che
 
 fn check_stores(
     config: &Config,
-    servers_are_well: bool,
     lock: &std::io::Result<LockState>,
     server: Option<&Status>,
 ) -> Check {
@@ -202,13 +202,9 @@ fn check_stores(
             ok(name, format!("open in process {}, {} products", server.process, server.products))
         }
         (Ok(LockState::Unused), None) => ok(name, "will be made at the first start".to_owned()),
-        (Ok(LockState::Free), None) if !servers_are_well => warn(
-            name,
-            "not looked at, since a server that they stand on is not well".to_owned(),
-            "see what is said of that server",
-        ),
         (Ok(LockState::Free), None) => match inspect(config) {
-            Ok(products) => ok(name, format!("they open well, {products} products")),
+            Ok(None) => ok(name, "will be made at the first start".to_owned()),
+            Ok(Some(products)) => ok(name, format!("they open well, {products} products")),
             Err(failure) => fail(
                 name,
                 failure.what,
@@ -219,13 +215,14 @@ fn check_stores(
     }
 }
 
-/// Opens the stores that nobody has open, and counts the products.
-fn inspect(config: &Config) -> Result<u64, Failure> {
+/// Opens the embedded stores, which nobody has open, and counts their products. `None` where
+/// there are none yet. Those on servers stay closed: opening them would make their tables.
+fn inspect(config: &Config) -> Result<Option<u64>, Failure> {
     let data = DataDir::lock(config.data_dir(), "doctor")?;
-    super::runtime()?.block_on(async {
-        let stores = super::open_stores(config, &data).await?;
-        stores.products().count().await.map_err(Failure::refused)
-    })
+    let opened = wiring::open_embedded(data.path(), super::on_fatal());
+    let Some(store) = opened.map_err(super::open_failure)? else { return Ok(None) };
+    let count = super::runtime()?.block_on(store.products().count());
+    count.map(Some).map_err(Failure::refused)
 }
 
 fn check_port(name: &'static str, listen: &Address, bound: Option<&str>) -> Check {

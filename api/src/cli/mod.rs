@@ -25,7 +25,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::config::{self, Config, Loaded};
-use crate::wiring::{OpenError, Stores};
+use crate::wiring::{OnFatal, OpenError, Stores};
 
 use args::{Cli, Command, Settings};
 use data_dir::DataDir;
@@ -87,13 +87,17 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 /// Opens the stores of a directory whose lock is held. If one of them fails later on, nobody
 /// knows what is on the disk, so the process ends itself; the next start reads what is there.
 async fn open_stores(config: &Config, data: &DataDir) -> Result<Stores, Failure> {
-    let on_fatal = |reason: &str| {
+    Stores::open(config, data.path(), on_fatal()).await.map_err(open_failure)
+}
+
+/// Ends the process.
+fn on_fatal() -> OnFatal {
+    Box::new(|reason: &str| {
         let failure = Failure::refused(format!("the store failed: {reason}"))
             .hint("look at the disk (barrow doctor), then start again; what was answered is safe");
         failure.report();
         std::process::exit(failure.exit as i32);
-    };
-    Stores::open(config, data.path(), Box::new(on_fatal)).await.map_err(open_failure)
+    })
 }
 
 fn open_failure(error: OpenError) -> Failure {

@@ -14,7 +14,7 @@ pub use cluster::ClusterError;
 pub use remote::{Found, Health, look, setup};
 pub use servers::ServerError;
 pub use start::{Running, StartError, start};
-pub use stores::{OpenError, Stores, load};
+pub use stores::{OnFatal, OpenError, Stores, load, open_embedded};
 
 use barrow_adapters::host::SystemClock;
 use barrow_engine::money::Currency;

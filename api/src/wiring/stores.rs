@@ -4,8 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use barrow_adapters::decorators::CachedProducts;
+pub use barrow_adapters::embedded::OnFatal;
 use barrow_adapters::embedded::{
-    self, EmbeddedMediaStore, EmbeddedOptions, EmbeddedStore, MediaSigning, OnFatal,
+    self, EmbeddedMediaStore, EmbeddedOptions, EmbeddedStore, MediaSigning,
 };
 use barrow_adapters::host::SystemClock;
 use barrow_engine::ports::{EntityStore, Inventory, MediaGate, MediaStore, ProductStore};
@@ -163,6 +164,15 @@ impl Stores {
             .map(|report| report.entries)
             .map_err(|error| error.to_string())
     }
+}
+
+/// The embedded store alone, if the data directory has one; nothing is made and no server asked.
+pub fn open_embedded(data: &Path, on_fatal: OnFatal) -> Result<Option<EmbeddedStore>, OpenError> {
+    let folder = data.join(STORE_FOLDER);
+    if !folder.exists() {
+        return Ok(None);
+    }
+    Ok(Some(EmbeddedStore::open(&folder, EmbeddedOptions::new(on_fatal))?))
 }
 
 fn uses_embedded(config: &Config) -> bool {

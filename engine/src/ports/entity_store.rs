@@ -158,12 +158,19 @@ pub trait EntityStore: Send + Sync + 'static {
         Some(Box::pin(async move { reply.send(self.cas(key, expected, row).await) }))
     }
 
-    /// The entities of a shard whose `due` is at or before `before`, earliest first, at most
-    /// `limit` of them. A store may show a write here some seconds late; who acts on an answer
-    /// loads the row first.
+    /// The entities of these shards whose `due` is at or before `before`, at most `limit` of
+    /// them, earliest first. Of each shard they are the earliest; that they are the earliest of
+    /// all shards is not promised, since a store may ask for the shards apart. Fewer than
+    /// `limit` are all there are, unless the store had to leave off among entities of other
+    /// shards, or a part of it does not answer; when those that were answered are due no more,
+    /// the next call gets at the rest.
+    ///
+    /// It is asked for all shards of a node at once, each second, and mostly nothing is due:
+    /// that is to cost a store next to nothing. A store may show a write here some seconds
+    /// late; who acts on an answer loads the row first.
     async fn due(
         &self,
-        shard: Shard,
+        shards: &[Shard],
         before: Timestamp,
         limit: usize,
     ) -> Result<Vec<DueEntity>, StoreError>;

@@ -1,5 +1,9 @@
 //! Timers and effects are part of the row: they run for entities that nobody loads.
 
+use barrow_engine::ports::{Row, WriteId};
+use barrow_engine::time::Timestamp;
+use bytes::Bytes;
+
 use super::*;
 use barrow_tests::probe::TIMER_ITEM;
 use barrow_tests::scripted_store::Fate;
@@ -133,4 +137,47 @@ async fn a_target_that_refuses_at_once_is_tried_again_each_second_and_not_more_o
     until("it is delivered", || node.runtime.observe().effects == 1).await;
     assert!(node.runtime.observe().effects_failed < 10);
     assert_eq!(node.read(2).await, [1, 5]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_node_asks_once_a_second_and_only_under_a_valid_lease() {
+    let node = Node::start();
+    settle().await;
+    assert_eq!(*node.store.looks.lock(), [1_024], "all shards at once");
+    tokio::time::sleep(Duration::from_millis(5_500)).await;
+    assert_eq!(*node.store.looks.lock(), [1_024; 6]);
+    node.lease.renew(Duration::ZERO);
+    tokio::time::sleep(Duration::from_millis(5_500)).await;
+    assert_eq!(*node.store.looks.lock(), [1_024; 6], "without a lease it could wake nothing");
+}
+
+/// Rows that nobody can read stay due for ever. They fill the answer, and hide nobody.
+#[tokio::test(start_paused = true)]
+async fn entities_that_cannot_be_woken_do_not_hide_others() {
+    let node = Node::start();
+    settle().await;
+    let unreadable = |due| Row {
+        version: 1,
+        write_id: WriteId(1),
+        due: Some(Timestamp(due)),
+        blob: Bytes::from_static(b"no probe"),
+    };
+    // One shard has more of them than a whole answer.
+    let crowded = key(0).shard();
+    let stuck = (10..).map(key).filter(|it| it.shard() == crowded).take(1_500);
+    for (key, due) in stuck.zip(-5_000..) {
+        node.store.rows.lock().insert(key, unreadable(due));
+    }
+    let at = node.now_plus(Duration::from_secs(3));
+    let others = (10..).filter(|id| key(*id).shard() != crowded).take(20).collect::<Vec<_>>();
+    for id in &others {
+        node.send(*id, ProbeCommand::Later { at, item: 1 }).await.unwrap();
+    }
+    until("the others fired", || {
+        others.iter().all(|id| node.store.row(key(*id)).unwrap().due.is_none())
+    })
+    .await;
+    let looks = node.store.looks.lock();
+    let longest = looks.split(|shards| *shards == 1_024).map(<[_]>::len).max();
+    assert_eq!(longest, Some(20), "by halves, down to the shard itself");
 }

@@ -1,5 +1,7 @@
 //! R1 to R4: what is written, and what may be said before it is.
 
+use std::sync::atomic::Ordering;
+
 use super::*;
 use barrow_tests::scripted_store::Fate;
 
@@ -143,4 +145,36 @@ async fn a_row_of_a_newer_build_is_refused_and_left_alone() {
     node.store.rows.lock().insert(key(1), row.clone());
     assert_eq!(node.append(1, 2).await, Err(CommandError::Unreadable));
     assert_eq!(node.store.row(key(1)), Some(row));
+}
+
+/// Also in the middle of a try: a store that went silent has time-outs of its own.
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_silent_store_is_answered_at_the_deadline() {
+    let node = Node::start();
+    let deadline = RuntimeSettings::default().write_deadline;
+    node.store.loads_hang.store(true, Ordering::Relaxed);
+    let began = node.clock.uptime();
+    let read = node.runtime.read(1, ()).await;
+    assert!(matches!(read, Err(CommandError::Unavailable { .. })), "{read:?}");
+    assert_eq!(node.clock.uptime() - began, deadline);
+    node.store.loads_hang.store(false, Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(node.read(1).await, [0; 0], "it is activated anew");
+}
+
+/// R2: the caller is told at the deadline; the next activation waits for the try all the same.
+#[tokio::test(start_paused = true)]
+async fn r2_a_try_that_outlasts_the_deadline_is_told_and_waited_for() {
+    let node = Node::start();
+    node.append(1, 1).await.unwrap();
+    node.store.next_writes([Fate::Unavailable]);
+    let held = node.store.hold_next_write();
+    let began = node.clock.uptime();
+    assert_eq!(node.append(1, 2).await, Err(CommandError::OutcomeUnknown));
+    assert_eq!(node.clock.uptime() - began, RuntimeSettings::default().write_deadline);
+    let read = node.read_soon(1);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(!read.is_finished(), "it was read while a write was under way");
+    held.add_permits(1);
+    assert_eq!(read.await.unwrap().unwrap().view, [1, 2], "the try took effect before the read");
 }

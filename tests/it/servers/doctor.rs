@@ -84,6 +84,23 @@ fn the_doctor_looks_at_postgres() {
     has(&checks, "postgres", "fail", "no primary was found");
 }
 
+/// Where some stores are embedded it opens those, and only those: a store on a server makes its
+/// tables when it is opened.
+#[test]
+fn the_doctor_opens_no_store_on_a_server() {
+    let Some(server) = or_skip("Postgres", Postgres::start(Sync::Memory)) else { return };
+    let ground = Ground::new();
+    ground.stock();
+    let ground = ground.set(format!("commerce.url={}", server.url()));
+    let ground = ground.set("stores.products=postgres");
+    let (code, checks) = doctor(&ground);
+    assert_eq!(code, 0, "{checks:#?}");
+    has(&checks, "postgres", "ok", &server.address().to_string());
+    has(&checks, "stores", "ok", "they open well");
+    let tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
+    assert_eq!(server.sql(tables).unwrap().trim(), "0", "it made tables");
+}
+
 #[test]
 fn the_doctor_looks_at_dynamodb() {
     let Some(server) = or_skip("the DynamoDB API", DynamoDb::start()) else { return };

@@ -118,11 +118,11 @@ impl EntityStore for SlowStore {
 
     async fn due(
         &self,
-        shard: Shard,
+        shards: &[Shard],
         before: Timestamp,
         limit: usize,
     ) -> Result<Vec<DueEntity>, StoreError> {
-        self.inner.due(shard, before, limit).await
+        self.inner.due(shards, before, limit).await
     }
 
     fn durability(&self) -> &'static str {

@@ -94,11 +94,11 @@ impl EntityStore for Conditions {
 
     async fn due(
         &self,
-        shard: Shard,
+        shards: &[Shard],
         before: Timestamp,
         limit: usize,
     ) -> Result<Vec<DueEntity>, StoreError> {
-        self.0.due(shard, before, limit).await
+        self.0.due(shards, before, limit).await
     }
 
     fn durability(&self) -> &'static str {

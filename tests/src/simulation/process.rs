@@ -78,12 +78,12 @@ impl EntityStore for FromAProcess {
 
     async fn due(
         &self,
-        shard: Shard,
+        shards: &[Shard],
         before: Timestamp,
         limit: usize,
     ) -> Result<Vec<DueEntity>, StoreError> {
         self.process.check()?;
-        self.store.due(shard, before, limit).await
+        self.store.due(shards, before, limit).await
     }
 
     fn durability(&self) -> &'static str {

@@ -18,11 +18,11 @@ use bytes::Bytes;
 use super::front::{Fate, Front};
 use super::{client, in_process, local, with_tables};
 
-fn key(id: u128) -> EntityKey {
+pub(super) fn key(id: u128) -> EntityKey {
     EntityKey::new(EntityKind::Probe, id)
 }
 
-fn row(version: u64, write_id: u128, due: Option<i64>) -> Row {
+pub(super) fn row(version: u64, write_id: u128, due: Option<i64>) -> Row {
     let blob = Bytes::from(format!("version {version} by {write_id}"));
     Row { version, write_id: WriteId(write_id), due: due.map(Timestamp), blob }
 }
@@ -32,7 +32,7 @@ fn present(row: &Row) -> Expected {
 }
 
 /// A server, a front before it, and a store on the front.
-async fn behind_a_front(server: &str) -> (Front, Arc<DynamoEntityStore>) {
+pub(super) async fn behind_a_front(server: &str) -> (Front, Arc<DynamoEntityStore>) {
     with_tables(server).await;
     let front = Front::before(server).await;
     let store = DynamoEntityStore::new(client(&front.endpoint()).await);
@@ -269,28 +269,6 @@ async fn writes_in_flight_are_bounded() {
         assert_eq!(write.await.unwrap(), Ok(CasOutcome::Written));
     }
     assert_eq!(store.figures().in_flight, 0);
-}
-
-/// More entities are due than the index hands out in one page.
-#[tokio::test]
-async fn due_is_paged() {
-    let server = in_process();
-    let (front, store) = behind_a_front(&server.endpoint()).await;
-    let shard = key(0).shard();
-    let keys: Vec<_> = (0..).map(key).filter(|key| key.shard() == shard).take(1_100).collect();
-    for (index, key) in keys.iter().enumerate() {
-        let row = row(1, 1, Some(-(index as i64)));
-        assert_eq!(store.cas(*key, Expected::Absent, row).await, Ok(CasOutcome::Written));
-    }
-    front.seen();
-    let all = store.due(shard, Timestamp::MAX, 5_000).await.unwrap();
-    assert_eq!(front.seen(), ["Query"; 2]);
-    assert!(all.is_sorted_by_key(|entity| entity.due));
-    let found: Vec<_> = all.iter().rev().map(|entity| entity.key).collect();
-    assert_eq!(found, keys, "each is found once");
-    let some = store.due(shard, Timestamp::MAX, 1_050).await.unwrap();
-    assert_eq!(some, all[..1_050]);
-    assert_eq!(store.due(shard, Timestamp(-1_099), 5_000).await.unwrap(), all[..1]);
 }
 
 /// Rows that are there, each with a write that follows; the request of the first is held until

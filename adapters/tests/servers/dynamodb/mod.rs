@@ -1,5 +1,6 @@
 //! DynamoDB: against an implementation in this process and against AWS's own for tests.
 
+mod due;
 mod entities;
 mod front;
 mod products;

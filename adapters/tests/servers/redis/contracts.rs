@@ -1,5 +1,7 @@
 //! The contract suites, against a server and a cluster, alone and through each decorator.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,10 +10,16 @@ use barrow_adapters::host::{SystemClock, TokioSleeper};
 use barrow_adapters::redis::{
     RedisAnnouncements, RedisCache, RedisEntityOptions, RedisEntityStore, RedisServers,
 };
-use barrow_engine::ports::{Announcements, Cache, EntityStore, contract};
+use barrow_engine::entity::Shard;
+use barrow_engine::ports::{
+    Announcements, Cache, CasOutcome, EntityStore, Expected, Row, contract,
+};
+use barrow_engine::time::Timestamp;
 use barrow_servers::{Redis, RedisCluster, or_skip};
 
-use super::support::{check_entity_store, servers, servers_with_tls, slow, store, wait, write_new};
+use super::support::{
+    check_entity_store, key, row, servers, servers_with_tls, slow, store, wait, write_new,
+};
 
 async fn check_cache(servers: &RedisServers) {
     let cache = RedisCache::new(servers, "cache").unwrap();
@@ -48,6 +56,46 @@ async fn a_cluster() {
     check_entity_store(store(&cluster.url(), 1).await).await;
     check_cache(&servers(&cluster.url())).await;
     check_announcements(&servers(&cluster.url())).await;
+}
+
+/// The figure of that name, of what the server tells of itself.
+fn figure(port: u16, section: &str, name: &str) -> u64 {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.write_all(format!("INFO {section}\r\nQUIT\r\n").as_bytes()).unwrap();
+    let mut told = String::new();
+    stream.read_to_string(&mut told).unwrap();
+    let figure = told.split(name).nth(1).unwrap_or("0");
+    figure.split(|it: char| !it.is_ascii_digit()).next().unwrap().parse().unwrap_or(0)
+}
+
+/// A node looks at all its shards each second: a question for each shard, in one round trip.
+#[tokio::test]
+async fn a_look_at_all_shards_is_one_round_trip() {
+    let Some(redis) = or_skip("Redis", Redis::start()) else { return };
+    let store = store(&redis.url(), 0).await;
+    let questions = || figure(redis.port(), "commandstats", "cmdstat_zrangebyscore:calls=");
+    let reads = || figure(redis.port(), "stats", "total_reads_processed:");
+    let all: Vec<Shard> = Shard::all().collect();
+    let before = reads();
+    assert_eq!(store.due(&all, Timestamp(0), 1_000).await, Ok(vec![]));
+    assert_eq!(questions(), 1_024);
+    // The server reads what has come: a packet or several at once. Asked one
+    // by one they were 1,024.
+    let took = reads() - before;
+    assert!(took < 512, "the questions came in {took} pieces");
+
+    // One shard has more than its share: it is asked again, for all.
+    let shard = key(0).shard();
+    for id in (0..).filter(|id| key(*id).shard() == shard).take(100) {
+        let row = Row { due: Some(Timestamp(id as i64)), ..row(1, id) };
+        assert_eq!(store.cas(key(id), Expected::Absent, row).await, Ok(CasOutcome::Written));
+    }
+    let found = store.due(&all, Timestamp::MAX, 1_000).await.unwrap();
+    assert_eq!(found.len(), 100);
+    assert!(found.is_sorted_by_key(|entity| entity.due));
+    assert_eq!(questions(), 2 * 1_024 + 1);
+    let first = store.due(&all, Timestamp::MAX, 50).await.unwrap();
+    assert_eq!(first, found[..50]);
 }
 
 /// Several races at once, so that their writes meet in one batch.

@@ -91,7 +91,7 @@ async fn a_full_server_refuses_and_keeps_what_it_has() {
     };
     assert_eq!(refused, StoreError::Throttled, "nothing was written");
     assert_eq!(store.load(key(kept)).await, Ok(None));
-    let due = store.due(key(kept).shard(), Timestamp(1), 100).await.unwrap();
+    let due = store.due(&[key(kept).shard()], Timestamp(1), 100).await.unwrap();
     assert!(due.iter().all(|entity| entity.key != key(kept)), "not even its due");
     for id in 0..kept {
         assert_eq!(store.load(key(id)).await, Ok(Some(large(id))), "what it took is there");

@@ -1,9 +1,7 @@
 //! What these tests share.
 
-use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use barrow_adapters::redis::{RedisEntityOptions, RedisEntityStore, RedisServers};
 use barrow_engine::ports::{EntityStore, Row};
@@ -27,18 +25,4 @@ pub async fn store(url: &str, replicas: u32) -> Arc<RedisEntityStore> {
 /// Writes a new row, which must be acknowledged.
 pub async fn write_new(store: &dyn EntityStore, id: u128) -> Row {
     write(store, id, row(1, id)).await
-}
-
-/// Asks until the answer is yes, for at most so long; how long it took.
-pub async fn eventually<F: Future<Output = bool>>(
-    within: Duration,
-    what: &str,
-    mut look: impl FnMut() -> F,
-) -> Duration {
-    let began = Instant::now();
-    while !look().await {
-        assert!(began.elapsed() < within, "not within {within:?}: {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    began.elapsed()
 }

@@ -65,7 +65,7 @@ impl EntityStore for ReadyStore {
         Ok(CasOutcome::Written)
     }
 
-    async fn due(&self, _: Shard, _: Timestamp, _: usize) -> Result<Vec<DueEntity>, StoreError> {
+    async fn due(&self, _: &[Shard], _: Timestamp, _: usize) -> Result<Vec<DueEntity>, StoreError> {
         Ok(Vec::new())
     }
 

@@ -21,7 +21,7 @@ use super::crowd::Writes;
 
 /// fred: an `EVALSHA` of our script on one connection, which all share.
 pub struct BareRedis {
-    client: Client,
+    pub client: Client,
     _connection: ConnectHandle,
     hash: String,
 }
@@ -60,7 +60,7 @@ impl Writes for BareRedis {
 }
 
 /// sqlx: a statement for a change, on a pool as large as ours.
-pub struct BarePostgres(PgPool);
+pub struct BarePostgres(pub PgPool);
 
 const INSERT: &str = "INSERT INTO entity (key, shard, version, write_id, blob)
     VALUES ($1, $2, $3, $4, $5) ON CONFLICT (key) DO NOTHING";
@@ -102,7 +102,7 @@ impl Writes for BarePostgres {
 
 /// The SDK: a conditional `PutItem` for a change.
 pub struct BareDynamo {
-    client: DynamoClient,
+    pub client: DynamoClient,
     table: String,
 }
 

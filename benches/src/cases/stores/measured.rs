@@ -4,15 +4,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use barrow_adapters::dynamodb::{Dynamo, DynamoEndpoint, DynamoEntityStore, tables};
+use barrow_adapters::dynamodb::{
+    Dynamo, DynamoEndpoint, DynamoEntityStore, DynamoProductStore, tables,
+};
 use barrow_adapters::embedded::{EmbeddedOptions, EmbeddedStore};
-use barrow_adapters::postgres::{Postgres, PostgresEntityStore, PostgresOptions};
+use barrow_adapters::postgres::{
+    Postgres, PostgresEntityStore, PostgresOptions, PostgresProductStore,
+};
 use barrow_adapters::redis::{RedisEntityOptions, RedisEntityStore, RedisServers};
 use barrow_engine::ports::EntityStore;
 use barrow_servers::{ACCESS_KEY, REGION, SECRET_KEY};
 use tokio::runtime::Runtime;
 
 use super::bare::{BareDynamo, BarePostgres, BareRedis};
+use super::catalog;
 use super::crowd::{self, Ours, Round, Writes};
 use super::disk;
 use super::skip;
@@ -33,12 +38,12 @@ const RATIO: Target = Target::AtLeast(0.85);
 const ROUND_MAX: Duration = Duration::from_secs(1);
 const ROUND_QUICK: Duration = Duration::from_millis(400);
 
-fn time(options: &Options) -> Duration {
+pub fn time(options: &Options) -> Duration {
     options.round().min(if options.quick { ROUND_QUICK } else { ROUND_MAX })
 }
 
 /// One of our rounds, and the bare one's right before and right after.
-struct Pair {
+pub struct Pair {
     ours: Round,
     bare: [Round; 2],
 }
@@ -53,7 +58,7 @@ impl Pair {
     }
 }
 
-fn pairs(
+pub fn pairs(
     options: &Options,
     ours: impl Fn() -> anyhow::Result<Round>,
     bare: impl Fn() -> anyhow::Result<Round>,
@@ -71,7 +76,19 @@ fn pairs(
     Ok(pairs)
 }
 
-fn report(options: &Options, case: String, target: Option<Target>, pairs: &[Pair]) {
+/// What is counted, of ours and of the other's.
+pub type Rates = [&'static str; 2];
+
+const CHANGES: Rates = ["changes_per_s", "other_changes_per_s"];
+pub const READS: Rates = ["reads_per_s", "other_reads_per_s"];
+
+pub fn report(
+    options: &Options,
+    case: String,
+    target: Option<Target>,
+    rates: Rates,
+    pairs: &[Pair],
+) {
     let changes: fn(&Round) -> f64 = |round| round.changes_per_s;
     let cpu: fn(&Round) -> f64 = |round| round.cpu_ms_per_1000;
     let ratios = || pairs.iter().map(|pair| pair.ratio(changes));
@@ -84,8 +101,8 @@ fn report(options: &Options, case: String, target: Option<Target>, pairs: &[Pair
         .figure("cpu_ratio", median(pairs.iter().map(|pair| pair.ratio(cpu))))
         .figure("ratio_lowest", ratios().fold(f64::INFINITY, f64::min))
         .figure("ratio_highest", ratios().fold(0.0, f64::max))
-        .figure("changes_per_s", median(pairs.iter().map(|pair| pair.ours.changes_per_s)))
-        .figure("other_changes_per_s", median(pairs.iter().map(|pair| pair.bare(changes))))
+        .figure(rates[0], median(pairs.iter().map(|pair| pair.ours.changes_per_s)))
+        .figure(rates[1], median(pairs.iter().map(|pair| pair.bare(changes))))
         .figure("cpu_ms_per_1000", median(pairs.iter().map(|pair| pair.ours.cpu_ms_per_1000)))
         .figure("other_cpu_ms_per_1000", median(pairs.iter().map(|pair| pair.bare(cpu))))
         .print(options.form());
@@ -104,7 +121,7 @@ fn beside<W: Writes>(
         let ours = || runtime.block_on(crowd::round(&ours, entities, time));
         let bare = || runtime.block_on(crowd::round(&bare, entities, time));
         let pairs = pairs(options, ours, bare)?;
-        report(options, format!("{case}, {entities} entities"), Some(RATIO), &pairs);
+        report(options, format!("{case}, {entities} entities"), Some(RATIO), CHANGES, &pairs);
     }
     Ok(())
 }
@@ -118,7 +135,7 @@ pub fn embedded(options: &Options, runtime: &Runtime) -> anyhow::Result<()> {
         let bare = || disk::round(folder.path(), entities, time);
         let ours = || runtime.block_on(crowd::round(&ours, entities, time));
         let case = format!("embedded store / rows written and synced by one thread, {entities}");
-        report(options, case, None, &pairs(options, ours, bare)?);
+        report(options, case, None, CHANGES, &pairs(options, ours, bare)?);
     }
     Ok(())
 }
@@ -133,12 +150,15 @@ pub fn postgres(options: &Options, runtime: &Runtime) -> anyhow::Result<()> {
         }
     };
     let defaults = PostgresOptions::default();
-    let (ours, bare) = runtime.block_on(async {
+    let (ours, products, bare) = runtime.block_on(async {
         let ours = Postgres::connect(&server.url(), defaults).await?;
         let bare = BarePostgres::connect(&server.url(), defaults.connections_max).await?;
-        anyhow::Ok((PostgresEntityStore::start(&ours), bare))
+        anyhow::Ok((PostgresEntityStore::start(&ours), PostgresProductStore::new(&ours), bare))
     })?;
-    beside(options, runtime, case, Arc::new(ours), bare)
+    let reads = BarePostgres(bare.0.clone());
+    beside(options, runtime, case, Arc::new(ours), bare)?;
+    let case = "product in Postgres / sqlx, a SELECT of its row";
+    catalog::stored(options, runtime, case, Arc::new(products), reads)
 }
 
 pub fn redis(options: &Options, runtime: &Runtime) -> anyhow::Result<()> {
@@ -155,7 +175,8 @@ pub fn redis(options: &Options, runtime: &Runtime) -> anyhow::Result<()> {
         let ours = RedisEntityStore::connect(&servers, RedisEntityOptions::new("ours")).await?;
         anyhow::Ok((ours, BareRedis::connect(&server.url()).await?))
     })?;
-    beside(options, runtime, case, Arc::new(ours), bare)
+    beside(options, runtime, case, Arc::new(ours), bare)?;
+    catalog::cached(options, runtime, &server.url())
 }
 
 pub fn dynamodb(options: &Options, runtime: &Runtime) -> anyhow::Result<()> {
@@ -165,7 +186,7 @@ pub fn dynamodb(options: &Options, runtime: &Runtime) -> anyhow::Result<()> {
     command.env(PEER, "dynamodb");
     let server = Server::start(command)?;
     let url = format!("http://{}", server.address());
-    let (ours, bare) = runtime.block_on(async {
+    let (ours, products, bare) = runtime.block_on(async {
         let endpoint = DynamoEndpoint {
             url: &url,
             region: REGION,
@@ -175,7 +196,11 @@ pub fn dynamodb(options: &Options, runtime: &Runtime) -> anyhow::Result<()> {
         let dynamo = Dynamo::at(endpoint, "bench-").await;
         tables::create(&dynamo).await?;
         let bare = BareDynamo::new(&url, "bench-entities".to_owned());
-        anyhow::Ok((DynamoEntityStore::new(dynamo), bare))
+        let products = DynamoProductStore::new(dynamo.clone());
+        anyhow::Ok((DynamoEntityStore::new(dynamo), products, bare))
     })?;
-    beside(options, runtime, case, Arc::new(ours), bare)
+    let reads = catalog::bare_item(&bare, "bench-products");
+    beside(options, runtime, case, Arc::new(ours), bare)?;
+    let case = "product in DynamoDB / the SDK, a GetItem (dynoxide)";
+    catalog::stored(options, runtime, case, Arc::new(products), reads)
 }

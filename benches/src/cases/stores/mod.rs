@@ -4,9 +4,13 @@
 //!
 //! Each entity has one write in flight, as an actor has. A change is a row of 600 bytes that is
 //! conditional on the one before.
+//!
+//! Then what a read of a product costs, in memory, in the shared cache and in the store.
 
 #[cfg(feature = "peers")]
 mod bare;
+#[cfg(feature = "peers")]
+mod catalog;
 #[cfg(feature = "peers")]
 mod crowd;
 #[cfg(feature = "peers")]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Names, Wait, concurrently, eventually};
+use super::{LAG_STEP, Names, Wait, concurrently, eventually};
 use crate::entity::{EntityKey, EntityKind, Shard};
 use crate::ports::{CasOutcome, DueEntity, EntityStore, Expected, Row, WriteId};
 use crate::time::Timestamp;
@@ -27,6 +27,7 @@ pub async fn entity_store(store: &dyn EntityStore, seed: u64, wait: Wait<'_>) {
     suite.blobs_of_every_size().await;
     suite.due_follows_the_row(wait).await;
     suite.due_is_ordered_and_limited(wait).await;
+    suite.due_of_many_shards(wait).await;
     assert!(!store.durability().is_empty(), "a store says what an acknowledged write survives");
 }
 
@@ -137,8 +138,12 @@ impl Suite<'_> {
     }
 
     async fn due(&self, shard: Shard, before: i64, limit: usize) -> Vec<DueEntity> {
-        let due = self.store.due(shard, Timestamp(before), limit).await;
-        due.unwrap_or_else(|error| panic!("due of {shard:?} failed: {error}"))
+        self.due_among(&[shard], before, limit).await
+    }
+
+    async fn due_among(&self, shards: &[Shard], before: i64, limit: usize) -> Vec<DueEntity> {
+        let due = self.store.due(shards, Timestamp(before), limit).await;
+        due.unwrap_or_else(|error| panic!("due of {shards:?} failed: {error}"))
     }
 
     /// When this entity is found to be due, at or before that time.
@@ -207,6 +212,58 @@ impl Suite<'_> {
         for key in &keys {
             let row = self.load(*key).await.expect("it was written above");
             self.write(*key, present(&row), &self.row(61, 2, None)).await;
+        }
+    }
+
+    /// Many shards are asked for at once: their entities come, and no others.
+    async fn due_of_many_shards(&self, wait: Wait<'_>) {
+        // Before all that anybody else has due.
+        const FIRST: i64 = -9_000_000_000_000;
+        let keys: Vec<EntityKey> = (0..60).map(|index| self.key(5_000 + index)).collect();
+        for (key, due) in keys.iter().zip(FIRST..) {
+            self.write(*key, Expected::Absent, &self.row(70, 1, Some(due))).await;
+        }
+        let ours = |key: &EntityKey| key.shard().index() % 3 != 1;
+        let asked: Vec<Shard> = Shard::all().filter(|it| it.index() % 3 != 1).collect();
+        let last = FIRST + 49;
+        let is_due = |found: &[DueEntity], key| found.iter().any(|entity| entity.key == key);
+        eventually(wait, "what is due in many shards is found", || async {
+            let found = self.due_among(&asked, last, DUE_LIMIT).await;
+            keys[..50].iter().filter(|key| ours(key)).all(|key| is_due(&found, *key))
+        })
+        .await;
+        let found = self.due_among(&asked, last, DUE_LIMIT).await;
+        assert!(found.is_sorted_by_key(|entity| entity.due), "the earliest due comes first");
+        assert!(found.iter().all(|it| it.due <= Timestamp(last)), "what is due later is not found");
+        assert!(
+            found.iter().all(|it| asked.contains(&it.key.shard())),
+            "nothing of other shards is found"
+        );
+        let none = self.due_among(&[], last, DUE_LIMIT).await;
+        assert!(none.is_empty(), "nothing is due in no shard");
+        // Those that were handled make room for the rest; others may share the store.
+        let mut left = keys.iter().filter(|key| ours(key)).count();
+        for _ in 0..1_000 {
+            let page = self.due_among(&asked, FIRST + 59, 7).await;
+            assert!(page.len() <= 7, "a limit holds for all shards together");
+            for entity in page.iter().filter(|entity| keys.contains(&entity.key)) {
+                let row = self.load(entity.key).await.expect("what is due was written");
+                if row.due.is_some() {
+                    self.write(entity.key, present(&row), &self.row(71, 2, None)).await;
+                    left -= 1;
+                }
+            }
+            if left == 0 {
+                break;
+            }
+            wait(LAG_STEP).await;
+        }
+        for key in keys {
+            let row = self.load(key).await.expect("it was written above");
+            assert_eq!(row.due.is_none(), ours(&key), "each of the asked shards had its turn");
+            if row.due.is_some() {
+                self.write(key, present(&row), &self.row(72, 2, None)).await;
+            }
         }
     }
 }
