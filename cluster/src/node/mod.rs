@@ -350,7 +350,7 @@ impl Node {
         }
         peers.retain(|peer| peer.id != self.me.id && view.member(peer.id).is_some());
         self.peers = peers;
-        self.watch.observe(&view, &versions, uptime);
+        self.watch.observe(&view, &versions, self.me.id, uptime);
         if self.learn(view, uptime) {
             let due = self.watch.deadline(uptime, self.delay(uptime));
             self.poll_due = due.map_or(self.poll_due, |due| due.min(self.poll_due));
@@ -420,6 +420,10 @@ impl Node {
     }
 
     fn evicted(&mut self, why: &str) {
+        eprintln!(
+            "EVICT {} {why} view {} was {} heart {:?}",
+            self.me.id, self.view.version, self.was_member, self.heart
+        );
         tracing::error!(node = %self.me.id, why, "this node is no member any more, and ends");
         self.end(Ended::Evicted);
     }

@@ -66,8 +66,14 @@ impl Watch {
         self.read_at = None;
     }
 
-    /// What was read: first the view, then the versions of the others' rows.
-    pub fn observe(&mut self, view: &View, rows: &BTreeMap<MemberId, u64>, uptime: Duration) {
+    /// What `me` read: first the view, then the versions of the others' rows.
+    pub fn observe(
+        &mut self,
+        view: &View,
+        rows: &BTreeMap<MemberId, u64>,
+        me: MemberId,
+        uptime: Duration,
+    ) {
         let last = self.read_at.replace(uptime);
         let has_no_gap = last.is_some_and(|last| uptime.saturating_sub(last) <= GAP_MAX)
             || is_planted(Bug::FailedPollsCounted);
@@ -79,7 +85,7 @@ impl Watch {
         self.rows = rows.iter().map(seen).collect();
         // A row is made before its node joins, and was read after the view: it has been removed.
         let gone = view.members.iter().map(|member| member.id);
-        let gone = gone.filter(|id| !rows.contains_key(id));
+        let gone = gone.filter(|id| *id != me && !rows.contains_key(id));
         self.gone = gone.map(|id| (id, *self.gone.get(&id).unwrap_or(&uptime))).collect();
         self.killed.retain(|id| view.member(*id).is_some());
     }

@@ -47,6 +47,8 @@ pub struct Rates {
     pub unknown: u64,
     /// The write comes after its answer said that nobody knows.
     pub late: u64,
+    /// The answer to a beat is lost.
+    pub unknown_beats: u64,
     pub failed: u64,
     /// A removal takes as long as a call may.
     pub slow_removals: u64,
@@ -138,7 +140,14 @@ impl Link {
             let pause = self.shared.rng.lock().millis((100, 1_900));
             tokio::time::sleep(if is_slow { pause } else { Duration::ZERO }).await;
         }
-        match self.fate() {
+        let is_beat = matches!(&call, Call::Cas(key, ..) if key.starts_with(HEARTBEAT_PREFIX));
+        let fate = match self.fate() {
+            Fate::Fine if is_beat && self.shared.rng.lock().chance(rates.unknown_beats) => {
+                Fate::AnswerLost
+            }
+            fate => fate,
+        };
+        match fate {
             Fate::Hangs => std::future::pending().await,
             Fate::Fails => Err(away()),
             Fate::AnswerLost => {

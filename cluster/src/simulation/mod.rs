@@ -12,7 +12,7 @@ use self::world::{Fault, Schedule, run};
 use crate::planted::{Bug, plant};
 
 const NO_RATES: Rates =
-    Rates { unknown: 0, late: 0, failed: 0, slow_removals: 0, twins_after: None };
+    Rates { unknown: 0, late: 0, unknown_beats: 0, failed: 0, slow_removals: 0, twins_after: None };
 
 const ALL: Schedule = Schedule {
     faults: &[
@@ -28,7 +28,7 @@ const ALL: Schedule = Schedule {
     nodes: 4,
     pauses: (500, 6_000),
     lengths: (200, 9_000),
-    rates: Rates { unknown: 30, late: 30, failed: 30, slow_removals: 200, twins_after: None },
+    rates: Rates { unknown: 30, late: 30, failed: 30, slow_removals: 200, ..NO_RATES },
     seconds: 60,
     has_no_deaths: false,
 };
@@ -66,15 +66,15 @@ fn biased(bug: Bug) -> Schedule {
             faults: &[Fault::Flap],
             lengths: (2_000, 5_000),
             pauses: (3_000, 9_000),
-            rates: Rates { unknown: 200, ..NO_RATES },
+            rates: Rates { unknown_beats: 700, ..NO_RATES },
             ..calm
         },
         Bug::RowRevived => Schedule {
             faults: &[Fault::Pause],
             nodes: 4,
-            pauses: (1_000, 2_500),
-            lengths: (9_500, 12_000),
-            rates: Rates { twins_after: Some(Duration::from_millis(8_000)), ..NO_RATES },
+            pauses: (5_000, 25_000),
+            lengths: (12_500, 17_000),
+            rates: Rates { twins_after: Some(Duration::from_secs(12)), ..NO_RATES },
             ..calm
         },
     }

@@ -67,7 +67,7 @@ impl ShardHost for Host {
             return false;
         }
         let mut memory = self.memory.lock();
-        shards.iter().for_each(|shard| drop(memory.remove(shard)));
+        memory.retain(|shard| !shards.contains(shard));
         true
     }
 }

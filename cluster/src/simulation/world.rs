@@ -54,7 +54,9 @@ enum Heal {
     Mend(MemberId),
     Outage,
     Start,
+    /// For a moment, and so often again.
     Flap(MemberId, u64),
+    FlapAgain(MemberId, u64),
 }
 
 struct World {
@@ -163,7 +165,7 @@ impl World {
                 *self.nodes[index].link.is_cut.lock() = true;
                 self.later(length, Heal::Mend(id));
             }
-            Fault::Flap => self.flap(id, 4),
+            Fault::Flap => self.flap(id, 2),
             Fault::Outage => {
                 *self.shared.is_out.lock() = true;
                 self.later(length, Heal::Outage);
@@ -186,7 +188,7 @@ impl World {
         let Some(node) = self.nodes.iter().find(|node| node.id == id) else { return };
         let (is_pause, length) = {
             let mut rng = self.shared.rng.lock();
-            (rng.chance(700), rng.millis(self.schedule.lengths))
+            (rng.chance(300), rng.millis(self.schedule.lengths))
         };
         match is_pause {
             true => node.pause(),
@@ -204,21 +206,15 @@ impl World {
             Heal::Mend(id) => mend(id),
             Heal::Outage => *self.shared.is_out.lock() = false,
             Heal::Start => self.start(),
-            Heal::Flap(id, 0) => {
-                resume(id);
-                mend(id);
-            }
             Heal::Flap(id, times) => {
                 resume(id);
                 mend(id);
-                let moment = self.shared.rng.lock().millis((1, 60));
-                self.later(moment, Heal::Flap(id, times - 1));
-                // Between the moments it stands still again.
-                if times % 2 == 1 {
-                    self.heals.pop();
-                    self.flap(id, times - 1);
+                if times > 0 {
+                    let moment = self.shared.rng.lock().millis((1, 60));
+                    self.later(moment, Heal::FlapAgain(id, times - 1));
                 }
             }
+            Heal::FlapAgain(id, times) => self.flap(id, times),
         }
     }
 
