@@ -111,3 +111,9 @@ fn each_rule_that_is_broken_is_found() {
         assert!(found.is_some(), "{bug:?} is not found");
     }
 }
+
+#[test]
+fn dbg_seed() {
+    plant(Some(Bug::RowRevived));
+    for seed in 0..seeds(100) { if let Err(w) = run(seed, biased(Bug::RowRevived)) { println!("{w}"); } }
+}

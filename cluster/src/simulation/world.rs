@@ -158,7 +158,10 @@ impl World {
                 self.later(length, Heal::Start);
             }
             Fault::Pause => {
-                self.nodes[index].pause();
+                let node = &self.nodes[index];
+                node.pause();
+                // What it sent before is on its way; what it sends later has no copies.
+                node.link.rates.lock().twins_after = None;
                 self.later(length, Heal::Resume(id));
             }
             Fault::Cut => {
