@@ -97,7 +97,7 @@ impl World {
             self.heals.push((after, Heal::Start));
         }
         let end = Duration::from_secs(self.schedule.seconds);
-        let mut next_fault = Duration::from_millis(self.schedule.pauses.1);
+        let mut next_fault = Duration::from_millis(self.schedule.pauses.0);
         while self.began.elapsed() < end {
             self.tick().await?;
             if self.began.elapsed() >= next_fault {
