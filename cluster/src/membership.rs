@@ -152,11 +152,11 @@ impl Control {
     }
 
     async fn cas(&self, write: Write) -> Answer {
-        definite(self.table.cas(&write.key, write.expected, write.value)).await
+        answered(self.table.cas(&write.key, write.expected, write.value)).await
     }
 
     async fn delete(&self, removal: Removal) -> Answer {
-        definite(self.table.delete(&removal.key, removal.expected)).await
+        answered(self.table.delete(&removal.key, removal.expected)).await
     }
 
     async fn run_beats(&self) {
@@ -232,8 +232,8 @@ impl Control {
 
     /// First the view and then the rows: who is a member in the former had made its row before.
     async fn poll(&self) -> Option<Poll> {
-        let view = definite(self.table.load(VIEW_KEY)).await.ok()?;
-        let rows = definite(self.table.list(HEARTBEAT_PREFIX)).await.ok()?;
+        let view = answered(self.table.load(VIEW_KEY)).await.ok()?;
+        let rows = answered(self.table.list(HEARTBEAT_PREFIX)).await.ok()?;
         Some(Poll { view, rows })
     }
 }
@@ -244,3 +244,6 @@ async fn definite<T>(
     let late = |_| Err(ControlError::OutcomeUnknown("the table did not answer in time".to_owned()));
     tokio::time::timeout(CALL_MAX, call).await.unwrap_or_else(late)
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,8 @@ mod link;
 mod node;
 mod world;
 
+pub use self::node::{member, peer};
+
 use std::time::Duration;
 
 use self::link::Rates;
