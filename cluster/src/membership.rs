@@ -238,7 +238,8 @@ impl Control {
     }
 }
 
-async fn definite<T>(
+/// Waits for an answer for as long as a call may take.
+async fn answered<T>(
     call: impl Future<Output = Result<T, ControlError>>,
 ) -> Result<T, ControlError> {
     let late = |_| Err(ControlError::OutcomeUnknown("the table did not answer in time".to_owned()));
