@@ -58,7 +58,8 @@ pub struct Membership {
 }
 
 impl Membership {
-    /// The membership, and the future that runs it until it ends.
+    /// The membership, and the future that runs it until it ends: whoever has it polled chooses
+    /// the thread.
     pub fn new(parts: MembershipParts) -> (Membership, impl Future<Output = Ended> + Send) {
         let (end, ended) = watch::channel(None);
         let node = Node::new(parts.member, parts.peer, parts.settings);
@@ -77,13 +78,6 @@ impl Membership {
             ended
         };
         (Membership { control, ended }, run)
-    }
-
-    /// Begins it on this runtime.
-    pub fn start(parts: MembershipParts) -> Membership {
-        let (membership, run) = Membership::new(parts);
-        tokio::spawn(run);
-        membership
     }
 
     /// Hands everything over and leaves the cluster, within `patience`.

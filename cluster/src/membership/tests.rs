@@ -1,5 +1,7 @@
 //! The driver: what is slow holds up nothing else. Time stands still unless everybody waits.
 
+#![expect(clippy::disallowed_methods, reason = "what runs here is what is simulated")]
+
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::time::Instant;
@@ -74,7 +76,7 @@ fn start(id: u128, table: &Arc<SlowTable>, hangs: bool) -> Running {
     let (id, began) = (MemberId(id), Instant::now());
     let shards = Arc::new(Shards::new(id, Lease::until(Duration::ZERO)));
     let uptime: Uptime = Arc::new(move || began.elapsed() + SECOND);
-    let membership = Membership::start(MembershipParts {
+    let (membership, run) = Membership::new(MembershipParts {
         table: Arc::clone(table) as Arc<dyn ControlTable>,
         shards: Arc::clone(&shards),
         host: Arc::new(Host { hangs }),
@@ -83,6 +85,7 @@ fn start(id: u128, table: &Arc<SlowTable>, hangs: bool) -> Running {
         peer: peer(id),
         settings: HandoffSettings::default(),
     });
+    tokio::spawn(run);
     Running { shards, membership, uptime }
 }
 

@@ -132,7 +132,7 @@ fn the_first_node_makes_the_view_and_owns_everything() {
     let mut table = Table::default();
     let [first] = cluster(&mut table, [1]);
     let view = table.view();
-    assert_eq!(view.members, [first.me.clone()]);
+    assert_eq!(view.members, std::slice::from_ref(&first.me));
     assert_eq!(view.shards_of(MemberId(1)).count(), SHARDS);
 }
 
@@ -314,7 +314,7 @@ fn silence_does_not_count_while_the_table_cannot_be_read() {
         beats(&mut second, &mut table, now);
         match second.next(now) {
             // One of three reads fails.
-            Step::Poll if now.as_secs() % 3 == 0 => second.polled(None, now),
+            Step::Poll if now.as_secs().is_multiple_of(3) => second.polled(None, now),
             Step::Poll => second.polled(table.poll(), now),
             Step::Kill(_) => panic!("it was not watched for so long"),
             _ => {}
