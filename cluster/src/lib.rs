@@ -35,6 +35,7 @@ pub use lease::{BEAT_INTERVAL, Grant, LEASE, Lease, Ownership, SoleOwner};
 pub use member::{Member, MemberId, MemberIdError, Peer};
 pub use membership::{Membership, MembershipParts, ShardHost, Uptime};
 pub use memory_table::MemoryControlTable;
+pub use node::{Ended, HandoffSettings, Node};
 pub use router::{RouteError, Routed, Router, RouterSettings, RouterStats};
 pub use shards::{Place, Shards};
 pub use view::{MEMBERS_MAX, SHARDS, Term, VIEW_KEY, View, ViewError};

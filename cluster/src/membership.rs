@@ -58,7 +58,8 @@ pub struct Membership {
 }
 
 impl Membership {
-    /// The membership, and the future that runs it until it ends.
+    /// The membership, and the future that runs it until it ends: whoever has it polled chooses
+    /// the thread.
     pub fn new(parts: MembershipParts) -> (Membership, impl Future<Output = Ended> + Send) {
         let (end, ended) = watch::channel(None);
         let node = Node::new(parts.member, parts.peer, parts.settings);
@@ -77,13 +78,6 @@ impl Membership {
             ended
         };
         (Membership { control, ended }, run)
-    }
-
-    /// Begins it on this runtime.
-    pub fn start(parts: MembershipParts) -> Membership {
-        let (membership, run) = Membership::new(parts);
-        tokio::spawn(run);
-        membership
     }
 
     /// Hands everything over and leaves the cluster, within `patience`.
@@ -152,11 +146,11 @@ impl Control {
     }
 
     async fn cas(&self, write: Write) -> Answer {
-        definite(self.table.cas(&write.key, write.expected, write.value)).await
+        answered(self.table.cas(&write.key, write.expected, write.value)).await
     }
 
     async fn delete(&self, removal: Removal) -> Answer {
-        definite(self.table.delete(&removal.key, removal.expected)).await
+        answered(self.table.delete(&removal.key, removal.expected)).await
     }
 
     async fn run_beats(&self) {
@@ -232,15 +226,19 @@ impl Control {
 
     /// First the view and then the rows: who is a member in the former had made its row before.
     async fn poll(&self) -> Option<Poll> {
-        let view = definite(self.table.load(VIEW_KEY)).await.ok()?;
-        let rows = definite(self.table.list(HEARTBEAT_PREFIX)).await.ok()?;
+        let view = answered(self.table.load(VIEW_KEY)).await.ok()?;
+        let rows = answered(self.table.list(HEARTBEAT_PREFIX)).await.ok()?;
         Some(Poll { view, rows })
     }
 }
 
-async fn definite<T>(
+/// Waits for an answer for as long as a call may take.
+async fn answered<T>(
     call: impl Future<Output = Result<T, ControlError>>,
 ) -> Result<T, ControlError> {
     let late = |_| Err(ControlError::OutcomeUnknown("the table did not answer in time".to_owned()));
     tokio::time::timeout(CALL_MAX, call).await.unwrap_or_else(late)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,14 +1,18 @@
 //! Whole memberships on one table, with faults by seed: no shard is served twice, and all come to
 //! rest afterwards. Each rule is broken once, to show that it would be seen.
 
+#![expect(clippy::disallowed_methods, reason = "it is what simulates time and tasks")]
+
 mod link;
 mod node;
 mod world;
 
+pub use self::node::{member, peer};
+
 use std::time::Duration;
 
 use self::link::Rates;
-use self::world::{Fault, Schedule, run};
+use self::world::{Fault, Schedule, run, takeover};
 use crate::planted::{Bug, plant};
 
 const NO_RATES: Rates =
@@ -72,7 +76,7 @@ fn biased(bug: Bug) -> Schedule {
         Bug::RowRevived => Schedule {
             faults: &[Fault::Pause],
             nodes: 4,
-            pauses: (5_000, 25_000),
+            pauses: (6_500, 25_000),
             lengths: (12_500, 17_000),
             rates: Rates { twins_after: Some(Duration::from_secs(12)), ..NO_RATES },
             ..calm
@@ -110,4 +114,13 @@ fn each_rule_that_is_broken_is_found() {
         println!("{bug:?}: {found:?}");
         assert!(found.is_some(), "{bug:?} is not found");
     }
+}
+
+/// What a crash costs: how long some shard is served by nobody, with no request to hurry anybody.
+#[test]
+fn the_shards_of_a_crashed_node_are_served_again_within_eight_seconds() {
+    let mut all: Vec<_> = (0..seeds(20)).map(takeover).collect();
+    all.sort();
+    println!("take-overs: median {:?}, longest {:?}", all[all.len() / 2], all[all.len() - 1]);
+    assert!(all[all.len() - 1] < Duration::from_secs(8), "{all:?}");
 }

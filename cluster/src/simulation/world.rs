@@ -3,6 +3,7 @@
 //! while.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use super::link::{Link, Rates, Rng, Shared};
 use super::node::SimNode;
 use crate::node::{Ended, HEARTBEAT_PREFIX};
-use crate::{ControlTable, MemberId, MemoryControlTable, SHARDS, VIEW_KEY, View};
+use crate::{ControlTable, MemberId, MemoryControlTable, SHARDS, VIEW_KEY, View, plan};
 
 /// How often what must hold is looked at.
 const TICK: Duration = Duration::from_millis(20);
@@ -66,15 +67,40 @@ struct World {
     nodes: Vec<SimNode>,
     heals: Vec<(Duration, Heal)>,
     last_id: u128,
-    max_version: u64,
+}
+
+fn simulated<T>(run: impl Future<Output = T>) -> T {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_time().start_paused(true).build();
+    runtime.expect("a runtime without I/O").block_on(run)
+}
+
+/// How long it takes until every shard is served again after one of four nodes has crashed.
+pub fn takeover(seed: u64) -> Duration {
+    let (rates, pauses, lengths) = (Rates::default(), (0, 0), (0, 0));
+    let (faults, nodes, seconds) = (&[], 4, 0);
+    let schedule = Schedule { faults, nodes, pauses, lengths, rates, seconds, has_no_deaths: true };
+    simulated(async {
+        let mut world = World::new(seed, schedule);
+        (0..nodes).for_each(|_| world.start());
+        while world.unrest().await.is_some() || world.has_moves() {
+            world.tick().await.expect("one serves");
+        }
+        let moment = world.shared.rng.lock().millis((0, 2_000));
+        sleep(moment).await;
+        let crashed = world.random_node().expect("there are four");
+        world.nodes.remove(crashed).crash();
+        let began = Instant::now();
+        while world.served() < SHARDS {
+            world.tick().await.expect("one serves");
+        }
+        began.elapsed()
+    })
 }
 
 /// Runs a cluster; what was wrong, if anything was.
 pub fn run(seed: u64, schedule: Schedule) -> Result<(), String> {
-    let mut runtime = tokio::runtime::Builder::new_current_thread();
-    let runtime = runtime.enable_time().start_paused(true).build();
-    let runtime = runtime.expect("a runtime without I/O");
-    runtime.block_on(async {
+    simulated(async {
         let mut world = World::new(seed, schedule);
         let ran = world.run().await;
         world.nodes.iter().for_each(SimNode::crash);
@@ -88,7 +114,7 @@ impl World {
         let rng = Mutex::new(Rng::new(seed));
         let shared = Arc::new(Shared { base, rng, is_out: Mutex::new(false) });
         let (nodes, heals) = (Vec::new(), Vec::new());
-        World { schedule, shared, began: Instant::now(), nodes, heals, last_id: 0, max_version: 0 }
+        World { schedule, shared, began: Instant::now(), nodes, heals, last_id: 0 }
     }
 
     async fn run(&mut self) -> Result<(), String> {
@@ -97,7 +123,7 @@ impl World {
             self.heals.push((after, Heal::Start));
         }
         let end = Duration::from_secs(self.schedule.seconds);
-        let mut next_fault = Duration::from_millis(self.schedule.pauses.1);
+        let mut next_fault = Duration::from_millis(self.schedule.pauses.0);
         while self.began.elapsed() < end {
             self.tick().await?;
             if self.began.elapsed() >= next_fault {
@@ -158,7 +184,10 @@ impl World {
                 self.later(length, Heal::Start);
             }
             Fault::Pause => {
-                self.nodes[index].pause();
+                let node = &self.nodes[index];
+                node.pause();
+                // What it sent before is on its way; what it sends later has no copies.
+                node.link.rates.lock().twins_after = None;
                 self.later(length, Heal::Resume(id));
             }
             Fault::Cut => {
@@ -271,11 +300,22 @@ impl World {
         Ok(())
     }
 
+    /// The shards that a living node knows to be its own.
+    fn served(&self) -> usize {
+        let living = self.nodes.iter().filter(|node| node.has_lease());
+        living.map(|node| node.shards.view().shards_of(node.id).count()).sum()
+    }
+
+    fn has_moves(&self) -> bool {
+        self.nodes.iter().any(|node| !plan::plan(&node.shards.view()).is_empty())
+    }
+
     /// Why the cluster is not at rest: every shard has one live owner, and all know it.
-    async fn unrest(&mut self) -> Option<String> {
-        let row = self.shared.base.load(VIEW_KEY).await.expect("it is in memory")?;
+    async fn unrest(&self) -> Option<String> {
+        let Some(row) = self.shared.base.load(VIEW_KEY).await.expect("it is in memory") else {
+            return Some("there is no view".to_owned());
+        };
         let view = View::decode(row.version, &row.value).expect("a view was written");
-        self.max_version = self.max_version.max(view.version);
         let members: BTreeSet<_> = view.members.iter().map(|member| member.id).collect();
         let living: BTreeSet<_> = self.nodes.iter().map(|node| node.id).collect();
         let rows = self.shared.base.list(HEARTBEAT_PREFIX).await.expect("it is in memory");
