@@ -54,8 +54,8 @@ proptest! {
             1..60,
         ),
     ) {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all();
-        let runtime = { runtime }.build().unwrap();
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = runtime.worker_threads(2).enable_all().build().unwrap();
         runtime.block_on(async {
             let settings = Settings { queued_bytes_max: 64 << 20, ..Settings::default() };
             let (node, peers) = pair(settings).await;

@@ -69,8 +69,8 @@ async fn a_caller_that_sends_nonsense_loses_its_connection_and_nobody_else_does(
 
     let mut stream = connected(&mad, &node.peer).await;
     stream.write_all(&[0xff; 4_096]).await.unwrap();
-    let reading = stream.read_to_end(&mut Vec::new());
-    let _ended = tokio::time::timeout(LONG, reading).await.unwrap();
+    let mut heard = Vec::new();
+    let _ended = tokio::time::timeout(LONG, stream.read_to_end(&mut heard)).await.unwrap();
 
     assert_eq!(send(&mad, &node.peer, vec![Garbage { number: 7 }]).await, 0);
     let oversize =
