@@ -79,7 +79,7 @@ async fn a_call_that_is_not_answered_holds_up_no_other() {
     let (node, peers) = pair(Settings::default()).await;
     let peers = Arc::new(peers);
     let (slow, to) = (Arc::clone(&peers), node.peer.clone());
-    let slow = tokio::spawn(async move { slow.call(&to, call("w")).await });
+    let slow = runtime::spawn(async move { slow.call(&to, call("w")).await });
     eventually("it is under way", || node.service.under_way() == 1).await;
     for _ in 0..100 {
         assert_eq!(peers.call(&node.peer, call("e")).await, Ok(Bytes::from("e")));
@@ -116,7 +116,7 @@ async fn a_server_that_stops_answers_what_it_has_begun_and_refuses_the_rest() {
     let (mut node, peers) = pair(Settings::default()).await;
     let peers = Arc::new(peers);
     let (waiting, to) = (Arc::clone(&peers), node.peer.clone());
-    let waiting = tokio::spawn(async move { waiting.call(&to, call("w")).await });
+    let waiting = runtime::spawn(async move { waiting.call(&to, call("w")).await });
     eventually("it is under way", || node.service.under_way() == 1).await;
     node.stop.cancel();
     let mut refused = Ok(Bytes::new());

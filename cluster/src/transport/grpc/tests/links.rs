@@ -1,6 +1,7 @@
 //! Connections: made when needed, kept, lost, noticed to be lost, made anew.
 
 use super::*;
+use crate::transport::runtime::Stopwatch;
 
 fn quick_pings() -> Settings {
     Settings {
@@ -111,7 +112,8 @@ async fn a_connection_that_nobody_uses_is_closed_and_made_again_when_it_is() {
     }
     // One that reads a feed is used.
     let _feed = peers.open(&node.peer, call("e")).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    let since = Stopwatch::start();
+    eventually("it has rested", || since.elapsed() > Duration::from_millis(300)).await;
     assert!(!peers.link(&node.peer).is_closed());
 }
 
