@@ -122,6 +122,19 @@ impl Link {
         self.peer.address == peer.address && self.peer.certificate == peer.certificate
     }
 
+    /// Whether it is closed, and was not used for as long as an open one may be.
+    pub(super) fn is_over(&self) -> bool {
+        let now = self.began.elapsed();
+        let state = self.state.lock();
+        let rested = now.saturating_sub(state.used_at);
+        match state.phase {
+            Phase::Closed { retry_at, .. } => {
+                now >= retry_at && rested >= self.common.settings.idle_for
+            }
+            _ => false,
+        }
+    }
+
     pub(super) fn is_closed(&self) -> bool {
         matches!(self.state.lock().phase, Phase::Closed { .. })
     }
