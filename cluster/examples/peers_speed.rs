@@ -2,6 +2,8 @@
 //! included: `cargo run --release -p barrow-cluster --example peers_speed -- [SECONDS]
 //! [CALLERS]`.
 
+#![expect(clippy::disallowed_methods, reason = "it measures, and simulates nothing")]
+
 use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

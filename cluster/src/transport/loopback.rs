@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 
 use super::newest::{Newest, newest};
-use super::{Call, CallError, Feed, PAYLOAD_BYTES_MAX, Service, Transport};
+use super::{Call, CallError, Feed, PAYLOAD_BYTES_MAX, Service, Transport, runtime};
 use crate::{MemberId, Peer};
 
 /// The most calls, and the most feeds, that are under way at one node.
@@ -90,7 +90,7 @@ impl Transport for Loopback {
         let node = self.node(to, &call)?;
         let permit = permit(&node.calls)?;
         // In a task of its own: a caller that gives up does not undo what it began.
-        let work = tokio::spawn(async move {
+        let work = runtime::spawn(async move {
             let _permit = permit;
             tokio::select! {
                 result = timeout(call.patience, node.service.call(call)) => match result {
@@ -118,7 +118,7 @@ impl Transport for Loopback {
             Err(_) => return unknown("its time is over"),
         };
         let (slot, source) = newest();
-        tokio::spawn(async move {
+        runtime::spawn(async move {
             let _permit = permit;
             tokio::select! {
                 () = forward(feed, &slot) => {}
@@ -158,7 +158,7 @@ mod tests {
 
         async fn open(&self, call: Call) -> Result<Feed, Refusal> {
             let (sender, feed) = mpsc::channel(1);
-            tokio::spawn(async move {
+            runtime::spawn(async move {
                 for n in 0..100u8 {
                     let _ = sender.send(Bytes::from(vec![n])).await;
                 }

@@ -4,6 +4,7 @@
 pub mod grpc;
 pub mod loopback;
 mod newest;
+mod runtime;
 pub mod stream;
 pub mod tls;
 

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 
-use super::Feed;
+use super::{Feed, runtime};
 
 /// The writing end. The feed ends when it is dropped, after its last message.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl Source {
     pub(super) fn feed(self, on_unread: impl FnOnce() + Send + 'static) -> Feed {
         let Source(mut source) = self;
         let (sender, feed) = mpsc::channel(1);
-        tokio::spawn(async move {
+        runtime::spawn(async move {
             loop {
                 tokio::select! {
                     changed = source.changed() => if changed.is_err() { return },

@@ -13,7 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tonic::Streaming;
 use tonic_prost::ProstCodec;
 
@@ -22,6 +22,7 @@ use super::wire::{AnswerFrame, CallFrame, FRAME_BYTES_MAX, PATH};
 use super::{Counters, Settings};
 use crate::Peer;
 use crate::transport::newest::newest;
+use crate::transport::runtime::{self, Stopwatch};
 use crate::transport::stream::Connect;
 use crate::transport::tls::{self, Identity};
 use crate::transport::{Call, CallError, Feed};
@@ -41,7 +42,7 @@ pub(super) struct Link {
     common: Arc<Common>,
     peer: Peer,
     /// Where its clock begins.
-    began: Instant,
+    began: Stopwatch,
     state: Mutex<State>,
 }
 
@@ -113,12 +114,25 @@ impl Link {
             task: None,
             used_at: Duration::ZERO,
         };
-        Arc::new(Link { common, peer, began: Instant::now(), state: Mutex::new(state) })
+        Arc::new(Link { common, peer, began: Stopwatch::start(), state: Mutex::new(state) })
     }
 
     /// Whether it leads to that peer, as its row shows it now.
     pub(super) fn leads_to(&self, peer: &Peer) -> bool {
         self.peer.address == peer.address && self.peer.certificate == peer.certificate
+    }
+
+    /// Whether it is closed, and was not used for as long as an open one may be.
+    pub(super) fn is_over(&self) -> bool {
+        let now = self.began.elapsed();
+        let state = self.state.lock();
+        let rested = now.saturating_sub(state.used_at);
+        match state.phase {
+            Phase::Closed { retry_at, .. } => {
+                now >= retry_at && rested >= self.common.settings.idle_for
+            }
+            _ => false,
+        }
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -170,7 +184,7 @@ impl Link {
             state.phase = Phase::Connecting { failures };
             state.connection += 1;
             let run = Arc::clone(self).run(state.connection);
-            state.task = Some(tokio::spawn(run).abort_handle());
+            state.task = Some(runtime::spawn(run).abort_handle());
         }
         let writer = state.writer.take();
         drop(state);

@@ -31,7 +31,7 @@ use parking_lot::Mutex;
 use super::stream::Connect;
 use super::tls::Identity;
 use super::{Call, CallError, Feed, Transport};
-use crate::{MemberId, Peer};
+use crate::{MEMBERS_MAX, MemberId, Peer};
 
 use link::{Common, Link};
 pub use server::{Server, ServerError};
@@ -136,6 +136,9 @@ impl Counters {
     }
 }
 
+/// How many peers are remembered: all members, and those that they came after.
+const LINKS_MAX: usize = 2 * MEMBERS_MAX;
+
 /// Reaches other nodes over HTTP/2. When it is dropped, its connections end.
 pub struct Peers {
     common: Arc<Common>,
@@ -174,9 +177,14 @@ impl Peers {
             Some(former) => former.shut(),
             None => {}
         }
-        // Members come and go; who has gone is not asked for any more, and its link has closed.
-        // One that somebody is about to use is held by him.
-        links.retain(|_, link| Arc::strong_count(link) > 1 || !link.is_closed());
+        // Members come and go; who has gone is not asked for any more, and its link is over. Not
+        // before: while it may be asked for, it knows when the next attempt may be made. A link
+        // that somebody is about to use is held by him.
+        let is_full = links.len() >= LINKS_MAX;
+        links.retain(|_, link| {
+            let is_over = if is_full { link.is_closed() } else { link.is_over() };
+            Arc::strong_count(link) > 1 || !is_over
+        });
         let link = Link::new(Arc::clone(&self.common), to.clone());
         links.insert(to.id, Arc::clone(&link));
         link

@@ -246,3 +246,83 @@ fn conclude(waiter: Waiter, kind: Kind, payload: Bytes) {
     };
     reason.0.fail(CallError::Unknown(reason.1.to_owned()));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::newest::newest;
+
+    const FAR: Duration = Duration::from_secs(9);
+
+    fn queue() -> Queue {
+        Queue::new(Bounds { calls_max: 2, feeds_max: 1, queued_bytes_max: 4 << 20 })
+    }
+
+    fn call(length: usize) -> Call {
+        Call { shard: 1, view: 1, patience: FAR, payload: vec![0; length].into() }
+    }
+
+    fn push(queue: &mut Queue) -> (u64, oneshot::Receiver<Outcome<Bytes>>) {
+        let (waiter, answer) = oneshot::channel();
+        (queue.push(call(1), FAR, Waiter::Reply(waiter)).unwrap(), answer)
+    }
+
+    fn open(queue: &mut Queue) -> Result<u64, CallError> {
+        let (waiter, _) = oneshot::channel();
+        queue.push(call(1), FAR, Waiter::Opened(waiter, newest().0))
+    }
+
+    #[test]
+    fn when_the_connection_goes_what_was_sent_is_unknown_and_what_waits_was_not_sent() {
+        let mut queue = queue();
+        let (_, mut sent) = push(&mut queue);
+        assert_eq!(queue.pop(Duration::ZERO).unwrap().calls.len(), 1);
+        let (_, mut waits) = push(&mut queue);
+        queue.fail("gone");
+        assert_eq!(sent.try_recv(), Ok(Err(CallError::Unknown("gone".to_owned()))));
+        assert_eq!(waits.try_recv(), Ok(Err(CallError::NotSent("gone".to_owned()))));
+        assert!(queue.is_idle() && queue.pop(Duration::ZERO).is_none());
+    }
+
+    #[test]
+    fn who_gives_up_is_told_whether_it_was_sent_and_what_was_not_sent_never_is() {
+        let mut queue = queue();
+        let (first, _answer) = push(&mut queue);
+        assert!(!queue.give_up(first));
+        assert_eq!(queue.pop(Duration::ZERO), None);
+        let (second, _answer) = push(&mut queue);
+        let frame = queue.pop(Duration::from_secs(4)).unwrap();
+        assert_eq!(frame.calls[0].patience_us, 5_000_000, "what is left of it");
+        assert!(queue.give_up(second));
+        assert!(queue.is_idle());
+    }
+
+    #[test]
+    fn a_feed_keeps_its_place_until_the_peer_is_told_that_nobody_reads_it() {
+        let mut queue = queue();
+        let id = open(&mut queue).unwrap();
+        queue.pop(Duration::ZERO);
+        assert!(queue.give_up(id));
+        assert!(queue.give_up(id), "once is enough");
+        assert!(matches!(open(&mut queue), Err(CallError::NotSent(_))));
+        queue.answer(AnswerItem::new(id, Kind::Opened, Bytes::new()));
+        assert_eq!(queue.pop(Duration::ZERO).unwrap().closed, [id]);
+        assert!(open(&mut queue).is_ok());
+    }
+
+    #[test]
+    fn frames_are_cut_by_bytes_and_by_number() {
+        let bounds = Bounds { calls_max: 9_000, feeds_max: 0, queued_bytes_max: 8 << 20 };
+        let mut queue = Queue::new(bounds);
+        let mut push = |length| {
+            let (waiter, _) = oneshot::channel();
+            queue.push(call(length), FAR, Waiter::Reply(waiter)).unwrap();
+        };
+        (0..2).for_each(|_| push(PAYLOAD_BYTES_MAX));
+        (0..2_000).for_each(|_| push(1));
+        let lengths: Vec<usize> =
+            std::iter::from_fn(|| queue.pop(FAR)).map(|frame| frame.calls.len()).collect();
+        assert!(lengths.iter().all(|length| *length <= FRAME_ITEMS_MAX), "{lengths:?}");
+        assert_eq!((lengths[0], lengths.iter().sum::<usize>()), (1, 2_002));
+    }
+}

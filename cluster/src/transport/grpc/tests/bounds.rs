@@ -76,14 +76,19 @@ async fn calls_to_a_peer_that_does_not_read_end_and_do_not_gather() {
     assert!(peers.call(&node.peer, call("e")).await.is_ok());
     weather.is_stuck.store(true, Ordering::SeqCst);
     let payload = Bytes::from(vec![b'e'; 256 << 10]);
-    let calls = (0..64).map(|_| peers.call(&node.peer, with_patience(300, payload.clone())));
-    let outcomes = futures::future::join_all(calls).await;
-    let count = |reason: &str| outcomes.iter().filter(|o| is_not_sent(o, reason)).count();
-    assert!(outcomes.iter().all(Result::is_err));
-    assert!(count("too much waits to be sent") > 0, "{outcomes:?}");
-    // Some of the rest lie in HTTP/2's own, bounded buffer; others never left the queue.
-    let next = peers.call(&node.peer, with_patience(100, payload.clone())).await;
-    assert!(is_not_sent(&next, "its time was over"), "{next:?}");
+    let (mut unknown, mut crowded) = (0, 0);
+    for round in 0..6 {
+        let calls = (0..64).map(|_| peers.call(&node.peer, with_patience(200, payload.clone())));
+        let outcomes = futures::future::join_all(calls).await;
+        let count = |reason| outcomes.iter().filter(|o| is_not_sent(o, reason)).count();
+        let not_sent = count("");
+        assert!(round < 5 || not_sent == 64, "in the end nothing leaves: {outcomes:?}");
+        crowded += count("too much waits to be sent");
+        unknown += outcomes.len() - not_sent;
+    }
+    // What left lies in HTTP/2's own, bounded buffers: 4 MiB at most.
+    assert!(unknown <= 16, "{unknown} calls left");
+    assert!(crowded > 0);
     let link = peers.link(&node.peer);
     assert!(link.is_idle(), "nothing stays in the queue");
     assert_eq!(node.service.begun(), 1);

@@ -54,8 +54,8 @@ proptest! {
             1..60,
         ),
     ) {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all();
-        let runtime = { runtime }.build().unwrap();
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = runtime.worker_threads(2).enable_all().build().unwrap();
         runtime.block_on(async {
             let settings = Settings { queued_bytes_max: 64 << 20, ..Settings::default() };
             let (node, peers) = pair(settings).await;
@@ -79,7 +79,7 @@ async fn a_call_that_is_not_answered_holds_up_no_other() {
     let (node, peers) = pair(Settings::default()).await;
     let peers = Arc::new(peers);
     let (slow, to) = (Arc::clone(&peers), node.peer.clone());
-    let slow = tokio::spawn(async move { slow.call(&to, call("w")).await });
+    let slow = runtime::spawn(async move { slow.call(&to, call("w")).await });
     eventually("it is under way", || node.service.under_way() == 1).await;
     for _ in 0..100 {
         assert_eq!(peers.call(&node.peer, call("e")).await, Ok(Bytes::from("e")));
@@ -116,7 +116,7 @@ async fn a_server_that_stops_answers_what_it_has_begun_and_refuses_the_rest() {
     let (mut node, peers) = pair(Settings::default()).await;
     let peers = Arc::new(peers);
     let (waiting, to) = (Arc::clone(&peers), node.peer.clone());
-    let waiting = tokio::spawn(async move { waiting.call(&to, call("w")).await });
+    let waiting = runtime::spawn(async move { waiting.call(&to, call("w")).await });
     eventually("it is under way", || node.service.under_way() == 1).await;
     node.stop.cancel();
     let mut refused = Ok(Bytes::new());

@@ -35,7 +35,7 @@ async fn send<F: prost::Message + 'static>(own: &Identity, to: &Peer, frames: Ve
     let stream = TokioIo::new(connected(own, to).await);
     let (sender, task) =
         hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await.unwrap();
-    tokio::spawn(task);
+    runtime::spawn(task);
     let service = tower::service_fn(move |request| sender.clone().send_request(request));
     let mut grpc = tonic::client::Grpc::with_origin(service, Uri::from_static("https://barrow"));
     let frames = futures::stream::iter(frames).chain(futures::stream::pending());
@@ -69,8 +69,8 @@ async fn a_caller_that_sends_nonsense_loses_its_connection_and_nobody_else_does(
 
     let mut stream = connected(&mad, &node.peer).await;
     stream.write_all(&[0xff; 4_096]).await.unwrap();
-    let reading = stream.read_to_end(&mut Vec::new());
-    let _ended = tokio::time::timeout(LONG, reading).await.unwrap();
+    let mut heard = Vec::new();
+    let _ended = tokio::time::timeout(LONG, stream.read_to_end(&mut heard)).await.unwrap();
 
     assert_eq!(send(&mad, &node.peer, vec![Garbage { number: 7 }]).await, 0);
     let oversize =
@@ -113,7 +113,7 @@ async fn mad_node<F: prost::Message + Clone + 'static>(
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let mad = Mad(Arc::new(answer));
-    tokio::spawn(async move {
+    runtime::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let (tls, mad) = (tls.clone(), mad.clone());
             let stream = TokioIo::new(tls.accept(stream).await.unwrap());
@@ -126,7 +126,7 @@ async fn mad_node<F: prost::Message + Clone + 'static>(
                 }
             });
             let builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-            tokio::spawn(builder.serve_connection(stream, service));
+            runtime::spawn(builder.serve_connection(stream, service));
         }
     });
     peer(66, address, own.certificate())

@@ -1,6 +1,7 @@
 //! Connections: made when needed, kept, lost, noticed to be lost, made anew.
 
 use super::*;
+use crate::transport::runtime::Stopwatch;
 
 fn quick_pings() -> Settings {
     Settings {
@@ -111,19 +112,30 @@ async fn a_connection_that_nobody_uses_is_closed_and_made_again_when_it_is() {
     }
     // One that reads a feed is used.
     let _feed = peers.open(&node.peer, call("e")).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    let since = Stopwatch::start();
+    eventually("it has rested", || since.elapsed() > Duration::from_millis(300)).await;
     assert!(!peers.link(&node.peer).is_closed());
 }
 
 #[tokio::test]
-async fn links_to_members_that_have_gone_are_forgotten() {
+async fn links_to_members_that_have_gone_are_forgotten_but_not_while_they_are_asked_for() {
     let caller = identity();
-    let peers = peers(&caller, Settings::default());
+    let gone = |id| peer(id, "127.0.0.1:1".to_owned(), caller.certificate());
+    let at_once = Duration::ZERO;
+    let settings = Settings { idle_for: at_once, backoff_min: at_once, ..Settings::default() };
+    let forgetful = peers(&caller, settings);
     for id in 0..50 {
-        let gone = peer(id, "127.0.0.1:1".to_owned(), caller.certificate());
-        assert!(is_not_sent(&peers.call(&gone, call("e")).await));
+        assert!(is_not_sent(&forgetful.call(&gone(id), call("e")).await));
     }
-    assert!(peers.links.lock().len() < 5, "{}", peers.links.lock().len());
+    assert!(forgetful.links.lock().len() < 5, "{}", forgetful.links.lock().len());
+
+    let weather = Arc::new(Weather::default());
+    let settings = Settings { backoff_min: LONG, backoff_max: LONG, ..Settings::default() };
+    let peers = Peers::new(caller.clone(), Arc::new(Arc::clone(&weather)), settings);
+    for id in (0..10).cycle().take(100) {
+        assert!(is_not_sent(&peers.call(&gone(id), call("e")).await));
+    }
+    assert_eq!(weather.made.load(Ordering::SeqCst), 10, "one attempt for each");
 }
 
 #[tokio::test]

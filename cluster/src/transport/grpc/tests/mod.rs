@@ -25,6 +25,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::transport::runtime;
 use crate::transport::stream::{BoxStream, TcpConnect};
 use crate::transport::tls::Trust;
 use crate::transport::{PAYLOAD_BYTES_MAX, Refusal, Service};
@@ -178,7 +179,7 @@ impl Node {
         let server = Arc::new(Server::new(&own, dynamic, known, settings).unwrap());
         let stop = CancellationToken::new();
         let (serving, until) = (Arc::clone(&server), stop.clone());
-        let task = tokio::spawn(async move { serving.serve(listener, until).await });
+        let task = runtime::spawn(async move { serving.serve(listener, until).await });
         let peer = peer(id, address, own.certificate());
         Node { service, server, peer, stop, task }
     }
