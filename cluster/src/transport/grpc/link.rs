@@ -228,7 +228,7 @@ impl Link {
 
     async fn exchange(self: &Arc<Link>, connection: u64) -> Result<(), String> {
         let settings = &self.common.settings;
-        // Both are dropped with this future: the connection ends with it, whatever ends it.
+        // Dropped with this future: the connection ends with it, whatever ends it.
         let mut io = JoinSet::new();
         let opening = timeout(settings.connect_within, self.connect(connection, &mut io)).await;
         let mut answers = opening.map_err(|_| "it does not answer".to_owned())??;
@@ -282,6 +282,10 @@ impl Link {
 
     fn opened(&self) {
         let mut state = self.state.lock();
+        // It may just have been shut: then it stays so, and this task ends at its next pause.
+        if !matches!(state.phase, Phase::Connecting { .. }) {
+            return;
+        }
         state.phase = Phase::Open { at: self.began.elapsed() };
         let writer = state.writer.take();
         drop(state);
