@@ -40,6 +40,9 @@ pub const HEARTBEAT_PREFIX: &str = "node/";
 /// How often the view and the heartbeat rows are read.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How often while a node seems dead.
+const POLL_INTERVAL_TENSE: Duration = Duration::from_millis(250);
+
 /// How soon again for somebody who wants the view now.
 const POLL_INTERVAL_MIN: Duration = Duration::from_millis(50);
 
@@ -352,8 +355,10 @@ impl Node {
         self.peers = peers;
         self.watch.observe(&view, &versions, self.me.id, uptime);
         if self.learn(view, uptime) {
+            // Whoever is given a dead node's shards is to learn it at once.
+            let soon = self.watch.is_tense(uptime).then_some(uptime + POLL_INTERVAL_TENSE);
             let due = self.watch.deadline(uptime, self.delay(uptime));
-            self.poll_due = due.map_or(self.poll_due, |due| due.min(self.poll_due));
+            self.poll_due = due.into_iter().chain(soon).fold(self.poll_due, Duration::min);
         }
     }
 

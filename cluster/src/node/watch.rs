@@ -123,6 +123,13 @@ impl Watch {
         dead.collect()
     }
 
+    /// A node has been silent for longer than a lease, or has no row: its shards will have new
+    /// owners soon.
+    pub fn is_tense(&self, uptime: Duration) -> bool {
+        let mut rows = self.rows.values();
+        !self.gone.is_empty() || rows.any(|seen| uptime.saturating_sub(seen.since) >= LEASE)
+    }
+
     /// When something of that is due which is not yet.
     pub fn deadline(&self, uptime: Duration, delay: Duration) -> Option<Duration> {
         let rows = self.rows.values().map(|seen| seen.since + silence() + delay);

@@ -47,8 +47,6 @@ pub struct Rates {
     pub unknown: u64,
     /// The write comes after its answer said that nobody knows.
     pub late: u64,
-    /// The answer to a beat is lost.
-    pub unknown_beats: u64,
     pub failed: u64,
     /// A removal takes as long as a call may.
     pub slow_removals: u64,
@@ -70,6 +68,18 @@ pub struct Link {
     pub shared: Arc<Shared>,
     pub rates: Mutex<Rates>,
     pub is_cut: Mutex<bool>,
+    pub echo: Mutex<Echo>,
+}
+
+/// What is to become of the next beat, beside that it is the last call that arrives.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Echo {
+    #[default]
+    Off,
+    /// It is written, and its answer is lost.
+    Lost,
+    /// It is answered.
+    Heard,
 }
 
 #[derive(Debug, Clone)]
@@ -141,13 +151,14 @@ impl Link {
             tokio::time::sleep(if is_slow { pause } else { Duration::ZERO }).await;
         }
         let is_beat = matches!(&call, Call::Cas(key, ..) if key.starts_with(HEARTBEAT_PREFIX));
-        let fate = match self.fate() {
-            Fate::Fine if is_beat && self.shared.rng.lock().chance(rates.unknown_beats) => {
-                Fate::AnswerLost
-            }
-            fate => fate,
-        };
-        match fate {
+        let echo = std::mem::take(&mut *self.echo.lock());
+        if is_beat && echo != Echo::Off && !*self.is_cut.lock() {
+            let answer = apply(&self.shared.base, call).await;
+            *self.is_cut.lock() = true;
+            return if echo == Echo::Lost { Err(unknown()) } else { answer };
+        }
+        *self.echo.lock() = echo;
+        match self.fate() {
             Fate::Hangs => std::future::pending().await,
             Fate::Fails => Err(away()),
             Fate::AnswerLost => {

@@ -16,7 +16,7 @@ use self::world::{Fault, Schedule, run, takeover};
 use crate::planted::{Bug, plant};
 
 const NO_RATES: Rates =
-    Rates { unknown: 0, late: 0, unknown_beats: 0, failed: 0, slow_removals: 0, twins_after: None };
+    Rates { unknown: 0, late: 0, failed: 0, slow_removals: 0, twins_after: None };
 
 const ALL: Schedule = Schedule {
     faults: &[
@@ -24,6 +24,7 @@ const ALL: Schedule = Schedule {
         Fault::Pause,
         Fault::Cut,
         Fault::Flap,
+        Fault::Echo,
         Fault::Outage,
         Fault::LostRow,
         Fault::Leave,
@@ -67,10 +68,9 @@ fn biased(bug: Bug) -> Schedule {
         },
         Bug::HandoffUndrained => Schedule { faults: &[Fault::Join, Fault::Leave], ..calm },
         Bug::LeaseFromRepeat => Schedule {
-            faults: &[Fault::Flap],
+            faults: &[Fault::Echo],
             lengths: (2_000, 5_000),
-            pauses: (3_000, 9_000),
-            rates: Rates { unknown_beats: 700, ..NO_RATES },
+            pauses: (6_000, 9_000),
             ..calm
         },
         Bug::RowRevived => Schedule {
@@ -95,13 +95,13 @@ fn seeds(otherwise: u64) -> u64 {
 
 #[test]
 fn no_shard_is_served_twice_and_every_one_in_the_end() {
-    assert_eq!(first_wrong(0..seeds(20), ALL), None);
+    assert_eq!(first_wrong(0..seeds(8), ALL), None);
 }
 
 #[test]
 fn no_bias_finds_anything_while_all_rules_are_kept() {
     for bug in Bug::ALL {
-        assert_eq!(first_wrong(0..seeds(4), biased(bug)), None, "{bug:?}");
+        assert_eq!(first_wrong(0..seeds(2), biased(bug)), None, "{bug:?}");
     }
 }
 
@@ -119,7 +119,7 @@ fn each_rule_that_is_broken_is_found() {
 /// What a crash costs: how long some shard is served by nobody, with no request to hurry anybody.
 #[test]
 fn the_shards_of_a_crashed_node_are_served_again_within_eight_seconds() {
-    let mut all: Vec<_> = (0..seeds(20)).map(takeover).collect();
+    let mut all: Vec<_> = (0..seeds(6)).map(takeover).collect();
     all.sort();
     println!("take-overs: median {:?}, longest {:?}", all[all.len() / 2], all[all.len() - 1]);
     assert!(all[all.len() - 1] < Duration::from_secs(8), "{all:?}");

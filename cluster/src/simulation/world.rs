@@ -10,7 +10,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep};
 
-use super::link::{Link, Rates, Rng, Shared};
+use super::link::{Echo, Link, Rates, Rng, Shared};
 use super::node::SimNode;
 use crate::node::{Ended, HEARTBEAT_PREFIX};
 use crate::{ControlTable, MemberId, MemoryControlTable, SHARDS, VIEW_KEY, View, plan};
@@ -29,6 +29,8 @@ pub enum Fault {
     Cut,
     /// Paused or cut again and again, with a moment between.
     Flap,
+    /// Cut off with the answer to a beat, heard once more, and cut off again.
+    Echo,
     Outage,
     /// Somebody removes a node's heartbeat row by hand.
     LostRow,
@@ -53,6 +55,7 @@ pub struct Schedule {
 enum Heal {
     Resume(MemberId),
     Mend(MemberId),
+    Echo(MemberId),
     Outage,
     Start,
     /// For a moment, and so often again.
@@ -165,7 +168,8 @@ impl World {
             // The first ones are sound: somebody has to take over from the others.
             rates.twins_after = None;
         }
-        let link = Link { shared, rates: Mutex::new(rates), is_cut: Mutex::new(false) };
+        let (rates, is_cut) = (Mutex::new(rates), Mutex::new(false));
+        let link = Link { shared, rates, is_cut, echo: Mutex::default() };
         self.nodes.push(SimNode::start(id, link));
     }
 
@@ -195,6 +199,11 @@ impl World {
                 self.later(length, Heal::Mend(id));
             }
             Fault::Flap => self.flap(id, 2),
+            Fault::Echo => {
+                *self.nodes[index].link.echo.lock() = Echo::Lost;
+                self.later(length, Heal::Echo(id));
+                self.later(length + Duration::from_secs(5), Heal::Mend(id));
+            }
             Fault::Outage => {
                 *self.shared.is_out.lock() = true;
                 self.later(length, Heal::Outage);
@@ -232,7 +241,14 @@ impl World {
         let resume = |id| node(id).into_iter().for_each(SimNode::resume);
         match heal {
             Heal::Resume(id) => resume(id),
-            Heal::Mend(id) => mend(id),
+            Heal::Mend(id) => {
+                mend(id);
+                node(id).into_iter().for_each(|node| *node.link.echo.lock() = Echo::Off);
+            }
+            Heal::Echo(id) => {
+                mend(id);
+                node(id).into_iter().for_each(|node| *node.link.echo.lock() = Echo::Heard);
+            }
             Heal::Outage => *self.shared.is_out.lock() = false,
             Heal::Start => self.start(),
             Heal::Flap(id, times) => {
@@ -251,6 +267,7 @@ impl World {
         for node in &self.nodes {
             *node.link.rates.lock() = Rates::default();
             *node.link.is_cut.lock() = false;
+            *node.link.echo.lock() = Echo::Off;
             node.resume();
         }
         self.schedule.rates = Rates::default();
