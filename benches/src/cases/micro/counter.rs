@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use barrow_engine::codec::{Reader, Writer};
-use barrow_engine::entity::{Decision, DecodeError, Entity, EntityKey, EntityKind, Shard};
+use barrow_engine::entity::{
+    Decision, DecodeError, Entity, EntityKey, EntityKind, Portable, Shard,
+};
 use barrow_engine::ports::{CasOutcome, DueEntity, EntityStore, Expected, Row, StoreError};
 use barrow_engine::time::Timestamp;
 
@@ -49,6 +51,22 @@ impl Entity for Counter {
 
     fn decode(_: u128, blob: &[u8]) -> Result<u64, DecodeError> {
         Reader::open(blob, 1)?.1.varint()
+    }
+}
+
+impl Portable for Counter {
+    fn encode_command(_: &Raise, out: &mut Vec<u8>) {
+        Writer::new(out, 1);
+    }
+
+    fn decode_command(bytes: &[u8]) -> Result<Raise, DecodeError> {
+        Reader::open(bytes, 1).map(|_| Raise)
+    }
+
+    fn encode_rejection((): &(), _out: &mut Vec<u8>) {}
+
+    fn decode_rejection(_bytes: &[u8]) -> Result<(), DecodeError> {
+        Ok(())
     }
 }
 
