@@ -236,7 +236,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_closed_shard_stays_so_until_its_term_ends_or_it_is_taken_up_again() {
-        let shards = Arc::new(Shards::new(ME, Lease::endless()));
+        let shards = Shards::new(ME, Lease::endless());
         shards.install(view(1, ME), []);
         shards.close(&[7]);
         assert!(shards.grant(7).is_none());
@@ -244,13 +244,12 @@ mod tests {
         again.terms[7].moves += 1;
         shards.install(Arc::new(again), []);
         assert!(shards.grant(7).is_none(), "another view of the same term");
-        let waiting = tokio::spawn({
-            let shards = shards.clone();
-            async move { shards.settled(7, SOON).await }
-        });
-        tokio::task::yield_now().await;
-        shards.reopen(&[7]);
-        assert!(matches!(waiting.await.unwrap(), Some(Place::Here(_))));
+        let reopened = async {
+            shards.wanted().await;
+            shards.reopen(&[7]);
+        };
+        let (found, ()) = tokio::join!(shards.settled(7, SOON), reopened);
+        assert!(matches!(found, Some(Place::Here(_))));
         shards.close(&[7]);
         shards.install(view(3, ME), []);
         assert!(shards.grant(7).is_some(), "a later term of ours begins open");
@@ -258,14 +257,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn whoever_hears_of_a_newer_view_has_it_read_at_once() {
-        let shards = Arc::new(Shards::new(ME, Lease::endless()));
-        let asked = tokio::spawn({
-            let shards = shards.clone();
-            async move { shards.catch_up(2, SOON).await }
-        });
-        shards.wanted().await;
-        shards.install(view(2, ME), []);
-        assert!(asked.await.unwrap());
+        let shards = Shards::new(ME, Lease::endless());
+        let read = async {
+            shards.wanted().await;
+            shards.install(view(2, ME), []);
+        };
+        let (caught_up, ()) = tokio::join!(shards.catch_up(2, SOON), read);
+        assert!(caught_up);
         assert!(!shards.catch_up(3, SOON).await);
     }
 }
