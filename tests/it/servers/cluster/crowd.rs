@@ -196,7 +196,7 @@ impl Shopper {
     }
 
     fn client_of(&self, node: usize) -> Client {
-        Client { url: self.doors.url(node % NODES), ..self.client.clone() }
+        self.client.at(&self.doors.url(node % NODES))
     }
 
     /// Sends a change until it is answered: to the node that answered last, then to the others.

@@ -206,7 +206,7 @@ impl Fleet {
     /// Which node has that cart by now.
     pub fn owner(&self, cart: &str, view: &View) -> Option<usize> {
         let id: CartId = cart.rsplit('/').next()?.parse().ok()?;
-        let owner = view.owner(cart::key(id).shard().0)?;
+        let owner = view.owner(cart::key(id).shard().index())?;
         let owns = |node: &Node| self.member_of(node, view).is_some_and(|one| one.id == owner);
         self.nodes.iter().position(owns)
     }
