@@ -1,5 +1,6 @@
 //! A running shop: the actors on the stores, the catalog, and the edge on top.
 
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -170,7 +171,10 @@ pub async fn start(
         viewed_ttl: config.auth.token_ttl.get(),
     };
     let patience = node.as_ref().map_or(Duration::ZERO, |_| config.cluster.join_timeout.get());
-    let sessions = start_sessions(parts, patience).await?;
+    let give_up_at = SystemClock.uptime() + patience;
+    // In a cluster they are had from whoever has them, who may have died just now.
+    let sessions = until_had(give_up_at, async || Sessions::start(parts()).await).await?;
+    let token_keys = until_had(give_up_at, async || token_keys(config, &sessions).await).await?;
     let carts = Carts::start(CartParts {
         shop: shop.clone(),
         shelf: Arc::new(catalog.clone()),
@@ -199,7 +203,7 @@ pub async fn start(
         media_gate: stores.media_gate(),
         clock: ports.clock,
         entropy: ports.entropy,
-        token_keys: token_keys(config, &sessions).await?,
+        token_keys,
         lease,
         is_cache_down: Arc::new(move || cache.is_down()),
         settings,
@@ -215,15 +219,14 @@ pub async fn start(
     Ok(Running { app, carts, sessions, node })
 }
 
-/// Sessions come up once what was revoked can be read: in a cluster, from whoever has it.
-async fn start_sessions(
-    parts: impl Fn() -> SessionParts,
-    patience: Duration,
-) -> Result<Sessions, StartError> {
-    let give_up_at = SystemClock.uptime() + patience;
+/// What a start needs of entities, as soon as they answer.
+async fn until_had<T, E: Display>(
+    give_up_at: Duration,
+    ask: impl AsyncFn() -> Result<T, E>,
+) -> Result<T, StartError> {
     loop {
-        match Sessions::start(parts()).await {
-            Ok(sessions) => return Ok(sessions),
+        match ask().await {
+            Ok(had) => return Ok(had),
             Err(error) if SystemClock.uptime() >= give_up_at => {
                 return Err(StartError::failed(error));
             }
@@ -271,12 +274,12 @@ async fn start_catalog(
 }
 
 /// The configured key, or those that the shop made itself.
-async fn token_keys(config: &Config, sessions: &Sessions) -> Result<TokenKeys, StartError> {
+async fn token_keys(config: &Config, sessions: &Sessions) -> Result<TokenKeys, String> {
     if let Some(secret) = &config.auth.signing_key {
         return Ok(TokenKeys::from_configured(secret.expose()));
     }
-    let keys = sessions.signing_keys().await.map_err(StartError::failed)?;
-    TokenKeys::new(&keys).ok_or_else(|| StartError::failed("there is no signing key"))
+    let keys = sessions.signing_keys().await.map_err(|error| error.to_string())?;
+    TokenKeys::new(&keys).ok_or_else(|| "there is no signing key".to_owned())
 }
 
 fn runtime_settings(config: &Config) -> RuntimeSettings {
