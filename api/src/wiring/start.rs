@@ -149,16 +149,7 @@ pub async fn start(
             Some(cluster::Node::join(config, effects.clone(), on_lost).await?)
         }
     };
-    let (ownership, lease): (Arc<dyn Ownership>, Lease) = match &node {
-        Some(node) => (node.router().clone(), node.lease()),
-        // No other process can open these stores, so this one owns every shard while it lives.
-        // The time of its start tells its term of office from those before.
-        None => {
-            let epoch = u64::try_from(ports.clock.now().as_millis()).unwrap_or(0);
-            let lease = Lease::endless();
-            (Arc::new(SoleOwner::new(epoch, lease.clone())), lease)
-        }
-    };
+    let (ownership, lease) = ownership(node.as_ref(), &*ports.clock);
     let runtime = runtime_settings(config);
     let parts = || SessionParts {
         store: ports.entities.clone(),
@@ -208,15 +199,32 @@ pub async fn start(
         is_cache_down: Arc::new(move || cache.is_down()),
         settings,
     }));
-    let meters = ports.meters;
+    add_figures(&app, ports.meters, stores, node.as_ref());
+    Ok(Running { app, carts, sessions, node })
+}
+
+/// Which shards are this process's, and until when.
+fn ownership(node: Option<&cluster::Node>, clock: &dyn Clock) -> (Arc<dyn Ownership>, Lease) {
+    match node {
+        Some(node) => (node.router().clone(), node.lease()),
+        // No other process can open these stores, so this one owns every shard while it lives.
+        // The time of its start tells its term of office from those before.
+        None => {
+            let epoch = u64::try_from(clock.now().as_millis()).unwrap_or(0);
+            let lease = Lease::endless();
+            (Arc::new(SoleOwner::new(epoch, lease.clone())), lease)
+        }
+    }
+}
+
+fn add_figures(app: &App, meters: Vec<Arc<Meter>>, stores: &Stores, node: Option<&cluster::Node>) {
     app.metrics.add_source(move |out| collect_ports(out, &meters));
     if let Some(figures) = stores.entity_figures() {
         app.metrics.add_source(move |out| figures(out));
     }
-    if let Some(figures) = node.as_ref().map(cluster::Node::figures) {
+    if let Some(figures) = node.map(cluster::Node::figures) {
         app.metrics.add_source(move |out| collect_cluster(out, &figures));
     }
-    Ok(Running { app, carts, sessions, node })
 }
 
 /// What a start needs of entities, as soon as they answer.
