@@ -317,6 +317,12 @@ pub async fn open_table(
     }
 }
 
+/// The same for whoever looks at it from outside: it is asked at once or not at all, and nothing
+/// is made in it.
+pub async fn look_at_table(config: &Config) -> Result<Arc<dyn ControlTable>, ServerError> {
+    open_table(config, &mut Servers::at_once(config)).await
+}
+
 fn tell_unreached(membership: &Membership, router: &Arc<Router>, stop: &CancellationToken) {
     let (membership, router, stop) = (membership.clone(), router.clone(), stop.clone());
     tokio::spawn(async move {
