@@ -186,7 +186,6 @@ impl Ownership for Shards {
 }
 
 #[cfg(test)]
-#[expect(clippy::disallowed_methods, reason = "whoever waits does so beside what it waits for")]
 mod tests {
     use super::*;
     use crate::Member;

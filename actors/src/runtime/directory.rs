@@ -18,7 +18,6 @@ use parking_lot::Mutex;
 use ractor::{ActorCell, ActorId, ActorRef, ActorRuntime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::CommandError;
 use super::actor::{Arguments, EntityActor, Lane, LoadError, Message};
 use super::gate::{Answer, Ticket};
 use super::host::{Host, Rejection};
@@ -30,6 +29,7 @@ use super::settings::RuntimeSettings;
 use super::spawn::Tasks;
 use super::supervisor::ShardSupervisor;
 use super::warm::Warm;
+use super::{CommandError, Reply};
 
 /// Everything that the actors of one runtime share.
 pub(super) struct Shared<H: Host> {
@@ -398,6 +398,20 @@ impl<H: Host> Shared<H> {
             tokio::time::sleep(backoff).await;
             backoff = (backoff * 2).min(Duration::from_secs(1));
         }
+    }
+
+    pub async fn read_stored(
+        &self,
+        key: EntityKey,
+        ask: H::Ask,
+    ) -> Result<Reply<H::View>, CommandError<Rejection<H>>> {
+        let _permit = self.permit()?;
+        let row = self.store.load(key).await.map_err(|error| {
+            tracing::warn!(entity = %key, %error, "a row is not read");
+            self.unavailable()
+        })?;
+        let machine = Machine::load(key, self.host.clone(), row);
+        machine.map_err(|_| CommandError::Unreadable)?.view(ask)
     }
 
     pub fn next_write_id(&self) -> WriteId {

@@ -147,6 +147,12 @@ impl<H: Host> Runtime<H> {
         Err(self.shared.unavailable())
     }
 
+    /// Reads the stored row itself, whoever owns the entity and whether or not anybody does: what
+    /// was acknowledged is in it.
+    pub async fn read_stored(&self, id: u128, ask: H::Ask) -> Result<Reply<H::View>, Failure<H>> {
+        self.shared.read_stored(key_of::<H>(id), ask).await
+    }
+
     /// Follows the durable state from now on.
     pub async fn subscribe(&self, id: u128, ask: H::Ask) -> Result<Feed<H>, Failure<H>>
     where

@@ -21,6 +21,9 @@ const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 /// out must not come back in through a node that does not hear of it.
 const STALE_AFTER: Duration = Duration::from_secs(5);
 
+/// How long the owner of a bucket may take to answer.
+const OWNER_PATIENCE: Duration = Duration::from_millis(500);
+
 /// How long a request waits for a reading out of turn.
 const READ_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -97,7 +100,13 @@ impl Revoked {
     pub async fn refresh(&self) -> Result<(), CommandError<RevocationsRejection>> {
         let started_at = self.clock.uptime();
         let read = async |key: EntityKey| {
-            let reply = self.runtime.read(key.id, ()).await?;
+            // Whoever has them in memory answers soonest. When that node has died, or does not
+            // answer, the row tells as well: nobody is locked out for the death of another.
+            let asked = tokio::time::timeout(OWNER_PATIENCE, self.runtime.read(key.id, ()));
+            let reply = match asked.await {
+                Ok(Ok(reply)) => reply,
+                _ => self.runtime.read_stored(key.id, ()).await?,
+            };
             self.learn(key.id, reply.version, &reply.view);
             Ok(())
         };

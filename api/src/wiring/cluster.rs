@@ -84,8 +84,11 @@ impl Node {
         let identity = Identity::generate()?;
         let me = MemberId(SystemEntropy.next_u128());
         let shards = Arc::new(Shards::new(me, Lease::until(Duration::ZERO)));
-        let peers =
-            Arc::new(Peers::new(identity.clone(), Arc::new(TcpConnect), Settings::default()));
+        // Requests that wait for a slow peer keep others from being admitted here: so each peer may
+        // hold up a quarter of them.
+        let calls_max = (config.limits.requests / 4).max(1);
+        let settings = Settings { calls_max, ..Settings::default() };
+        let peers = Arc::new(Peers::new(identity.clone(), Arc::new(TcpConnect), settings));
         let router =
             Arc::new(Router::new(shards.clone(), peers.clone(), RouterSettings::default()));
         let service = Arc::new(PeerService::new(router.clone(), effects));

@@ -142,22 +142,7 @@ pub async fn start(
     let catalog = start_catalog(config, &ports, &shop, news, loaded).await?;
     let settings = edge_settings(config, ops_listen);
     let effects = Arc::new(EffectRouter::default());
-    let node = match config.control() {
-        Control::None => None,
-        Control::Dynamodb | Control::Postgres => {
-            Some(cluster::Node::join(config, effects.clone(), on_lost).await?)
-        }
-    };
-    let (ownership, lease): (Arc<dyn Ownership>, Lease) = match &node {
-        Some(node) => (node.router().clone(), node.lease()),
-        // No other process can open these stores, so this one owns every shard while it lives.
-        // The time of its start tells its term of office from those before.
-        None => {
-            let epoch = u64::try_from(ports.clock.now().as_millis()).unwrap_or(0);
-            let lease = Lease::endless();
-            (Arc::new(SoleOwner::new(epoch, lease.clone())), lease)
-        }
-    };
+    let Owned { node, ownership, lease } = own(config, &ports, &effects, on_lost).await?;
     let runtime = runtime_settings(config);
     let parts = || SessionParts {
         store: ports.entities.clone(),
@@ -213,6 +198,32 @@ pub async fn start(
         app.metrics.add_source(move |out| collect_cluster(out, &figures));
     }
     Ok(Running { app, carts, sessions, node })
+}
+
+/// What this process may serve, and what that rests on.
+struct Owned {
+    node: Option<cluster::Node>,
+    ownership: Arc<dyn Ownership>,
+    lease: Lease,
+}
+
+async fn own(
+    config: &Config,
+    ports: &Ports,
+    effects: &Arc<EffectRouter>,
+    on_lost: impl FnOnce() + Send + 'static,
+) -> Result<Owned, ClusterError> {
+    if config.control() == Control::None {
+        // No other process can open these stores, so this one owns every shard while it lives.
+        // The time of its start tells its term of office from those before.
+        let epoch = u64::try_from(ports.clock.now().as_millis()).unwrap_or(0);
+        let lease = Lease::endless();
+        let ownership = Arc::new(SoleOwner::new(epoch, lease.clone()));
+        return Ok(Owned { node: None, ownership, lease });
+    }
+    let node = cluster::Node::join(config, Arc::clone(effects), on_lost).await?;
+    let (ownership, lease) = (node.router().clone(), node.lease());
+    Ok(Owned { node: Some(node), ownership, lease })
 }
 
 /// Sessions come up once what was revoked can be read: in a cluster, from whoever has it.

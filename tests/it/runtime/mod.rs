@@ -2,6 +2,7 @@
 
 mod calls;
 mod effects_and_timers;
+mod elsewhere;
 mod isolation;
 mod keys;
 mod life;
