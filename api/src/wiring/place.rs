@@ -126,20 +126,20 @@ mod tests {
 
     /// As the agent of ECS answers a task on Fargate.
     const SAMPLE: &str = r#"{
-        "Cluster": "arn:aws:ecs:eu-central-1:111122223333:cluster/shop",
-        "TaskARN": "arn:aws:ecs:eu-central-1:111122223333:task/shop/e9028f8d5d8e4f258373e7b93ce9a3c3",
+        "Cluster": "arn:aws:ecs:us-east-1:111122223333:cluster/shop",
+        "TaskARN": "arn:aws:ecs:us-east-1:111122223333:task/shop/e9028f8d5d8e4f258373e7b93ce9a3c3",
         "Family": "barrow-cart",
         "Revision": "7",
         "DesiredStatus": "RUNNING",
         "KnownStatus": "RUNNING",
         "Limits": {"CPU": 1, "Memory": 2048},
         "PullStartedAt": "2026-11-20T21:45:10.352Z",
-        "AvailabilityZone": "eu-central-1a",
+        "AvailabilityZone": "us-east-1a",
         "LaunchType": "FARGATE",
         "Containers": [{
             "DockerId": "e9028f8d5d8e4f258373e7b93ce9a3c3-2495160603",
             "Name": "barrow",
-            "Image": "111122223333.dkr.ecr.eu-central-1.amazonaws.com/barrow:latest",
+            "Image": "111122223333.dkr.ecr.us-east-1.amazonaws.com/barrow:latest",
             "Labels": {"com.amazonaws.ecs.task-definition-family": "barrow-cart"},
             "Networks": [{
                 "NetworkMode": "awsvpc",

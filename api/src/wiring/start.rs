@@ -127,7 +127,7 @@ impl Ports {
 }
 
 /// Puts the shop together on the current tokio runtime. `loaded` hears how many products were
-/// read into the lists; `on_lost` is called when another process has taken this one's place, and
+/// read into the lists; `on_lost` is called when the other nodes have taken this one's place, and
 /// has to end it.
 pub async fn start(
     config: &Config,
