@@ -1,5 +1,6 @@
 //! The shop on servers beside the process, each real and started for the test.
 
+mod cluster;
 mod degraded;
 mod doctor;
 mod failover;

@@ -34,6 +34,11 @@ impl Client {
         Client { token: Some(token.to_owned()), ..self.clone() }
     }
 
+    /// The same at another address.
+    pub fn at(&self, url: &str) -> Client {
+        Client { url: url.to_owned(), ..self.clone() }
+    }
+
     /// Starts a session of its own.
     pub async fn guest(&self) -> Client {
         let anonymous = Client { token: None, ..self.clone() };

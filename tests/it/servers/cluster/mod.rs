@@ -1,0 +1,8 @@
+//! A cluster of real processes on real stores, while it is used: whatever happens to one of its
+//! nodes, nothing acknowledged is lost, nothing happens twice, and nobody reads what is no more.
+
+mod crowd;
+mod fleet;
+mod log;
+mod measures;
+mod rounds;
