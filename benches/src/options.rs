@@ -58,6 +58,8 @@ pub enum Case {
     Start,
     /// Each entity store beside the bare client of its server.
     Stores,
+    /// Requests to a node of two, at the owner of their cart and at the other.
+    Cluster,
     /// The same adds to axum with Redis and to axum with Postgres.
     Peers,
     /// What the parts of the runtime do alone.

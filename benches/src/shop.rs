@@ -106,7 +106,7 @@ impl Target for Shop {
 }
 
 impl ShopCart {
-    fn add(&self, line: usize) -> Request {
+    pub fn add(&self, line: usize) -> Request {
         Request::keyed_post(&self.lines_path(), &self.bearer, &self.add_body(line))
     }
 
@@ -114,7 +114,7 @@ impl ShopCart {
         Request::post(&self.lines_path(), &self.bearer, &self.add_body(line))
     }
 
-    fn get(&self) -> Request {
+    pub fn get(&self) -> Request {
         Request::get(&format!("/v1/carts/{}", self.id), &self.bearer)
     }
 
@@ -132,7 +132,7 @@ fn sample(reply: &Reply) -> anyhow::Result<Sample> {
     Sample::of(reply)
 }
 
-async fn fill(address: SocketAddr, carts: usize) -> anyhow::Result<Vec<ShopCart>> {
+pub async fn fill(address: SocketAddr, carts: usize) -> anyhow::Result<Vec<ShopCart>> {
     let mut fillers = JoinSet::new();
     let sessions = carts / CARTS_PER_SESSION;
     for filler in 0..FILLERS {

@@ -144,7 +144,8 @@ fn give_ownerless(view: &mut View) {
     apply(view, &moves);
 }
 
-fn is_deploying(view: &View) -> bool {
+/// Whether members that host shards differ in their build, or one drains.
+pub fn is_deploying(view: &View) -> bool {
     let mut hosts = view.members.iter().filter(|member| member.weight > 0);
     let build = hosts.next().map(|member| &member.build);
     hosts.any(|member| Some(&member.build) != build)

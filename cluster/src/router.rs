@@ -178,7 +178,7 @@ impl Router {
                 }
                 CallError::Unknown(_) if !repeatable => false,
                 CallError::NotSent(_) | CallError::Unknown(_) => self.has_left(shard, &peer).await,
-                CallError::Refused(_) => false,
+                CallError::Refused(_) | CallError::Full(_) => false,
             };
             if !may_go_on || hops == self.settings.hops_max {
                 return Err(failed);
@@ -201,6 +201,7 @@ impl Router {
             }
             CallError::Refused(Refusal::Overloaded) => (&self.stats.failed, RouteError::Overloaded),
             CallError::Refused(_) => (&self.stats.failed, RouteError::Unavailable),
+            CallError::Full(_) => (&self.stats.failed, RouteError::Overloaded),
             CallError::NotSent(_) => (&self.stats.failed, RouteError::Unavailable),
             CallError::Unknown(_) => (&self.stats.failed, RouteError::Unknown),
         };
@@ -213,6 +214,7 @@ impl Router {
                 }
             }
             CallError::Refused(_) => self.reached(peer),
+            CallError::Full(_) => {}
         }
         failed
     }

@@ -7,7 +7,7 @@ use barrow_engine::time::Timestamp;
 use parking_lot::Mutex;
 
 /// 2026-01-01T00:00:00Z: a fixed start, so that every run sees the same times.
-const EPOCH_MS: i64 = 1_767_225_600_000;
+pub(crate) const EPOCH_MS: i64 = 1_767_225_600_000;
 
 /// Follows tokio's clock from the moment it is made; the wall clock can be made to jump.
 #[derive(Debug)]

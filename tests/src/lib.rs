@@ -1,5 +1,6 @@
 //! What the tests share: a node in a simulation, a server on a free port, a client.
 
+pub mod cluster_simulation;
 pub mod host;
 pub mod overload;
 pub mod probe;

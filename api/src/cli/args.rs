@@ -127,6 +127,9 @@ pub enum Command {
     /// Make the tables and buckets that the configured ports need, for development
     #[command(after_help = SETUP_EXAMPLES)]
     Setup(SetupArgs),
+    /// Look at the nodes of a cluster, or take one out of it
+    #[command(after_help = CLUSTER_EXAMPLES)]
+    Cluster(ClusterArgs),
     /// Print the effective configuration, secrets masked
     #[command(after_help = CONFIG_EXAMPLES)]
     Config(ConfigArgs),
@@ -210,6 +213,54 @@ Examples:
 const SETUP_EXAMPLES: &str = "Examples:
   barrow setup aws --plan --profile aws
   AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:8000 barrow setup aws --profile aws";
+
+const CLUSTER_EXAMPLES: &str = "\
+Reads the control table that the configuration names, and no node: it works from any machine that
+reaches the table, whatever the nodes do.
+
+Examples:
+  barrow cluster status --config barrow.toml
+  barrow cluster shards --node 3f9a --json
+  barrow cluster drain 3f9a                have it hand its shards to the others, and wait";
+
+#[derive(Debug, Args)]
+pub struct ClusterArgs {
+    #[command(subcommand)]
+    pub command: ClusterCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ClusterCommand {
+    /// Who is a member, who beats, and whether every shard has its owner; takes two seconds
+    Status(ReportArgs),
+    /// Which node owns which shards
+    Shards(ShardsArgs),
+    /// Have a node hand its shards to the others; it goes on to answer until it is stopped
+    Drain(DrainArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct ShardsArgs {
+    /// Only those of one node: its id, the beginning of it, or its name
+    #[arg(long, value_name = "NODE")]
+    pub node: Option<String>,
+    /// Print the result as JSON, with the epochs
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct DrainArgs {
+    /// Its id, the beginning of it, or its name
+    #[arg(value_name = "NODE")]
+    pub node: String,
+    /// Only mark it, and do not wait until its shards have gone
+    #[arg(long)]
+    pub no_wait: bool,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
 
 #[derive(Debug, Args)]
 pub struct SetupArgs {

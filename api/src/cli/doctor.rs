@@ -1,6 +1,7 @@
 //! `barrow doctor`: whether it can run here. Each check says what it found, and where that is
 //! not well, what to do. It works beside a running server, whom it asks, and changes nothing.
 
+mod cluster;
 mod servers;
 
 use std::io::ErrorKind;
@@ -111,6 +112,7 @@ fn all_checks(config: &Config) -> Vec<Check> {
         let bound = server.as_ref().and_then(|server| server.ops_listen.as_deref());
         checks.push(check_port("ops port", ops, bound));
     }
+    checks.extend(cluster::check(config, server.is_some()));
     checks.push(check_clock(SystemTime::now(), newest(data)));
     checks.extend(servers);
     checks.push(check_open_files(config));

@@ -45,6 +45,10 @@ impl Failure {
         Failure { exit: Exit::Usage, what: what.to_string(), hint: None }
     }
 
+    pub fn configuration(what: impl fmt::Display) -> Failure {
+        Failure { exit: Exit::Configuration, what: what.to_string(), hint: None }
+    }
+
     pub fn unreachable(what: impl fmt::Display) -> Failure {
         Failure { exit: Exit::Unreachable, what: what.to_string(), hint: None }
     }
@@ -65,7 +69,7 @@ impl Failure {
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Failure {
-        Failure { exit: Exit::Configuration, what: error.to_string(), hint: None }
+        Failure::configuration(error)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod args;
 mod backup;
+mod cluster;
 mod control;
 mod copies;
 mod data_dir;
@@ -56,6 +57,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
         Some(Command::Export(args)) => export::run(args, &quiet(settings)?),
         Some(Command::Backup(args)) => copies::backup(args, &quiet(settings)?).map(done),
         Some(Command::Restore(args)) => copies::restore(args, &quiet(settings)?).map(done),
+        Some(Command::Cluster(args)) => cluster::run(args, &quiet(settings)?).map(done),
         Some(Command::Setup(args)) => setup::run(args, &quiet(settings)?).map(done),
         None | Some(Command::Serve) => serve(settings),
         Some(Command::Seed(args)) => seed::run(args, &quiet(settings)?),

@@ -170,9 +170,8 @@ async fn start(
     let running = wiring::start(config, stores, ops, loaded, end_as_lost).await;
     progress.finish();
     running.map_err(|error| match error {
-        StartError::Cluster(ClusterError::Listen(_) | ClusterError::Advertise(_)) => {
-            Failure::refused(error)
-        }
+        StartError::Cluster(ClusterError::Listen(_)) => Failure::refused(error),
+        StartError::Cluster(ClusterError::Advertise(_)) => Failure::configuration(error),
         error => Failure::unreachable(error),
     })
 }
@@ -254,5 +253,5 @@ fn refusal(listen: &Address, key: &str, error: &std::io::Error) -> Failure {
 
 /// The address with the host as it was configured, and the port as it is.
 fn shown(listen: &Address, bound: SocketAddr) -> String {
-    Address::new(listen.host(), bound.port()).to_string()
+    listen.with_port(bound.port()).to_string()
 }

@@ -17,7 +17,8 @@ section! {
         /// The directory that holds everything the embedded stores keep. Made if it is missing.
         pub data: String = "./data".to_owned(),
         /// What this process answers for: `cart` (carts and sessions) and `catalog` (products,
-        /// collections, media). A load balancer leads each path to a process that has it.
+        /// collections, media). A load balancer leads each path to a process that has it. Without
+        /// `cart` a node takes no shards.
         pub services: Vec<Service> = Service::ALL.to_vec(),
         /// How requests come in.
         pub server: Server = Server::default(),
@@ -37,7 +38,8 @@ section! {
         pub media: Media = Media::default(),
         /// Entities in memory: one actor for each cart in use.
         pub actors: Actors = Actors::default(),
-        /// Nodes that work together.
+        /// Nodes that work together: each owns a part of the carts and sessions, and any of them
+        /// answers for all.
         pub cluster: Cluster = Cluster::default(),
         /// What operators look at.
         pub ops: Ops = Ops::default(),
@@ -189,18 +191,21 @@ section! {
 }
 
 section! {
-    /// Nodes that work together.
+    /// Nodes that work together: each owns a part of the carts and sessions, and any of them
+    /// answers for all.
     pub struct Cluster {
         /// The table that nodes agree in: `none` (one node, whose entities are embedded),
         /// `dynamodb` or `postgres`. Unset: where the entities lie.
         pub control: Option<Control> = None,
-        /// HOST:PORT where the other nodes reach this one, with TLS. Port 0 takes any free one: the
-        /// others find it in the control table.
+        /// HOST:PORT where the other nodes reach this one, with TLS. On 127.0.0.1 only nodes of
+        /// this machine do; 0.0.0.0 takes them from everywhere. Port 0 takes any free one, which
+        /// the others find in the control table; name one where a firewall has to know it.
         pub listen: Address = Address::new("127.0.0.1", 0),
         /// HOST:PORT that the others are told, if it is not `cluster.listen`; with port 0 the port
-        /// of `cluster.listen`. Unset in a task of ECS: the task's own address.
+        /// of `cluster.listen`. Unset in a task of ECS that listens on 0.0.0.0: the task's own
+        /// address.
         pub advertise: Option<Address> = None,
-        /// How many shards this node takes, in proportion to the others'.
+        /// How many shards this node takes, in proportion to the others': 1 to 1000.
         pub weight: u32 = 1,
         /// How long a start waits until this node is a member and the entities that it needs
         /// answer: after a crash, until it may take the place of the dead.
@@ -210,7 +215,7 @@ section! {
 
 /// A part of the shop that a process may answer for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase", try_from = "String")]
 pub enum Service {
     Cart,
     Catalog,
@@ -218,6 +223,24 @@ pub enum Service {
 
 impl Service {
     pub const ALL: [Service; 2] = [Service::Cart, Service::Catalog];
+
+    /// Parts of the shop that have a name already, and are not built in.
+    const NOT_BUILT_IN: [&str; 5] = ["orders", "users", "search", "recommendations", "messaging"];
+}
+
+impl TryFrom<String> for Service {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Service, String> {
+        match name.as_str() {
+            "cart" => Ok(Service::Cart),
+            "catalog" => Ok(Service::Catalog),
+            known if Service::NOT_BUILT_IN.contains(&known) => {
+                Err(format!("'{known}' is not built in; there are cart and catalog"))
+            }
+            unknown => Err(format!("'{unknown}' is no service; there are cart and catalog")),
+        }
+    }
 }
 
 /// Where nodes agree on who owns what.

@@ -193,6 +193,67 @@ fn a_server_that_a_port_stands_on_has_to_be_named() {
 }
 
 #[test]
+fn services_are_named_one_by_one() {
+    assert_eq!(check("", &[], &[]).services, Service::ALL);
+    let variable = ("BARROW_SERVICES", "catalog");
+    let config = check("services = ['cart']", &[variable], &[]);
+    assert!(config.hosts(Service::Catalog) && !config.hosts(Service::Cart));
+    assert_eq!(check("", &[], &[("services", "cart, catalog")]).services, Service::ALL);
+    for (name, said) in
+        [("carts", "no service"), ("orders", "not built in"), ("Cart", "no service")]
+    {
+        for error in [
+            refused("", &[], &[("services", &format!("cart,{name}"))]),
+            refused(&format!("services = ['cart', '{name}']"), &[], &[]),
+        ] {
+            let told = error.contains("services") && error.contains(&format!("'{name}'"));
+            assert!(told && error.contains(said), "{error}");
+            assert!(error.contains("cart and catalog"), "{error}");
+        }
+    }
+    assert!(refused("services = []", &[], &[]).contains("services"), "none at all");
+}
+
+#[test]
+fn a_nodes_place_and_weight_are_checked() {
+    let file = "[cluster]\nlisten = '0.0.0.0:7600'\nadvertise = 'node-1:0'\nweight = 1000\n";
+    let cluster = check(file, &[("BARROW_CLUSTER__JOIN_TIMEOUT", "90s")], &[]).cluster;
+    assert_eq!(cluster.listen.to_string(), "0.0.0.0:7600");
+    assert_eq!(cluster.advertise.unwrap().to_string(), "node-1:0");
+    assert_eq!((cluster.weight, cluster.join_timeout), (1_000, Span::seconds(90)));
+    for (key, value, said) in [
+        ("cluster.weight", "0", "between 1 and 1000"),
+        ("cluster.weight", "1001", "between 1 and 1000"),
+        ("cluster.listen", "7600", "HOST:PORT"),
+        ("cluster.advertise", "node-1", "HOST:PORT"),
+        ("cluster.join_timeout", "30", "30s"),
+        ("cluster.control", "etcd", "etcd"),
+        ("cluster.takeover_timeout", "2s", "no such key"),
+    ] {
+        let error = refused("", &[], &[(key, value)]);
+        assert!(error.contains(key) && error.contains(said), "{error}");
+    }
+}
+
+#[test]
+fn the_table_that_nodes_agree_in_follows_the_entities() {
+    let config = |entities| {
+        let stores = Stores { entities, ..Stores::default() };
+        Config { stores, ..Config::default() }
+    };
+    for (entities, control) in [
+        (EntityBackend::Embedded, Control::None),
+        (EntityBackend::Postgres, Control::Postgres),
+        (EntityBackend::Dynamodb, Control::Dynamodb),
+    ] {
+        assert_eq!(config(entities).control(), control, "{entities:?}");
+    }
+    let mut config = config(EntityBackend::Redis);
+    config.cluster.control = Some(Control::Postgres);
+    assert_eq!(config.control(), Control::Postgres, "what is set explicitly beats it");
+}
+
+#[test]
 fn a_password_in_an_address_is_printed_by_nobody() {
     let url = "postgres://shop:sesame@one,two/store";
     let config = check("", &[("BARROW_COMMERCE__URL", url)], &[]);

@@ -141,6 +141,10 @@ impl Address {
     pub fn port(&self) -> u16 {
         self.port
     }
+
+    pub fn with_port(&self, port: u16) -> Address {
+        Address { host: self.host.clone(), port }
+    }
 }
 
 impl FromStr for Address {
@@ -292,7 +296,8 @@ mod tests {
         for text in ["127.0.0.1:8080", "[::1]:0", "localhost:80"] {
             assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
         }
-        assert_eq!("[::1]:0".parse::<Address>().unwrap().host(), "::1");
+        let address = "[::1]:0".parse::<Address>().unwrap();
+        assert_eq!((address.host(), address.with_port(7).to_string()), ("::1", "[::1]:7".into()));
         assert_eq!("10.0.0.7".parse::<Network>().unwrap().to_string(), "10.0.0.7/32");
     }
 

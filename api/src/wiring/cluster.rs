@@ -84,8 +84,11 @@ impl Node {
         let identity = Identity::generate()?;
         let me = MemberId(SystemEntropy.next_u128());
         let shards = Arc::new(Shards::new(me, Lease::until(Duration::ZERO)));
-        let peers =
-            Arc::new(Peers::new(identity.clone(), Arc::new(TcpConnect), Settings::default()));
+        // Requests that wait for a slow peer keep others from being admitted here: so each peer may
+        // hold up a quarter of them.
+        let calls_max = (config.limits.requests / 4).max(1);
+        let settings = Settings { calls_max, ..Settings::default() };
+        let peers = Arc::new(Peers::new(identity.clone(), Arc::new(TcpConnect), settings));
         let router =
             Arc::new(Router::new(shards.clone(), peers.clone(), RouterSettings::default()));
         let service = Arc::new(PeerService::new(router.clone(), effects));
@@ -315,6 +318,12 @@ pub async fn open_table(
         }
         _ => Err(ServerError::new("cluster.control", "it is none, or this build lacks it")),
     }
+}
+
+/// The same for whoever looks at it from outside: it is asked at once or not at all, and nothing
+/// is made in it.
+pub async fn look_at_table(config: &Config) -> Result<Arc<dyn ControlTable>, ServerError> {
+    open_table(config, &mut Servers::at_once(config)).await
 }
 
 fn tell_unreached(membership: &Membership, router: &Arc<Router>, stop: &CancellationToken) {

@@ -10,7 +10,8 @@ mod servers;
 mod start;
 mod stores;
 
-pub use cluster::ClusterError;
+pub use cluster::{ClusterError, look_at_table};
+pub use place::is_task;
 pub use remote::{Found, Health, look, setup};
 pub use servers::ServerError;
 pub use start::{Running, StartError, start};

@@ -128,7 +128,7 @@ impl Ports {
 }
 
 /// Puts the shop together on the current tokio runtime. `loaded` hears how many products were
-/// read into the lists; `on_lost` is called when another process has taken this one's place, and
+/// read into the lists; `on_lost` is called when the other nodes have taken this one's place, and
 /// has to end it.
 pub async fn start(
     config: &Config,
@@ -143,13 +143,7 @@ pub async fn start(
     let catalog = start_catalog(config, &ports, &shop, news, loaded).await?;
     let settings = edge_settings(config, ops_listen);
     let effects = Arc::new(EffectRouter::default());
-    let node = match config.control() {
-        Control::None => None,
-        Control::Dynamodb | Control::Postgres => {
-            Some(cluster::Node::join(config, effects.clone(), on_lost).await?)
-        }
-    };
-    let (ownership, lease) = ownership(node.as_ref(), &*ports.clock);
+    let Owned { node, ownership, lease } = own(config, &ports, &effects, on_lost).await?;
     let runtime = runtime_settings(config);
     let parts = || SessionParts {
         store: ports.entities.clone(),
@@ -199,32 +193,41 @@ pub async fn start(
         is_cache_down: Arc::new(move || cache.is_down()),
         settings,
     }));
-    add_figures(&app, ports.meters, stores, node.as_ref());
-    Ok(Running { app, carts, sessions, node })
-}
-
-/// Which shards are this process's, and until when.
-fn ownership(node: Option<&cluster::Node>, clock: &dyn Clock) -> (Arc<dyn Ownership>, Lease) {
-    match node {
-        Some(node) => (node.router().clone(), node.lease()),
-        // No other process can open these stores, so this one owns every shard while it lives.
-        // The time of its start tells its term of office from those before.
-        None => {
-            let epoch = u64::try_from(clock.now().as_millis()).unwrap_or(0);
-            let lease = Lease::endless();
-            (Arc::new(SoleOwner::new(epoch, lease.clone())), lease)
-        }
-    }
-}
-
-fn add_figures(app: &App, meters: Vec<Arc<Meter>>, stores: &Stores, node: Option<&cluster::Node>) {
+    let meters = ports.meters;
     app.metrics.add_source(move |out| collect_ports(out, &meters));
     if let Some(figures) = stores.entity_figures() {
         app.metrics.add_source(move |out| figures(out));
     }
-    if let Some(figures) = node.map(cluster::Node::figures) {
+    if let Some(figures) = node.as_ref().map(cluster::Node::figures) {
         app.metrics.add_source(move |out| collect_cluster(out, &figures));
     }
+    Ok(Running { app, carts, sessions, node })
+}
+
+/// What this process may serve, and what that rests on.
+struct Owned {
+    node: Option<cluster::Node>,
+    ownership: Arc<dyn Ownership>,
+    lease: Lease,
+}
+
+async fn own(
+    config: &Config,
+    ports: &Ports,
+    effects: &Arc<EffectRouter>,
+    on_lost: impl FnOnce() + Send + 'static,
+) -> Result<Owned, ClusterError> {
+    if config.control() == Control::None {
+        // No other process can open these stores, so this one owns every shard while it lives.
+        // The time of its start tells its term of office from those before.
+        let epoch = u64::try_from(ports.clock.now().as_millis()).unwrap_or(0);
+        let lease = Lease::endless();
+        let ownership = Arc::new(SoleOwner::new(epoch, lease.clone()));
+        return Ok(Owned { node: None, ownership, lease });
+    }
+    let node = cluster::Node::join(config, Arc::clone(effects), on_lost).await?;
+    let (ownership, lease) = (node.router().clone(), node.lease());
+    Ok(Owned { node: Some(node), ownership, lease })
 }
 
 /// What a start needs of entities, as soon as they answer.

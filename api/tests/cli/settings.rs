@@ -74,6 +74,8 @@ fn a_wrong_command_line_ends_with_2() {
         &["import", "x.csv", "--currency", "EURO"],
         &["import", "x.csv", "--format", "xml"],
         &["export", "--json"],
+        &["cluster"],
+        &["cluster", "drain"],
     ] {
         let ended = home.run(args).check(2);
         assert!(ended.out.is_empty() && !ended.err.is_empty(), "{args:?}: {ended:?}");
@@ -91,6 +93,8 @@ fn every_command_explains_itself_with_an_example() {
         "export",
         "backup",
         "restore",
+        "setup",
+        "cluster",
         "doctor",
         "config",
         "completions",

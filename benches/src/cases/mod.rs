@@ -1,5 +1,6 @@
 //! The cases, in the order in which they are measured.
 
+mod cluster;
 mod micro;
 mod paired;
 mod peers;
@@ -17,5 +18,6 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     stored::run(options, &runtime)?;
     micro::run(options, &runtime)?;
     stores::run(options, &runtime)?;
+    cluster::run(options, &runtime)?;
     peers::run(options, &runtime)
 }

@@ -71,7 +71,7 @@ impl Loopback {
 
 fn permit(of: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, CallError> {
     let permit = Arc::clone(of).try_acquire_owned();
-    permit.map_err(|_| CallError::NotSent("too many calls under way".to_owned()))
+    permit.map_err(|_| CallError::Full("too many calls under way".to_owned()))
 }
 
 fn unknown<T>(reason: &str) -> Result<T, CallError> {
@@ -225,7 +225,7 @@ mod tests {
         let (net, to) = node();
         let calls = (0..=UNDER_WAY_MAX).map(|_| net.call(&to, call("s")));
         let outcomes = futures::future::join_all(calls).await;
-        let not_sent = outcomes.iter().filter(|o| matches!(o, Err(CallError::NotSent(_))));
-        assert_eq!(not_sent.count(), 1);
+        let refused = outcomes.iter().filter(|o| matches!(o, Err(CallError::Full(_))));
+        assert_eq!(refused.count(), 1);
     }
 }

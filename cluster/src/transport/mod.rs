@@ -49,9 +49,13 @@ pub enum CallError {
     /// The peer answered that it did nothing.
     #[error("the peer refused: {0:?}")]
     Refused(Refusal),
-    /// It did not leave this node, for certain: no connection, no room, or no time.
+    /// It did not leave this node, for certain: no connection, or no time.
     #[error("the call was not sent: {0}")]
     NotSent(String),
+    /// Too much is under way to that peer already: it did not leave this node. A node that answers
+    /// slowly holds up so much here, and no more.
+    #[error("too much is under way to the peer: {0}")]
+    Full(String),
     /// It was sent, and no answer came: it may or may not have been done.
     #[error("no answer came: {0}")]
     Unknown(String),

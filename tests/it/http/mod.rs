@@ -7,6 +7,7 @@ mod document;
 mod media;
 mod ops;
 mod products;
+mod services;
 mod sessions;
 mod shop;
 mod uploads;

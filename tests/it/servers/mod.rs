@@ -5,6 +5,7 @@ mod degraded;
 mod doctor;
 mod failover;
 mod ground;
+mod operators;
 mod rounds;
 mod shop;
 mod shoppers;

@@ -9,17 +9,18 @@ use parking_lot::Mutex;
 use serde_json::json;
 use tokio::time::Instant;
 
+use super::edge::{Edge, EventSource};
 use super::history::{End, History, Moment};
 use super::http::{Answer, Ask, CartSeen};
-use super::node::{Host, Node};
 use super::shelf::sku;
-use super::stream;
 use crate::host::SeededEntropy;
 
 /// So often a command with a key is sent before it is left open.
 const TRIES_MAX: u32 = 12;
 /// In calm weather nobody waits so long.
 const CALM_PATIENCE: Duration = Duration::from_secs(20);
+/// The longest pause between two requests.
+const PAUSE_MS_MAX: u64 = 40;
 /// A version that no cart reaches.
 const WRONG_VERSION: u64 = 1_000_000;
 
@@ -33,15 +34,10 @@ pub struct Shopper {
 
 impl Shopper {
     /// Starts a session, as often as it takes.
-    pub async fn arrive(host: &Host, carts: usize) -> Arc<Shopper> {
+    pub async fn arrive(edge: &dyn Edge, carts: usize) -> Arc<Shopper> {
         loop {
             let request = Ask::post("/v1/sessions", json!({})).to_request(None);
-            let response = match host.node() {
-                Some(node) => node.call(request).await,
-                None => None,
-            };
-            if let Some(response) = response
-                && let Some(answer) = Answer::read(response).await
+            if let Some(answer) = edge.answer(request).await
                 && answer.status == 201
             {
                 let body = answer.json();
@@ -58,7 +54,7 @@ impl Shopper {
 pub struct Client {
     pub number: u32,
     pub shopper: Arc<Shopper>,
-    pub host: Arc<Host>,
+    pub edge: Arc<dyn Edge>,
     pub history: Arc<History>,
     dice: SeededEntropy,
     sent: u32,
@@ -66,6 +62,7 @@ pub struct Client {
     newest: Option<(CartId, u64)>,
     /// Nothing is amiss, so nobody may be turned away.
     calm: bool,
+    pause_ms_max: u64,
 }
 
 /// What became of one attempt to change something.
@@ -83,11 +80,17 @@ impl Client {
         number: u32,
         seed: u64,
         shopper: Arc<Shopper>,
-        host: Arc<Host>,
+        edge: Arc<dyn Edge>,
         history: Arc<History>,
     ) -> Client {
         let dice = SeededEntropy::new(seed);
-        Client { number, shopper, host, history, dice, sent: 0, newest: None, calm: false }
+        let (sent, newest, calm, pause_ms_max) = (0, None, false, PAUSE_MS_MAX);
+        Client { number, shopper, edge, history, dice, sent, newest, calm, pause_ms_max }
+    }
+
+    /// Waits for up to so many milliseconds between two requests.
+    pub fn at_leisure(self, pause_ms_max: u64) -> Client {
+        Client { pause_ms_max, ..self }
     }
 
     pub fn in_calm_weather(self) -> Client {
@@ -107,7 +110,7 @@ impl Client {
                 10 => self.look_for_the_current_cart().await,
                 _ => self.open_another().await,
             }
-            tokio::time::sleep(Duration::from_millis(self.dice.below(40))).await;
+            tokio::time::sleep(Duration::from_millis(self.dice.below(self.pause_ms_max))).await;
         }
     }
 
@@ -118,11 +121,7 @@ impl Client {
             false => Duration::from_millis(50 + self.dice.below(1_500)),
         };
         self.history.count(|counts| counts.requests += 1);
-        let answer = async {
-            let node = self.host.node()?;
-            let response = node.call(ask.to_request(Some(&self.shopper.token))).await?;
-            node.process().live(Answer::read(response)).await?
-        };
+        let answer = self.edge.answer(ask.to_request(Some(&self.shopper.token)));
         let answer = tokio::time::timeout(patience, answer).await.ok().flatten();
         self.judge(ask, answer.as_ref());
         answer
@@ -362,29 +361,19 @@ impl Client {
         let began = self.history.begin();
         let mut ask = Ask::get(format!("/v1/carts/{cart}/events"));
         ask.method = Method::GET;
-        let Some(node) = self.host.node() else { return };
         let request = ask.to_request(Some(&self.shopper.token));
-        let answer = tokio::time::timeout(Duration::from_secs(2), node.call(request)).await;
-        if let Ok(Some(response)) = answer
-            && response.status() == 200
-        {
-            self.read_slowly(&node, began, response).await;
+        let events = tokio::time::timeout(Duration::from_secs(2), self.edge.follow(request)).await;
+        if let Ok(Some(events)) = events {
+            self.read_slowly(began, events).await;
         }
     }
 
-    async fn read_slowly(
-        &self,
-        node: &Node,
-        began: Moment,
-        response: http::Response<axum::body::Body>,
-    ) {
-        let mut events = stream::Events::of(response);
+    async fn read_slowly(&self, began: Moment, mut events: Box<dyn EventSource>) {
         let mut last = 0;
         for _ in 0..self.dice.below(4) {
             tokio::time::sleep(Duration::from_millis(self.dice.below(800))).await;
-            let next = node.process().live(events.next());
-            let next = tokio::time::timeout(Duration::from_millis(700), next).await;
-            let Ok(Some(Some(body))) = next else { return };
+            let next = tokio::time::timeout(Duration::from_millis(700), events.next()).await;
+            let Ok(Some(body)) = next else { return };
             match CartSeen::read(body.as_bytes()) {
                 Ok(seen) => {
                     if seen.version <= last {

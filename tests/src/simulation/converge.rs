@@ -14,6 +14,7 @@ use serde_json::json;
 
 use super::check::Finals;
 use super::client::Shopper;
+use super::edge::Edge;
 use super::history::History;
 use super::http::{Answer, Ask, CartSeen};
 use super::weather::{Broken, Weather};
@@ -173,8 +174,6 @@ impl Converging<'_> {
     }
 
     async fn ask(&self, shopper: &Shopper, ask: &Ask) -> Option<Answer> {
-        let node = self.weather.host.node()?;
-        let response = node.call(ask.to_request(Some(&shopper.token))).await?;
-        Answer::read(response).await
+        self.weather.host.answer(ask.to_request(Some(&shopper.token))).await
     }
 }

@@ -8,18 +8,19 @@
 //! was acknowledged is there, what was refused is not, and each key took effect once. In the end
 //! every cart expires, though nobody loads it.
 
-mod check;
-mod client;
+pub(crate) mod check;
+pub(crate) mod client;
 mod converge;
-mod history;
-mod http;
-mod node;
+pub(crate) mod edge;
+pub(crate) mod history;
+pub(crate) mod http;
+pub(crate) mod node;
 pub mod planted;
 mod process;
-mod seeds;
-mod shelf;
-mod stream;
-mod weather;
+pub(crate) mod seeds;
+pub(crate) mod shelf;
+pub(crate) mod stream;
+pub(crate) mod weather;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -125,7 +126,7 @@ async fn simulate(seed: u64, plan: Plan) -> Outcome {
     host.restart().await;
     let mut shoppers = Vec::new();
     for _ in 0..plan.shoppers {
-        shoppers.push(Shopper::arrive(&host, plan.carts).await);
+        shoppers.push(Shopper::arrive(&*host, plan.carts).await);
     }
     let clients = || {
         let numbers = 0..plan.shoppers * plan.clients;

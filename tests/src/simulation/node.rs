@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use axum::body::Body;
 use barrow_actors::carts::{CartParts, Carts};
 use barrow_actors::catalog::{Catalog, CatalogLimits, CatalogPorts};
@@ -18,17 +19,20 @@ use barrow_api::wire::cart_json::CartJson;
 use barrow_api::wire::media::MediaUrls;
 use barrow_cluster::{Lease, SoleOwner};
 use barrow_engine::entity::EntityKind;
-use barrow_engine::ports::{EntityStore, Entropy};
+use barrow_engine::ports::{Clock, EntityStore, Entropy};
 use barrow_engine::pricing::Shop;
 use http::{Request, Response};
 use parking_lot::Mutex;
 
+use super::edge::{Edge, EventSource};
+use super::http::Answer;
 use super::process::{FromAProcess, Process};
 use super::shelf::{Empty, EndlessShelf};
+use super::stream::Events;
 use crate::host::{SeededEntropy, SimulatedClock};
 
 /// Tokens outlive the carts, whose ends are looked at with them.
-const SESSION_TTL: Duration = Duration::from_secs(400 * 24 * 60 * 60);
+pub const SESSION_TTL: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 /// How soon a process that did not come up is started again.
 const RESTART_PAUSE: Duration = Duration::from_millis(100);
 
@@ -41,13 +45,37 @@ pub struct Node {
 
 impl Node {
     /// Answers a request, unless the process ends before.
-    pub async fn call(&self, request: Request<Body>) -> Option<Response<Body>> {
+    async fn call(&self, request: Request<Body>) -> Option<Response<Body>> {
         self.process.live(self.front.clone().answer(request, None)).await
     }
+}
 
-    /// For what is read of a reply once it has begun.
-    pub fn process(&self) -> &Process {
-        &self.process
+#[async_trait]
+impl Edge for Host {
+    async fn answer(&self, request: Request<Body>) -> Option<Answer> {
+        let node = self.node()?;
+        let response = node.call(request).await?;
+        node.process.live(Answer::read(response)).await?
+    }
+
+    async fn follow(&self, request: Request<Body>) -> Option<Box<dyn EventSource>> {
+        let node = self.node()?;
+        let response = node.call(request).await.filter(|response| response.status() == 200)?;
+        let process = node.process.clone();
+        Some(Box::new(EventsOfAProcess { events: Events::of(response), process }))
+    }
+}
+
+/// Events for as long as the process lives that sends them.
+struct EventsOfAProcess {
+    events: Events,
+    process: Process,
+}
+
+#[async_trait]
+impl EventSource for EventsOfAProcess {
+    async fn next(&mut self) -> Option<String> {
+        self.process.live(self.events.next()).await.flatten()
     }
 }
 
@@ -66,7 +94,7 @@ impl Host {
     }
 
     /// `None` while no process takes connections.
-    pub fn node(&self) -> Option<Arc<Node>> {
+    fn node(&self) -> Option<Arc<Node>> {
         self.node.lock().clone()
     }
 
@@ -163,7 +191,7 @@ async fn boot(
     Ok(Node { front: routes::shop(Arc::new(app)), lease, process: process.clone() })
 }
 
-fn empty_catalog(clock: &Arc<SimulatedClock>, shop: &Arc<Shop>) -> Catalog {
+pub fn empty_catalog<C: Clock>(clock: &Arc<C>, shop: &Arc<Shop>) -> Catalog {
     let ports = CatalogPorts {
         products: Arc::new(Empty),
         inventory: Arc::new(Empty),
@@ -174,7 +202,7 @@ fn empty_catalog(clock: &Arc<SimulatedClock>, shop: &Arc<Shop>) -> Catalog {
 }
 
 /// Little memory and little patience: entities come and go all the time.
-fn pressed(dice: &SeededEntropy) -> RuntimeSettings {
+pub fn pressed(dice: &SeededEntropy) -> RuntimeSettings {
     RuntimeSettings {
         hot_max: 1 + dice.below(4) as usize,
         idle_timeout: Duration::from_millis(100 + dice.below(2_000)),

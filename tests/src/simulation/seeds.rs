@@ -1,6 +1,6 @@
 //! Many seeds: those that once found something first, and on all cores.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
@@ -16,7 +16,11 @@ pub fn kept_seeds_file() -> PathBuf {
 /// # Panics
 /// If the file is not there, or holds something else.
 pub fn kept_seeds() -> Vec<u64> {
-    let text = std::fs::read_to_string(kept_seeds_file()).expect("the kept seeds can be read");
+    seeds_in(&kept_seeds_file())
+}
+
+pub fn seeds_in(file: &Path) -> Vec<u64> {
+    let text = std::fs::read_to_string(file).expect("the kept seeds can be read");
     let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
     let seeds = lines.filter(|line| !line.is_empty());
     seeds.map(|seed| seed.parse().expect("a line is a seed, and a comment behind `#`")).collect()
@@ -31,21 +35,30 @@ pub fn report(seed: u64, outcome: &Outcome) -> String {
     )
 }
 
-/// Runs each seed, on as many threads as there are cores: a simulation is one thread's affair.
-/// `done` hears of each outcome, in whatever order.
+/// Runs each seed, on as many threads as there are cores. `done` hears of each outcome, in
+/// whatever order.
 ///
 /// # Panics
 /// If a simulation does.
-pub fn run_all(seeds: &[u64], plan: Plan, mut done: impl FnMut(u64, Outcome)) {
+pub fn run_all(seeds: &[u64], plan: Plan, done: impl FnMut(u64, Outcome)) {
+    on_all_cores(seeds, |seed| run(seed, plan), done);
+}
+
+/// Runs each seed: a simulation is one thread's affair.
+pub fn on_all_cores<T: Send>(
+    seeds: &[u64],
+    run: impl Fn(u64) -> T + Sync,
+    mut done: impl FnMut(u64, T),
+) {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let next = AtomicUsize::new(0);
     let (to, outcomes) = mpsc::channel();
     std::thread::scope(|scope| {
         for _ in 0..threads {
-            let (to, next) = (to.clone(), &next);
+            let (to, next, run) = (to.clone(), &next, &run);
             scope.spawn(move || {
                 while let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    drop(to.send((*seed, run(*seed, plan))));
+                    drop(to.send((*seed, run(*seed))));
                 }
             });
         }

@@ -94,7 +94,7 @@ impl Weather<'_> {
 
 /// Faults of one kind, or of several, or of none: a rule that only ever breaks under one of
 /// them is found sooner so.
-fn draw_faults(dice: &SeededEntropy) -> Faults {
+pub fn draw_faults(dice: &SeededEntropy) -> Faults {
     let percent = |max: u64, often: u64| match dice.chance(often) {
         true => Rate::percent(dice.below(max) as u32),
         false => Rate::NEVER,

@@ -64,6 +64,10 @@ fn not_sent<T>(reason: &str) -> Outcome<T> {
     Err(CallError::NotSent(reason.to_owned()))
 }
 
+fn full<T>(reason: &str) -> Outcome<T> {
+    Err(CallError::Full(reason.to_owned()))
+}
+
 impl Waiter {
     /// Nobody may be waiting any more; then there is nobody to tell.
     fn fail(self, error: CallError) {
@@ -106,13 +110,13 @@ impl Queue {
             return not_sent("the payload is longer than a call may be");
         }
         if is_feed && self.feeds >= self.bounds.feeds_max {
-            return not_sent("too many feeds are open");
+            return full("too many feeds are open");
         }
         if !is_feed && calls >= self.bounds.calls_max {
-            return not_sent("too many calls under way");
+            return full("too many calls under way");
         }
         if self.queued_bytes + weight > self.bounds.queued_bytes_max {
-            return not_sent("too much waits to be sent");
+            return full("too much waits to be sent");
         }
         self.last_id += 1;
         let id = self.last_id;
@@ -304,7 +308,7 @@ mod tests {
         queue.pop(Duration::ZERO);
         assert!(queue.give_up(id));
         assert!(queue.give_up(id), "once is enough");
-        assert!(matches!(open(&mut queue), Err(CallError::NotSent(_))));
+        assert!(matches!(open(&mut queue), Err(CallError::Full(_))));
         queue.answer(AnswerItem::new(id, Kind::Opened, Bytes::new()));
         assert_eq!(queue.pop(Duration::ZERO).unwrap().closed, [id]);
         assert!(open(&mut queue).is_ok());

@@ -43,7 +43,7 @@ async fn a_feed_that_is_dropped_is_ended_at_the_server_and_frees_its_place() {
     let (node, peers) = pair(settings).await;
     let (sender, feed) = opened(&node, &peers).await;
     let second = peers.open(&node.peer, call("e")).await;
-    assert!(matches!(second, Err(CallError::NotSent(_))), "{second:?}");
+    assert!(matches!(second, Err(CallError::Full(_))), "{second:?}");
     drop(feed);
     tokio::time::timeout(LONG, sender.closed()).await.unwrap();
     let link = peers.link(&node.peer);

@@ -1,0 +1,65 @@
+//! What the nodes stand on and outlives them: the stores, the control table and the network. It
+//! runs on a runtime of its own: what a process has sent still arrives after its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use barrow_adapters::decorators::Faulty;
+use barrow_adapters::simulated::SimulatedEntityStore;
+use barrow_engine::ports::EntityStore;
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+use super::network::Network;
+use super::table::TableFaults;
+use crate::host::{SeededEntropy, SimulatedClock};
+use barrow_cluster::MemoryControlTable;
+
+pub struct Ground {
+    pub outside: Handle,
+    pub dice: SeededEntropy,
+    pub clock: Arc<SimulatedClock>,
+    /// What is stored, without the faults of the way there.
+    pub rows: Arc<SimulatedEntityStore>,
+    pub store: Arc<Faulty<dyn EntityStore>>,
+    pub table: MemoryControlTable,
+    pub table_faults: Mutex<TableFaults>,
+    pub network: Network,
+    /// What each machine is cut off from.
+    pub cuts: Mutex<Vec<Cuts>>,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Cuts {
+    pub store: bool,
+    pub table: bool,
+}
+
+impl Ground {
+    /// Does it outside of the process that asks, and brings back what came of it.
+    pub async fn beyond<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> T {
+        let (to, answer) = oneshot::channel();
+        self.outside.spawn(async move { drop(to.send(work.await)) });
+        match answer.await {
+            Ok(answer) => answer,
+            // The world ends.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    pub fn cuts(&self, machine: usize) -> Cuts {
+        self.cuts.lock()[machine]
+    }
+
+    pub fn cut(&self, machine: usize, change: impl FnOnce(&mut Cuts)) {
+        change(&mut self.cuts.lock()[machine]);
+    }
+
+    pub fn up_to_ms(&self, longest: u64) -> Duration {
+        Duration::from_millis(self.dice.below(longest))
+    }
+}

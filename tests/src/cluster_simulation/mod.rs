@@ -1,0 +1,241 @@
+//! Whole nodes of a cluster in a simulation: three or four processes with the real edge, the real
+//! carts and sessions, router and membership, on one store and one control table; and a network
+//! between them. They crash, stand still, are cut off from each other, from the table and from
+//! the store, leave and come back; each goes by its own clocks. Clients speak HTTP to any of them.
+//!
+//! Everything follows from the seed. After a phase of faults everything heals, and it has to come
+//! to rest: every shard has one owner, and every cart answers through every node. What the clients
+//! saw is checked as that of one node is; and all the while no shard may be served twice.
+
+mod converge;
+mod door;
+mod ground;
+mod machine;
+mod network;
+mod node;
+pub mod planted;
+mod seeds;
+mod store;
+mod table;
+mod weather;
+mod world;
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use barrow_adapters::decorators::{Faults, Faulty};
+use barrow_adapters::host::TokioSleeper;
+use barrow_adapters::simulated::SimulatedEntityStore;
+use barrow_cluster::MemoryControlTable;
+use barrow_engine::ports::{EntityStore, Entropy};
+use tokio::task::JoinSet;
+
+use crate::host::{SeededEntropy, SimulatedClock};
+use crate::simulation::check;
+use crate::simulation::client::{Client, Shopper};
+use crate::simulation::history::{Counts, End, History, Log, Seen};
+use crate::simulation::planted::Conditions;
+use converge::Converging;
+use door::Door;
+use ground::{Cuts, Ground};
+use machine::{Machine, Seat, paused_runtime};
+use network::Network;
+pub use seeds::{kept_seeds, kept_seeds_file, report, run_all};
+use table::NO_FAULTS;
+use weather::Weather;
+pub use weather::{Fault, Strikes};
+use world::World;
+
+/// How much one run does, and what goes wrong in it.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    pub shoppers: u32,
+    /// Of each shopper; they change the same carts.
+    pub clients: u32,
+    /// Of each shopper, that their clients share. They open others besides.
+    pub carts: usize,
+    /// The longest time between two requests of a client, in milliseconds.
+    pub pause_ms_max: u64,
+    pub faults: &'static [Fault],
+    /// The longest time between two faults, in milliseconds.
+    pub fault_pause_ms_max: u64,
+    /// Of simulated time, with faults.
+    pub chaos: Duration,
+    /// Of simulated time, without any.
+    pub calm: Duration,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Plan {
+            shoppers: 2,
+            clients: 2,
+            carts: 2,
+            pause_ms_max: 300,
+            faults: Fault::ALL,
+            fault_pause_ms_max: 3_000,
+            chaos: Duration::from_secs(25),
+            calm: Duration::from_secs(1),
+        }
+    }
+}
+
+/// What a run came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outcome {
+    pub acknowledged: usize,
+    pub replays: usize,
+    pub open: usize,
+    pub reads: usize,
+    pub counts: Counts,
+    pub strikes: Strikes,
+    /// The same for the same seed.
+    pub trace: u64,
+    pub violations: Vec<String>,
+}
+
+impl Outcome {
+    /// Counts another run's as well.
+    pub fn add(&mut self, other: &Outcome) {
+        self.acknowledged += other.acknowledged;
+        self.replays += other.replays;
+        self.open += other.open;
+        self.reads += other.reads;
+        self.counts.add(&other.counts);
+        self.strikes.add(&other.strikes);
+    }
+}
+
+/// Simulates a cluster on a seed.
+pub fn run(seed: u64, plan: Plan) -> Outcome {
+    let outside = paused_runtime();
+    let context = outside.enter();
+    let ground = ground(SeededEntropy::new(seed));
+    let machines = machines(&ground);
+    drop(context);
+    let seats: Arc<[Arc<Seat>]> = machines.iter().map(|machine| machine.seat.clone()).collect();
+    ground.cuts.lock().resize(seats.len(), Cuts::default());
+    let history = Arc::new(History::default());
+    let simulation = Simulation { plan, ground: ground.clone(), seats, history: history.clone() };
+    let task = outside.spawn(async move { simulation.run().await });
+    World::new(outside, machines, ground, history).run_until_end_of(task)
+}
+
+/// On the current runtime.
+fn ground(dice: SeededEntropy) -> Arc<Ground> {
+    let clock = Arc::new(SimulatedClock::default());
+    let rows = Arc::new(SimulatedEntityStore::new());
+    let inner: Arc<dyn EntityStore> = Arc::new(Conditions(rows.clone()));
+    let (sleeper, faults) = (Arc::new(TokioSleeper), Faults::default());
+    let store = Faulty::new(inner, clock.clone(), sleeper, dice.next_u64(), faults);
+    Arc::new(Ground {
+        outside: tokio::runtime::Handle::current(),
+        dice,
+        clock,
+        rows,
+        store: Arc::new(store),
+        table: MemoryControlTable::default(),
+        table_faults: parking_lot::Mutex::new(NO_FAULTS),
+        network: Network::default(),
+        cuts: parking_lot::Mutex::default(),
+    })
+}
+
+/// Three or, now and then, four; the rates of their clocks differ by up to two percent each way.
+fn machines(ground: &Ground) -> Vec<Machine> {
+    let count = if ground.dice.chance(25) { 4 } else { 3 };
+    let machine = |number| {
+        let per_mille = 980 + ground.dice.below(41);
+        let up_before = ground.up_to_ms(1_000_000);
+        let machine = Machine::new(number, per_mille, up_before);
+        machine.seat.set_wall_skew(ground.dice.below(10_000) as i64 - 5_000);
+        machine
+    };
+    (0..count).map(machine).collect()
+}
+
+struct Simulation {
+    plan: Plan,
+    ground: Arc<Ground>,
+    seats: Arc<[Arc<Seat>]>,
+    history: Arc<History>,
+}
+
+impl Simulation {
+    async fn run(self) -> Outcome {
+        let Simulation { plan, ground, seats, history } = &self;
+        for seat in seats.iter() {
+            seat.turn_on();
+            tokio::time::sleep(ground.up_to_ms(2_000)).await;
+        }
+        let mut shoppers = Vec::new();
+        for _ in 0..plan.shoppers {
+            let door = Door::new(seats.clone(), ground.dice.next_u64());
+            shoppers.push(Shopper::arrive(&door, plan.carts).await);
+        }
+        let weather = Weather {
+            ground: ground.clone(),
+            seats: seats.clone(),
+            faults: plan.faults,
+            pause_ms_max: plan.fault_pause_ms_max,
+        };
+
+        let chaos = start(self.clients(&shoppers).map(|client| client.run(plan.chaos)));
+        let strikes = weather.rage(plan.chaos).await;
+        weather.heal();
+        finish(chaos).await;
+
+        let converging = Converging { shoppers: &shoppers, history, weather: &weather };
+        converging.heal().await;
+        let calm = self.clients(&shoppers).map(|client| client.in_calm_weather().run(plan.calm));
+        finish(start(calm)).await;
+        let finals = converging.settle().await;
+
+        let log = history.to_log();
+        let violations = check::check(&log, &finals);
+        let mut trace = DefaultHasher::new();
+        (&log, &finals, &strikes).hash(&mut trace);
+        outcome(&log, strikes, trace.finish(), violations)
+    }
+
+    fn clients(&self, shoppers: &[Arc<Shopper>]) -> impl Iterator<Item = Client> {
+        let Simulation { plan, ground, seats, history } = self;
+        (0..plan.shoppers * plan.clients).map(move |number| {
+            let shopper = shoppers[(number / plan.clients) as usize].clone();
+            let door = Arc::new(Door::new(seats.clone(), ground.dice.next_u64()));
+            let client =
+                Client::new(number, ground.dice.next_u64(), shopper, door, history.clone());
+            client.at_leisure(plan.pause_ms_max)
+        })
+    }
+}
+
+fn start(clients: impl Iterator<Item = impl Future<Output = ()> + Send + 'static>) -> JoinSet<()> {
+    let mut running = JoinSet::new();
+    clients.for_each(|client| drop(running.spawn(client)));
+    running
+}
+
+async fn finish(mut clients: JoinSet<()>) {
+    while let Some(client) = clients.join_next().await {
+        client.expect("a client does not panic");
+    }
+}
+
+fn outcome(log: &Log, strikes: Strikes, trace: u64, violations: Vec<String>) -> Outcome {
+    let counts = log.counts;
+    let mut outcome = Outcome { counts, strikes, trace, violations, ..Outcome::default() };
+    for event in &log.events {
+        match &event.seen {
+            Seen::Added { end: End::Acknowledged { replayed, .. }, .. } => {
+                outcome.acknowledged += 1;
+                outcome.replays += usize::from(*replayed);
+            }
+            Seen::Added { end: End::Open, .. } => outcome.open += 1,
+            Seen::Cart { .. } => outcome.reads += 1,
+            _ => {}
+        }
+    }
+    outcome
+}

@@ -1,0 +1,264 @@
+//! One process of the cluster: the wiring of `api`, with the ports of a simulation.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use barrow_actors::carts::{CartParts, Carts};
+use barrow_actors::runtime::{DueScanner, ENVELOPE_VERSION, EffectRouter, PeerService};
+use barrow_actors::sessions::{SessionParts, Sessions};
+use barrow_adapters::embedded::EmbeddedCache;
+use barrow_api::app::{App, AppParts};
+use barrow_api::auth::TokenKeys;
+use barrow_api::edge::{EdgeSettings, Front};
+use barrow_api::routes;
+use barrow_api::wire::cart_json::CartJson;
+use barrow_api::wire::media::MediaUrls;
+use barrow_cluster::{
+    Ended, HandoffSettings, Lease, Member, MemberId, Membership, MembershipParts, Peer, Place,
+    Router, RouterSettings, ShardHost, Shards,
+};
+use barrow_engine::entity::EntityKind;
+use barrow_engine::ports::{Clock, EntityStore, Entropy};
+use barrow_engine::pricing::Shop;
+use tokio::runtime::Handle;
+
+use super::ground::Ground;
+use super::machine::ProcessClock;
+use super::network::Wire;
+use super::store::StoreFromMachine;
+use super::table::TableFromMachine;
+use crate::host::SeededEntropy;
+use crate::simulation::node::{SESSION_TTL, empty_catalog, pressed};
+use crate::simulation::shelf::{Empty, EndlessShelf};
+
+/// How long a process tries to come up before it ends, to be started again.
+const START_MAX: Duration = Duration::from_secs(30);
+const START_PAUSE: Duration = Duration::from_millis(250);
+/// As in the wiring of `api`.
+const DRAIN_MAX: Duration = Duration::from_secs(8);
+
+/// One run of a node's process.
+pub struct Run {
+    pub id: MemberId,
+    pub machine: usize,
+    pub handle: Handle,
+    pub shards: Arc<Shards>,
+    pub service: Arc<PeerService>,
+    clock: Arc<ProcessClock>,
+    membership: Membership,
+    entities: Arc<Entities>,
+    front: OnceLock<Front>,
+    is_leaving: AtomicBool,
+    has_ended: AtomicBool,
+}
+
+/// The entities of a process, once there are any.
+#[derive(Default)]
+struct Entities(OnceLock<(Carts, Sessions)>);
+
+impl Entities {
+    async fn drain(&self) {
+        let Some((carts, sessions)) = self.0.get() else { return };
+        carts.drain(DRAIN_MAX).await;
+        sessions.drain(DRAIN_MAX).await;
+    }
+}
+
+#[async_trait]
+impl ShardHost for Entities {
+    async fn drain(&self, shards: &[u16]) -> bool {
+        let Some((carts, sessions)) = self.0.get() else { return true };
+        carts.drain_shards(shards, DRAIN_MAX).await
+            & sessions.drain_shards(shards, DRAIN_MAX).await
+    }
+}
+
+impl Run {
+    /// Starts a process on the current runtime.
+    pub fn start(ground: &Arc<Ground>, machine: usize, clock: Arc<ProcessClock>) -> Arc<Run> {
+        let entropy = Arc::new(SeededEntropy::new(ground.dice.next_u64()));
+        let id = MemberId(entropy.next_u128());
+        let shards = Arc::new(Shards::new(id, Lease::until(Duration::ZERO)));
+        let wire = Arc::new(Wire { ground: ground.clone(), machine });
+        let router = Arc::new(Router::new(shards.clone(), wire, RouterSettings::default()));
+        let effects = Arc::new(EffectRouter::default());
+        let entities = Arc::new(Entities::default());
+        let (name, address) = (format!("machine {machine}"), format!("machine-{machine}:1"));
+        let (membership, running) = Membership::new(MembershipParts {
+            table: Arc::new(TableFromMachine { ground: ground.clone(), machine }),
+            shards: shards.clone(),
+            host: entities.clone(),
+            uptime: Arc::new({
+                let clock = clock.clone();
+                move || clock.uptime()
+            }),
+            member: Member {
+                id,
+                name: name.clone(),
+                weight: 1,
+                build: "1".to_owned(),
+                reads: ENVELOPE_VERSION,
+                draining: false,
+            },
+            peer: Peer { id, name, address, certificate: vec![1], unreachable: Vec::new() },
+            settings: HandoffSettings::default(),
+        });
+        let run = Arc::new(Run {
+            id,
+            machine,
+            handle: Handle::current(),
+            shards,
+            service: Arc::new(PeerService::new(router.clone(), effects.clone())),
+            clock,
+            membership,
+            entities,
+            front: OnceLock::new(),
+            is_leaving: AtomicBool::new(false),
+            has_ended: AtomicBool::new(false),
+        });
+        ground.network.join(run.clone());
+        tokio::spawn({
+            let run = run.clone();
+            async move {
+                // What is handed over is still to be drained by whoever let it leave.
+                if running.await != Ended::Left {
+                    run.end();
+                }
+            }
+        });
+        let boot = Boot { ground: ground.clone(), run: run.clone(), router, effects, entropy };
+        tokio::spawn(async move {
+            if boot.come_up().await.is_none() {
+                boot.run.end();
+            }
+        });
+        run
+    }
+
+    fn end(&self) {
+        self.has_ended.store(true, Ordering::Relaxed);
+    }
+
+    /// Its runtime is to be dropped.
+    pub fn has_ended(&self) -> bool {
+        self.has_ended.load(Ordering::Relaxed)
+    }
+
+    /// What answers requests, once it is up.
+    pub fn front(&self) -> Option<Front> {
+        self.front.get().cloned()
+    }
+
+    /// Told to leave: nothing new should be sent to it.
+    pub fn is_leaving(&self) -> bool {
+        self.is_leaving.load(Ordering::Relaxed)
+    }
+
+    /// Hands everything over, drains, and ends; as SIGTERM has it.
+    pub fn leave(self: &Arc<Self>, patience: Duration) {
+        let run = self.clone();
+        self.is_leaving.store(true, Ordering::Relaxed);
+        self.handle.spawn(async move {
+            run.membership.leave(patience);
+            run.membership.ended().await;
+            run.entities.drain().await;
+            run.end();
+        });
+    }
+
+    pub fn has_lease(&self) -> bool {
+        self.shards.lease().is_valid(self.clock.uptime())
+    }
+
+    /// How many shards it has, if all of them are open.
+    pub fn open_shards(&self) -> Option<usize> {
+        let view = self.shards.view();
+        let mut own = view.shards_of(self.id);
+        let is_open = own.all(|shard| matches!(self.shards.place(shard), Place::Here(_)));
+        is_open.then(|| view.shards_of(self.id).count())
+    }
+}
+
+/// A process that is coming up.
+struct Boot {
+    ground: Arc<Ground>,
+    run: Arc<Run>,
+    router: Arc<Router>,
+    effects: Arc<EffectRouter>,
+    entropy: Arc<SeededEntropy>,
+}
+
+impl Boot {
+    async fn come_up(&self) -> Option<()> {
+        let Boot { ground, run, router, effects, entropy } = self;
+        if !run.shards.joined(START_MAX).await {
+            return None;
+        }
+        let store: Arc<dyn EntityStore> =
+            Arc::new(StoreFromMachine { ground: ground.clone(), machine: run.machine });
+        let shop = Arc::new(Shop::sample());
+        let settings = pressed(entropy);
+        let parts = || SessionParts {
+            store: store.clone(),
+            cache: Arc::new(EmbeddedCache::new(1 << 20)),
+            clock: run.clock.clone(),
+            entropy: entropy.clone(),
+            ownership: router.clone(),
+            effects: effects.clone(),
+            settings: settings.clone(),
+            viewed_ttl: SESSION_TTL,
+        };
+        let give_up_at = run.clock.uptime() + START_MAX;
+        let sessions = loop {
+            match Sessions::start(parts()).await {
+                Ok(sessions) => break sessions,
+                Err(_) if run.clock.uptime() >= give_up_at => return None,
+                Err(_) => tokio::time::sleep(START_PAUSE).await,
+            }
+        };
+        let carts = Carts::start(CartParts {
+            shop: shop.clone(),
+            shelf: Arc::new(EndlessShelf),
+            renderer: Arc::new(CartJson { urls: MediaUrls::new("") }),
+            store: store.clone(),
+            clock: run.clock.clone(),
+            entropy: entropy.clone(),
+            ownership: router.clone(),
+            effects: effects.clone(),
+            settings,
+        });
+        let _ = run.entities.0.set((carts.clone(), sessions.clone()));
+        run.service.set_ready();
+        let mut wakeables = sessions.wakeables();
+        wakeables.insert(EntityKind::Cart, carts.wakeable());
+        DueScanner::new(store, run.clock.clone(), router.clone(), wakeables).start();
+        let keys = sessions.signing_keys().await.ok()?;
+        let app = self.app(shop, carts, sessions, TokenKeys::new(&keys)?);
+        run.front.set(routes::shop(Arc::new(app))).ok()
+    }
+
+    fn app(&self, shop: Arc<Shop>, carts: Carts, sessions: Sessions, keys: TokenKeys) -> App {
+        let Boot { run, entropy, .. } = self;
+        App::new(AppParts {
+            catalog: empty_catalog(&run.clock, &shop),
+            shop,
+            carts,
+            sessions,
+            shelf: Arc::new(EndlessShelf),
+            media: Arc::new(Empty),
+            media_gate: None,
+            clock: run.clock.clone(),
+            entropy: entropy.clone(),
+            token_keys: keys,
+            is_cache_down: Arc::new(|| false),
+            lease: run.shards.lease().clone(),
+            settings: EdgeSettings {
+                session_ttl: SESSION_TTL,
+                stream_ping: Duration::from_millis(500 + entropy.below(2_000)),
+                ..EdgeSettings::default()
+            },
+        })
+    }
+}

@@ -1,0 +1,236 @@
+//! What goes wrong in a cluster, and when: drawn from the seed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use barrow_adapters::decorators::{Faults, Rate};
+use tokio::time::{Instant, sleep};
+
+use super::ground::Ground;
+use super::machine::Seat;
+use super::network::Link;
+use super::table::{NO_FAULTS, TableFaults};
+use crate::simulation::weather::draw_faults;
+
+/// The wall clock of a machine is within so many milliseconds of the true time. Two of them
+/// together less than the five minutes for which every key is remembered.
+const CLOCK_SKEW_MS: u64 = 60_000;
+
+/// What befalls a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    Crash,
+    /// A process stands still while its clocks go on.
+    Pause,
+    Partition,
+    OneWayPartition,
+    /// Packets between two machines are held, and released later.
+    Hold,
+    Loss,
+    CutFromTable,
+    CutFromStore,
+    StoreWeather,
+    StoreOutage,
+    TableWeather,
+    /// A node hands over what it has, and is started again.
+    Leave,
+    /// All of them, one after another.
+    RollingRestart,
+    WallClock,
+}
+
+impl Fault {
+    pub const ALL: &'static [Fault] = &[
+        Fault::Crash,
+        Fault::Crash,
+        Fault::Pause,
+        Fault::Pause,
+        Fault::Partition,
+        Fault::OneWayPartition,
+        Fault::Hold,
+        Fault::Loss,
+        Fault::CutFromTable,
+        Fault::CutFromStore,
+        Fault::StoreWeather,
+        Fault::StoreWeather,
+        Fault::StoreOutage,
+        Fault::TableWeather,
+        Fault::Leave,
+        Fault::Leave,
+        Fault::RollingRestart,
+        Fault::WallClock,
+    ];
+}
+
+/// How often what happened.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Strikes {
+    pub crashes: usize,
+    pub pauses: usize,
+    pub partitions: usize,
+    pub cuts: usize,
+    pub leaves: usize,
+    pub others: usize,
+}
+
+impl Strikes {
+    pub fn add(&mut self, other: &Strikes) {
+        self.crashes += other.crashes;
+        self.pauses += other.pauses;
+        self.partitions += other.partitions;
+        self.cuts += other.cuts;
+        self.leaves += other.leaves;
+        self.others += other.others;
+    }
+
+    fn count(&mut self, fault: Fault) {
+        *match fault {
+            Fault::Crash => &mut self.crashes,
+            Fault::Pause => &mut self.pauses,
+            Fault::Partition | Fault::OneWayPartition | Fault::Hold => &mut self.partitions,
+            Fault::CutFromTable | Fault::CutFromStore => &mut self.cuts,
+            Fault::Leave | Fault::RollingRestart => &mut self.leaves,
+            _ => &mut self.others,
+        } += 1;
+    }
+}
+
+/// Everything around the nodes that breaks.
+#[derive(Clone)]
+pub struct Weather {
+    pub ground: Arc<Ground>,
+    pub seats: Arc<[Arc<Seat>]>,
+    pub faults: &'static [Fault],
+    /// The longest time between two faults, in milliseconds.
+    pub pause_ms_max: u64,
+}
+
+impl Weather {
+    /// Breaks things until the time is over, and waits until the last of them is mended.
+    pub async fn rage(&self, time: Duration) -> Strikes {
+        let mut strikes = Strikes::default();
+        let end = Instant::now() + time;
+        let dice = &self.ground.dice;
+        self.ground.store.set_faults(draw_faults(dice));
+        *self.ground.table_faults.lock() = self.draw_table_faults();
+        let mut under_way = tokio::task::JoinSet::new();
+        while Instant::now() < end {
+            sleep(self.ground.up_to_ms(self.pause_ms_max)).await;
+            let fault = self.faults[dice.below(self.faults.len() as u64) as usize];
+            let seat = self.seats[dice.below(self.seats.len() as u64) as usize].clone();
+            strikes.count(fault);
+            let weather = self.clone();
+            under_way.spawn(async move { weather.strike(fault, &seat).await });
+        }
+        while under_way.join_next().await.is_some() {}
+        strikes
+    }
+
+    /// Nothing goes wrong any more.
+    pub fn heal(&self) {
+        self.ground.store.set_faults(Faults::default());
+        *self.ground.table_faults.lock() = NO_FAULTS;
+        self.ground.network.heal();
+        for seat in self.seats.iter() {
+            self.ground.cut(seat.number, |cuts| *cuts = Default::default());
+            seat.stand_still(false);
+            seat.turn_on();
+        }
+    }
+
+    async fn strike(&self, fault: Fault, seat: &Arc<Seat>) {
+        let (ground, machine) = (&self.ground, seat.number);
+        let length = self.length();
+        match fault {
+            Fault::Crash => {
+                seat.crash();
+                sleep(length / 2).await;
+                seat.turn_on();
+            }
+            Fault::Pause => {
+                seat.stand_still(true);
+                sleep(length * 2).await;
+                seat.stand_still(false);
+            }
+            Fault::Partition | Fault::OneWayPartition | Fault::Hold => {
+                self.break_links(fault, machine, length).await;
+            }
+            Fault::Loss => {
+                ground.network.set_loss(1 + ground.dice.below(20));
+                sleep(length).await;
+                ground.network.set_loss(0);
+            }
+            Fault::CutFromTable => {
+                ground.cut(machine, |cuts| cuts.table = true);
+                sleep(length).await;
+                ground.cut(machine, |cuts| cuts.table = false);
+            }
+            Fault::CutFromStore => {
+                ground.cut(machine, |cuts| cuts.store = true);
+                sleep(length / 2).await;
+                ground.cut(machine, |cuts| cuts.store = false);
+            }
+            Fault::StoreWeather => ground.store.set_faults(draw_faults(&ground.dice)),
+            Fault::StoreOutage => {
+                let down = Faults { unavailable: Rate::ALWAYS, ..Faults::default() };
+                ground.store.set_faults(down);
+                sleep(length / 8).await;
+                ground.store.set_faults(draw_faults(&ground.dice));
+            }
+            Fault::TableWeather => *ground.table_faults.lock() = self.draw_table_faults(),
+            Fault::Leave => self.leave(seat).await,
+            Fault::RollingRestart => {
+                for seat in self.seats.iter() {
+                    self.leave(seat).await;
+                    sleep(ground.up_to_ms(3_000)).await;
+                }
+            }
+            Fault::WallClock => {
+                let skew = ground.dice.below(2 * CLOCK_SKEW_MS) as i64 - CLOCK_SKEW_MS as i64;
+                seat.set_wall_skew(skew);
+            }
+        }
+    }
+
+    /// Mostly for about as long as a lease, now and then far longer.
+    fn length(&self) -> Duration {
+        match self.ground.dice.chance(20) {
+            true => self.ground.up_to_ms(15_000),
+            false => Duration::from_millis(100) + self.ground.up_to_ms(7_000),
+        }
+    }
+
+    fn draw_table_faults(&self) -> TableFaults {
+        let dice = &self.ground.dice;
+        let percent = |max| if dice.chance(60) { dice.below(max) } else { 0 };
+        let (failed, answer_lost, late) = (percent(10), percent(15), percent(10));
+        TableFaults { failed, answer_lost, late, is_out: false }
+    }
+
+    /// Between the machine and all others, or one of them.
+    async fn break_links(&self, fault: Fault, machine: usize, length: Duration) {
+        let network = &self.ground.network;
+        let link = if fault == Fault::Hold { Link::Held } else { Link::Cut };
+        let is_one_way = fault == Fault::OneWayPartition;
+        let other = self.ground.dice.below(2 * self.seats.len() as u64) as usize;
+        let others = (0..self.seats.len()).filter(|number| *number != machine);
+        let others: Vec<usize> =
+            others.filter(|number| other >= self.seats.len() || *number == other).collect();
+        let set = |link| {
+            for other in &others {
+                network.set(machine, *other, link);
+                if !is_one_way {
+                    network.set(*other, machine, link);
+                }
+            }
+        };
+        set(link);
+        sleep(length).await;
+        set(Link::Up);
+    }
+
+    async fn leave(&self, seat: &Arc<Seat>) {
+        let Some(run) = seat.run() else { return };
+        run.leave(Duration::from_secs(5 + self.ground.dice.below(10)));
+    }
+}
