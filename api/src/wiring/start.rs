@@ -193,15 +193,18 @@ pub async fn start(
         is_cache_down: Arc::new(move || cache.is_down()),
         settings,
     }));
-    let meters = ports.meters;
+    add_figures(&app, ports.meters, stores, node.as_ref());
+    Ok(Running { app, carts, sessions, node })
+}
+
+fn add_figures(app: &App, meters: Vec<Arc<Meter>>, stores: &Stores, node: Option<&cluster::Node>) {
     app.metrics.add_source(move |out| collect_ports(out, &meters));
     if let Some(figures) = stores.entity_figures() {
         app.metrics.add_source(move |out| figures(out));
     }
-    if let Some(figures) = node.as_ref().map(cluster::Node::figures) {
+    if let Some(figures) = node.map(cluster::Node::figures) {
         app.metrics.add_source(move |out| collect_cluster(out, &figures));
     }
-    Ok(Running { app, carts, sessions, node })
 }
 
 /// What this process may serve, and what that rests on.
