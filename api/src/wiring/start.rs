@@ -1,5 +1,6 @@
 //! A running shop: the actors on the stores, the catalog, and the edge on top.
 
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -155,7 +156,10 @@ pub async fn start(
         viewed_ttl: config.auth.token_ttl.get(),
     };
     let patience = node.as_ref().map_or(Duration::ZERO, |_| config.cluster.join_timeout.get());
-    let sessions = start_sessions(parts, patience).await?;
+    let give_up_at = SystemClock.uptime() + patience;
+    // In a cluster they are had from whoever has them, who may have died just now.
+    let sessions = until_had(give_up_at, async || Sessions::start(parts()).await).await?;
+    let token_keys = until_had(give_up_at, async || token_keys(config, &sessions).await).await?;
     let carts = Carts::start(CartParts {
         shop: shop.clone(),
         shelf: Arc::new(catalog.clone()),
@@ -184,20 +188,23 @@ pub async fn start(
         media_gate: stores.media_gate(),
         clock: ports.clock,
         entropy: ports.entropy,
-        token_keys: token_keys(config, &sessions).await?,
+        token_keys,
         lease,
         is_cache_down: Arc::new(move || cache.is_down()),
         settings,
     }));
-    let meters = ports.meters;
+    add_figures(&app, ports.meters, stores, node.as_ref());
+    Ok(Running { app, carts, sessions, node })
+}
+
+fn add_figures(app: &App, meters: Vec<Arc<Meter>>, stores: &Stores, node: Option<&cluster::Node>) {
     app.metrics.add_source(move |out| collect_ports(out, &meters));
     if let Some(figures) = stores.entity_figures() {
         app.metrics.add_source(move |out| figures(out));
     }
-    if let Some(figures) = node.as_ref().map(cluster::Node::figures) {
+    if let Some(figures) = node.map(cluster::Node::figures) {
         app.metrics.add_source(move |out| collect_cluster(out, &figures));
     }
-    Ok(Running { app, carts, sessions, node })
 }
 
 /// What this process may serve, and what that rests on.
@@ -226,15 +233,14 @@ async fn own(
     Ok(Owned { node: Some(node), ownership, lease })
 }
 
-/// Sessions come up once what was revoked can be read: in a cluster, from whoever has it.
-async fn start_sessions(
-    parts: impl Fn() -> SessionParts,
-    patience: Duration,
-) -> Result<Sessions, StartError> {
-    let give_up_at = SystemClock.uptime() + patience;
+/// What a start needs of entities, as soon as they answer.
+async fn until_had<T, E: Display>(
+    give_up_at: Duration,
+    ask: impl AsyncFn() -> Result<T, E>,
+) -> Result<T, StartError> {
     loop {
-        match Sessions::start(parts()).await {
-            Ok(sessions) => return Ok(sessions),
+        match ask().await {
+            Ok(had) => return Ok(had),
             Err(error) if SystemClock.uptime() >= give_up_at => {
                 return Err(StartError::failed(error));
             }
@@ -282,12 +288,12 @@ async fn start_catalog(
 }
 
 /// The configured key, or those that the shop made itself.
-async fn token_keys(config: &Config, sessions: &Sessions) -> Result<TokenKeys, StartError> {
+async fn token_keys(config: &Config, sessions: &Sessions) -> Result<TokenKeys, String> {
     if let Some(secret) = &config.auth.signing_key {
         return Ok(TokenKeys::from_configured(secret.expose()));
     }
-    let keys = sessions.signing_keys().await.map_err(StartError::failed)?;
-    TokenKeys::new(&keys).ok_or_else(|| StartError::failed("there is no signing key"))
+    let keys = sessions.signing_keys().await.map_err(|error| error.to_string())?;
+    TokenKeys::new(&keys).ok_or_else(|| "there is no signing key".to_owned())
 }
 
 fn runtime_settings(config: &Config) -> RuntimeSettings {

@@ -112,11 +112,11 @@ impl Log {
 
     /// How long changes of these carts took by other nodes than that one, failures included, if
     /// they were sent in that span.
-    pub fn took(&self, carts: &HashSet<String>, span: Span, without: Option<usize>) -> Durations {
+    pub fn took(&self, carts: &HashSet<String>, span: Span, without: usize) -> Durations {
         let acknowledged = self.acknowledged.lock();
-        let of = acknowledged.iter().filter(|one| {
-            carts.contains(&one.cart) && span.has(one.sent) && Some(one.node) != without
-        });
+        let of = acknowledged
+            .iter()
+            .filter(|one| carts.contains(&one.cart) && span.has(one.sent) && one.node != without);
         Durations::of(of.map(|one| one.told - one.sent))
     }
 
@@ -140,19 +140,18 @@ impl Log {
     }
 
     /// What failed of these carts at other nodes than that one in a span, by reason.
-    pub fn failures(
-        &self,
-        carts: &HashSet<String>,
-        span: Span,
-        without: Option<usize>,
-    ) -> BTreeMap<String, usize> {
+    pub fn failures_of(&self, carts: &HashSet<String>, span: Span, without: usize) -> Reasons {
         let failed = self.failed.lock();
-        let of = failed.iter().filter(|one| {
-            carts.contains(&one.cart) && span.has(one.asked) && Some(one.node) != without
-        });
-        let mut reasons = BTreeMap::new();
-        of.for_each(|one| *reasons.entry(one.why.clone()).or_default() += 1);
-        reasons
+        Reasons::of(
+            failed.iter().filter(|one| {
+                carts.contains(&one.cart) && span.has(one.asked) && one.node != without
+            }),
+        )
+    }
+
+    /// What failed in a span, by reason; reads too.
+    pub fn failures(&self, span: Span) -> Reasons {
+        Reasons::of(self.failed.lock().iter().filter(|one| span.has(one.asked)))
     }
 
     /// How often changes of a cart failed, and why.
@@ -160,6 +159,28 @@ impl Log {
         let failed = self.failed.lock();
         let of = failed.iter().filter(|one| one.cart == cart && one.asked >= from);
         of.map(|one| (one.asked - from, one.node, one.why.clone())).collect()
+    }
+}
+
+/// How often what happened.
+#[derive(Debug, Default)]
+pub struct Reasons(BTreeMap<String, usize>);
+
+impl Reasons {
+    fn of<'a>(failed: impl Iterator<Item = &'a Failed>) -> Reasons {
+        let mut reasons = Reasons::default();
+        failed.for_each(|one| *reasons.0.entry(one.why.clone()).or_default() += 1);
+        reasons
+    }
+}
+
+impl std::fmt::Display for Reasons {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("nothing");
+        }
+        let told = self.0.iter().map(|(why, count)| format!("{count} times: {why}"));
+        f.write_str(&told.collect::<Vec<_>>().join("; "))
     }
 }
 
@@ -171,6 +192,11 @@ impl Durations {
         let mut sorted: Vec<Duration> = durations.into_iter().collect();
         sorted.sort_unstable();
         Durations(sorted)
+    }
+
+    /// Several of them as one.
+    pub fn all(many: impl IntoIterator<Item = Durations>) -> Durations {
+        Durations::of(many.into_iter().flat_map(|one| one.0))
     }
 
     pub fn count(&self) -> usize {
