@@ -70,8 +70,7 @@ impl Entities {
 impl ShardHost for Entities {
     async fn drain(&self, shards: &[u16]) -> bool {
         let Some((carts, sessions)) = self.0.get() else { return true };
-        carts.drain_shards(shards, DRAIN_MAX).await
-            & sessions.drain_shards(shards, DRAIN_MAX).await
+        carts.drain_shards(shards, DRAIN_MAX).await & sessions.drain_shards(shards, DRAIN_MAX).await
     }
 }
 

@@ -127,4 +127,3 @@ impl ControlTable for TableFromMachine {
 /// Without a fault.
 pub const NO_FAULTS: TableFaults =
     TableFaults { failed: 0, answer_lost: 0, late: 0, is_out: false };
-
