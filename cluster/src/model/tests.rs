@@ -112,7 +112,7 @@ fn each_rule_that_is_broken_has_a_counterexample() {
         let checker = checker.finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
         let found = checker.discoveries().into_iter();
         let found = found.map(|(promise, path)| (path.into_actions(), promise));
-        let shortest = found.min_by_key(|(steps, _)| steps.len());
+        let shortest = found.min_by_key(|(steps, promise)| (steps.len(), *promise));
         let Some((steps, promise)) = shortest else { panic!("{mutant:?} breaks no promise") };
         println!("{mutant:?} after {} steps, not kept: {promise}", steps.len());
         steps.iter().for_each(|step| println!("    {step:?}"));
