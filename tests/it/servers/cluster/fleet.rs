@@ -214,7 +214,7 @@ impl Fleet {
     /// Waits until the nodes that run are the members, and each has its share.
     pub async fn is_at_rest(&self) {
         let mut seen = View::default();
-        let rested = until("each node has its share", async || {
+        until("each node has its share", async || {
             seen = self.view().await;
             let has_share = |node: &Node| {
                 self.member_of(node, &seen).is_some_and(|member| {
@@ -222,8 +222,8 @@ impl Fleet {
                 })
             };
             seen.members.len() == NODES && self.nodes.iter().all(has_share)
-        });
-        rested.await;
+        })
+        .await;
     }
 
     /// Ends all nodes in order, and leaves one alone that reads all from the stores.

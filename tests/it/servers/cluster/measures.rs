@@ -131,7 +131,7 @@ fn tell_of_requests(crowd: &Crowd, span: Span) {
     for one in &late {
         println!("  {:?}", crowd.log.story(&one.cart, one.sent));
     }
-    println!("  failed: {}", crowd.log.failures(span));
+    println!("  failed, with reads at nodes that were away: {}", crowd.log.failures(span));
     assert!(late.is_empty(), "{late:?}");
 }
 
