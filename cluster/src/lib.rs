@@ -17,6 +17,8 @@ mod lease;
 mod member;
 mod membership;
 mod memory_table;
+#[cfg(test)]
+mod model;
 pub mod node;
 pub mod plan;
 #[cfg(any(test, feature = "planted"))]

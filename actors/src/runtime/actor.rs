@@ -16,6 +16,7 @@ use super::host::Host;
 use super::machine::{Machine, Order};
 use super::observe::count;
 use super::outbox::{DeliveryError, SequencedEffect};
+use super::planted::{Bug, is_planted};
 use super::spawn::{or_broken, spawn};
 use super::write::WriteEnd;
 use super::{CommandError, write};
@@ -215,7 +216,7 @@ impl<H: Host> Live<H> {
     }
 
     fn lease_is_valid(&self) -> bool {
-        self.grant.lease.is_valid(self.shared.clock.uptime())
+        self.grant.lease.is_valid(self.shared.clock.uptime()) || is_planted(Bug::LeaseIgnored)
     }
 
     fn take(&mut self, message: Message<H>, myself: &ActorRef<Message<H>>) {
@@ -274,10 +275,10 @@ impl<H: Host> Live<H> {
     }
 
     fn written(&mut self, end: WriteEnd, myself: &ActorRef<Message<H>>) {
+        let lease_is_valid = self.lease_is_valid();
         let Phase::Up(machine) = &mut self.phase else { return };
         let error = match end {
             WriteEnd::Written => {
-                let lease_is_valid = self.grant.lease.is_valid(self.shared.clock.uptime());
                 let confirmations = machine.written(lease_is_valid);
                 self.send_confirmations(myself, confirmations);
                 return;

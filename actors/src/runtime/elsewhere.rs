@@ -16,6 +16,7 @@ use super::handle::{Feed, subscribe_here};
 use super::host::{Host, Rejection, WireError};
 use super::machine::Order;
 use super::outbox::{DeliveryError, SequencedEffect};
+use super::planted::{Bug, is_planted};
 use super::remote::{self, Asked, Request};
 use super::spawn::spawn;
 use super::{CommandError, Reply};
@@ -74,7 +75,8 @@ impl<H: Host> Shared<H> {
     /// Has the owner decide a command; `None` if that is this node by now.
     pub async fn execute_elsewhere(&self, key: EntityKey, order: &Order<H>) -> Option<Answer<H>> {
         let payload = remote::command(&*self.host, key, order);
-        self.ask(key, payload, order.key.is_some(), Silence::Open).await
+        let repeatable = order.key.is_some() || is_planted(Bug::ForwardedAgain);
+        self.ask(key, payload, repeatable, Silence::Open).await
     }
 
     pub async fn read_elsewhere(&self, key: EntityKey, ask: &H::Ask) -> Option<Answer<H>> {

@@ -35,6 +35,10 @@ pub enum Bug {
     UnknownTakenForFailure,
     /// A write of unknown outcome is said to be durable (R2).
     UnknownTakenForSuccess,
+    /// Entities answer whether or not the lease is valid (R3, R4).
+    LeaseIgnored,
+    /// A command without a key is sent to its owner again where no answer came (R6).
+    ForwardedAgain,
 }
 
 #[cfg(feature = "planted")]
@@ -48,6 +52,7 @@ mod switch {
     }
 
     impl Bug {
+        /// Those that one node alone can show.
         pub const ALL: [Bug; 12] = [
             Bug::ReplyBeforeDurable,
             Bug::RejectionBeforeDurable,
@@ -62,6 +67,9 @@ mod switch {
             Bug::UnknownTakenForFailure,
             Bug::UnknownTakenForSuccess,
         ];
+
+        /// Those that only show where there are several nodes.
+        pub const OF_CLUSTERS: [Bug; 2] = [Bug::LeaseIgnored, Bug::ForwardedAgain];
     }
 
     /// Breaks a rule on this thread, or none any more.

@@ -15,13 +15,15 @@ pub enum Planted {
 }
 
 impl Planted {
-    pub const ALL: [Planted; 8] = [
+    pub const ALL: [Planted; 10] = [
         Planted::Actors(actors::Bug::ReplyBeforeDurable),
         Planted::Actors(actors::Bug::NoVersionCheck),
         Planted::Actors(actors::Bug::NoDedupe),
         Planted::Actors(actors::Bug::DedupeForgotten),
         Planted::Actors(actors::Bug::UnknownTakenForSuccess),
         Planted::Actors(actors::Bug::UnknownTakenForFailure),
+        Planted::Actors(actors::Bug::LeaseIgnored),
+        Planted::Actors(actors::Bug::ForwardedAgain),
         Planted::Membership(membership::Bug::HandoffUndrained),
         Planted::Membership(membership::Bug::EarlyTakeOver),
     ];

@@ -51,6 +51,8 @@ pub fn describe(bug: Bug) -> &'static str {
         Bug::WarmTierKept => "warm tier not invalidated",
         Bug::UnknownTakenForFailure => "ambiguous write taken for a failure",
         Bug::UnknownTakenForSuccess => "ambiguous write taken for a success",
+        Bug::LeaseIgnored => "entities answer without a lease",
+        Bug::ForwardedAgain => "a command without a key forwarded twice",
     }
 }
 
