@@ -108,11 +108,11 @@ async fn rolls(on: On) {
     let mut waits = Waits::default();
     for round in 0..times(1, 5) {
         println!("{on:?}: rolling restart {round}");
-        let began = Instant::now();
+        let (began, before) = (Instant::now(), crowd.log.count());
         for node in 0..NODES {
             roll(&mut fleet, &mut crowd, node, &mut waits).await;
         }
-        tell_of_requests(&crowd, Span { from: began, to: Instant::now() });
+        tell_of_requests(&crowd, Span { from: began, to: Instant::now() }, before);
         crowd.log.forget();
     }
     crowd.stop().await;
@@ -123,10 +123,10 @@ async fn rolls(on: On) {
     assert!(handed_over.percent(99) < HANDED_OVER_MAX, "{handed_over}");
 }
 
-/// Says what failed, of which nothing may fail twice.
-fn tell_of_requests(crowd: &Crowd, span: Span) {
+/// Says what failed, of which nothing may fail twice; `before` changes were made before that span.
+fn tell_of_requests(crowd: &Crowd, span: Span, before: usize) {
     let late = crowd.log.beyond_one_retry();
-    let (count, took) = (crowd.log.count(), span.to - span.from);
+    let (count, took) = (crowd.log.count() - before, span.to - span.from);
     println!("  took {took:.1?}; {count} changes, {} of them failed more than once", late.len());
     for one in &late {
         println!("  {:?}", crowd.log.story(&one.cart, one.sent));
