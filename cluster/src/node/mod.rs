@@ -425,10 +425,6 @@ impl Node {
     }
 
     fn evicted(&mut self, why: &str) {
-        eprintln!(
-            "EVICT {} {why} view {} was {} heart {:?}",
-            self.me.id, self.view.version, self.was_member, self.heart
-        );
         tracing::error!(node = %self.me.id, why, "this node is no member any more, and ends");
         self.end(Ended::Evicted);
     }
