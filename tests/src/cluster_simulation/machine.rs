@@ -144,7 +144,7 @@ impl Machine {
             return;
         }
         if !orders.stands_still {
-            process.runtime.block_on(tokio::time::sleep_until(target));
+            process.runtime.block_on(async move { tokio::time::sleep_until(target).await });
         }
     }
 

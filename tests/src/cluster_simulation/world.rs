@@ -56,7 +56,8 @@ impl World {
     fn tick(&mut self) {
         self.ticks += 1;
         let now = TICK * self.ticks;
-        self.outside.block_on(tokio::time::sleep_until(self.start + now));
+        let until = self.start + now;
+        self.outside.block_on(async move { tokio::time::sleep_until(until).await });
         let first = self.ticks as usize;
         for turn in 0..self.machines.len() {
             let machine = (first + turn) % self.machines.len();
