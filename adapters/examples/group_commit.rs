@@ -98,7 +98,8 @@ async fn keep_writing(store: &dyn EntityStore, writer: u64, began: Instant) -> u
         version += 1;
         let write_id = WriteId(u128::from(writer) << 64 | u128::from(version));
         let due = Some(Timestamp(4_102_444_800_000));
-        let row = Row { version, write_id, due, blob: Bytes::from(vec![7; ROW_BYTES]) };
+        let row =
+            Row { version, write_id, due, expires: None, blob: Bytes::from(vec![7; ROW_BYTES]) };
         let outcome = store.cas(key, expected, row).await.expect("a write has an outcome");
         assert_eq!(outcome, CasOutcome::Written);
         expected = Expected::Present { version, write_id };

@@ -173,6 +173,13 @@ pub trait Entity: Sized + Send + Sync + 'static {
     /// What has become due. It may find that it is too early, and answer nothing.
     fn timer(state: &Self::State, now: Timestamp) -> Option<Self::Command>;
 
+    /// From when on nobody needs the entity's row, so that its store may remove it: later than
+    /// any due of the same state. `None` for never, which is right wherever the row still says
+    /// something that its absence would not.
+    fn expires(_state: &Self::State) -> Option<Timestamp> {
+        None
+    }
+
     /// The command that an effect of another entity stands for; `None` if it is not understood.
     fn receive(source: EntityKey, body: &[u8]) -> Option<Self::Command>;
 

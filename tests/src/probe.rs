@@ -44,6 +44,11 @@ pub enum ProbeEvent {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused;
 
+/// A probe that holds this expires, at [`EXPIRES_AT`].
+pub const EXPIRING_ITEM: u64 = 8_888;
+/// Later than any test plays.
+pub const EXPIRES_AT: Timestamp = Timestamp(4_102_444_800_000);
+
 /// What a timer appends.
 pub const TIMER_ITEM: u64 = 7_777;
 
@@ -99,6 +104,10 @@ impl Entity for Probe {
 
     fn timer(state: &List, now: Timestamp) -> Option<ProbeCommand> {
         state.timer.filter(|at| *at <= now).map(|_| ProbeCommand::Append(TIMER_ITEM))
+    }
+
+    fn expires(state: &List) -> Option<Timestamp> {
+        state.items.contains(&EXPIRING_ITEM).then_some(EXPIRES_AT)
     }
 
     fn receive(_source: EntityKey, body: &[u8]) -> Option<ProbeCommand> {

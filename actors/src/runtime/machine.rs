@@ -271,7 +271,16 @@ impl<H: Host> Machine<H> {
         self.envelope.encode::<H::Entity>(&self.state, &mut blob);
         let is_idle = self.envelope.outbox.is_empty();
         let due = if is_idle { self.envelope.armed } else { Some(DUE_AT_ONCE) };
-        Row { version, write_id, due, blob: blob.into() }
+        Row { version, write_id, due, expires: self.expires(), blob: blob.into() }
+    }
+
+    /// Nothing that is still to happen may go with the row: no effect, and no timer.
+    fn expires(&self) -> Option<Timestamp> {
+        if !self.envelope.outbox.is_empty() {
+            return None;
+        }
+        let expires = H::Entity::expires(&self.state)?;
+        self.envelope.armed.is_none_or(|armed| armed < expires).then_some(expires)
     }
 
     pub fn hold_command(

@@ -28,7 +28,7 @@ use super::due;
 use super::errors::{fault_of, statement_fault};
 use super::items::{Item, id, number};
 use super::row_codec::{
-    BLOB, DUE, KEY, LANE, VERSION, WRITE_ID, bytes_of, decode_row, encode_row, key_of,
+    BLOB, DUE, EXPIRES, KEY, LANE, VERSION, WRITE_ID, bytes_of, decode_row, encode_row, key_of,
 };
 use super::tables::ENTITIES;
 use super::write_queue::{Waiting, WriteQueue};
@@ -279,8 +279,8 @@ fn statement(table: &str, mut item: Item, expected: Expected) -> BatchStatementR
     };
     let key = item.remove(KEY);
     let mut sets = String::new();
-    let mut parameters = Vec::with_capacity(8);
-    for name in [VERSION, WRITE_ID, BLOB, LANE, DUE] {
+    let mut parameters = Vec::with_capacity(9);
+    for name in [VERSION, WRITE_ID, BLOB, LANE, DUE, EXPIRES] {
         match item.remove(name) {
             Some(value) => {
                 sets.push_str(&format!(" SET {name}=?"));

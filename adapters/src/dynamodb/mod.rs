@@ -20,6 +20,7 @@ mod product_write;
 mod reviews;
 mod row_codec;
 pub mod tables;
+mod ttl;
 mod write_queue;
 
 pub use client::{Dynamo, DynamoEndpoint, TABLE_PREFIX};

@@ -3,6 +3,9 @@
 //!
 //! `k` key (17 bytes), `v` version, `w` write id (16 bytes), `b` blob; and while there is a due,
 //! `l` lane and `d` due, by which the index finds it. An item without them is not in the index.
+//! `x` is when the row expires, if it does, in whole seconds as DynamoDB's TTL wants them: from
+//! then on DynamoDB removes the item when it likes, within days.
+//!
 //! A lane is a run of neighbouring shards: each question to the index is for one lane, and a node
 //! asks for all its shards each second. The shard itself follows from the key.
 
@@ -21,6 +24,7 @@ pub(super) const WRITE_ID: &str = "w";
 pub(super) const BLOB: &str = "b";
 pub(super) const LANE: &str = "l";
 pub(super) const DUE: &str = "d";
+pub(super) const EXPIRES: &str = "x";
 
 /// How many lanes there are. One look at all shards costs as many requests; an index takes some
 /// 1,000 writes a second for each lane, and a due that moves is two.
@@ -45,7 +49,16 @@ pub(super) fn encode_row(key: EntityKey, row: &Row) -> Item {
         encoded.insert(LANE.to_owned(), number(lane_of(key.shard())));
         encoded.insert(DUE.to_owned(), number(due.as_millis()));
     }
+    if let Some(expires) = row.expires {
+        encoded.insert(EXPIRES.to_owned(), number(seconds_up(expires)));
+    }
     encoded
+}
+
+/// Rounded up: never earlier than it says.
+fn seconds_up(at: Timestamp) -> i64 {
+    let millis = at.as_millis();
+    millis.div_euclid(1_000) + i64::from(millis.rem_euclid(1_000) > 0)
 }
 
 pub(super) fn decode_row(mut item: Item) -> Result<Row, StoreError> {
@@ -57,7 +70,7 @@ pub(super) fn decode_row(mut item: Item) -> Result<Row, StoreError> {
     };
     let Some(AttributeValue::B(blob)) = item.remove(BLOB) else { return Err(damaged("blob")) };
     let blob = Bytes::from(blob.into_inner());
-    Ok(Row { version, write_id: WriteId(write_id), due, blob })
+    Ok(Row { version, write_id: WriteId(write_id), due, expires: None, blob })
 }
 
 /// An entry of the index.
@@ -100,23 +113,30 @@ mod tests {
             version: u64,
             write_id: u128,
             due: Option<i64>,
+            expires: Option<i64>,
             blob: Vec<u8>,
         ) {
             let row = Row {
                 version,
                 write_id: WriteId(write_id),
                 due: due.map(Timestamp),
+                expires: expires.map(Timestamp),
                 blob: Bytes::from(blob),
             };
             let key = EntityKey::new(EntityKind::Probe, write_id);
-            prop_assert_eq!(decode_row(encode_row(key, &row)), Ok(row));
+            let found = decode_row(encode_row(key, &row));
+            prop_assert_eq!(found, Ok(Row { expires: None, ..row }));
         }
     }
 
     fn row(due: Option<Timestamp>) -> Item {
+        expiring(due, None)
+    }
+
+    fn expiring(due: Option<Timestamp>, expires: Option<Timestamp>) -> Item {
         let blob = Bytes::from_static(b"xy");
         let key = EntityKey::new(EntityKind::Probe, 7);
-        encode_row(key, &Row { version: 3, write_id: WriteId(0x0102), due, blob })
+        encode_row(key, &Row { version: 3, write_id: WriteId(0x0102), due, expires, blob })
     }
 
     /// The stored form is fixed: rows of older builds must stay readable.
@@ -130,6 +150,13 @@ mod tests {
             ("b", binary(*b"xy")),
         ]);
         assert_eq!(row(None), golden);
+        for (expires, seconds) in
+            [(1_700_000_000_000, "1700000000"), (1_700_000_000_001, "1700000001"), (-1, "0")]
+        {
+            let mut golden = golden.clone();
+            golden.insert("x".to_owned(), AttributeValue::N(seconds.to_owned()));
+            assert_eq!(expiring(None, Some(Timestamp(expires))), golden, "{expires} ms");
+        }
         let mut due = golden;
         // Shard 0 to 63 is lane 0, and so on.
         let lane = (key.shard().index() / 64).to_string();

@@ -1,8 +1,8 @@
 //! The tables that the adapters need, and how they come about: what is missing or different is
 //! told first, and made on request.
 //!
-//! No table lets its items expire: rows, products and stock have no such time, and what DynamoDB
-//! removes by itself it removes when it likes.
+//! Only rows of entities may expire, those that nobody needs any more: what DynamoDB removes by
+//! itself it removes when it likes. Products, reviews and stock have no such time.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use futures::stream::{StreamExt, TryStreamExt};
 
 use super::client::Dynamo;
 use super::errors::text_of;
-use super::{control_table, product_names, product_store, reviews, row_codec};
+use super::{control_table, product_names, product_store, reviews, row_codec, ttl};
 
 /// A table as it must be. All are billed by the request and can be restored to any second of the
 /// last 35 days.
@@ -28,6 +28,8 @@ pub struct Table {
     pub keys: Keys,
     /// Finds items by other keys; holds keys only, of those items that have them.
     pub index: Option<(&'static str, Keys)>,
+    /// The attribute that says when an item expires: the table's TTL.
+    pub expires: Option<&'static str>,
 }
 
 /// By what items are found: one attribute spreads them, another one orders them.
@@ -71,6 +73,7 @@ pub(super) const ENTITIES: Table = Table {
         DUE_INDEX,
         ordered(key(row_codec::LANE, KeyKind::Number), key(row_codec::DUE, KeyKind::Number)),
     )),
+    expires: Some(row_codec::EXPIRES),
 };
 
 pub(super) const PRODUCTS: Table = Table {
@@ -80,28 +83,43 @@ pub(super) const PRODUCTS: Table = Table {
         key(product_store::ID, KeyKind::Binary),
     ),
     index: None,
+    expires: None,
 };
 
 pub(super) const PRODUCT_NAMES: Table = Table {
     name: "product-names",
     keys: by(key(product_names::NAME, KeyKind::Binary)),
     index: None,
+    expires: None,
 };
 
-pub(super) const COLLECTIONS: Table =
-    Table { name: "collections", keys: by(key(product_store::ID, KeyKind::Binary)), index: None };
+pub(super) const COLLECTIONS: Table = Table {
+    name: "collections",
+    keys: by(key(product_store::ID, KeyKind::Binary)),
+    index: None,
+    expires: None,
+};
 
 pub(super) const REVIEWS: Table = Table {
     name: "reviews",
     keys: ordered(key(reviews::PRODUCT, KeyKind::Binary), key(reviews::PLACE, KeyKind::Binary)),
     index: None,
+    expires: None,
 };
 
-pub(super) const REVIEW_PLACES: Table =
-    Table { name: "review-places", keys: by(key(reviews::ID, KeyKind::Binary)), index: None };
+pub(super) const REVIEW_PLACES: Table = Table {
+    name: "review-places",
+    keys: by(key(reviews::ID, KeyKind::Binary)),
+    index: None,
+    expires: None,
+};
 
-pub(super) const STOCK: Table =
-    Table { name: "stock", keys: by(key(super::inventory::SKU, KeyKind::Text)), index: None };
+pub(super) const STOCK: Table = Table {
+    name: "stock",
+    keys: by(key(super::inventory::SKU, KeyKind::Text)),
+    index: None,
+    expires: None,
+};
 
 pub(super) const CONTROL: Table = Table {
     name: "control",
@@ -110,6 +128,7 @@ pub(super) const CONTROL: Table = Table {
         key(control_table::KEY, KeyKind::Text),
     ),
     index: None,
+    expires: None,
 };
 
 /// All of them.
@@ -125,6 +144,10 @@ pub enum Step {
     },
     EnablePointInTimeRecovery {
         table: String,
+    },
+    EnableTtl {
+        table: String,
+        attribute: &'static str,
     },
     /// Nothing that may be changed without asking; it works like this.
     Differs {
@@ -144,6 +167,9 @@ impl std::fmt::Display for Step {
             Step::Create { table } => write!(f, "create the table {table}"),
             Step::EnablePointInTimeRecovery { table } => {
                 write!(f, "enable point-in-time recovery of the table {table}")
+            }
+            Step::EnableTtl { table, attribute } => {
+                write!(f, "enable the TTL of the table {table} on '{attribute}'")
             }
             Step::Differs { table, how } => write!(f, "the table {table} {how}"),
             Step::Unusable { table, how } => {
@@ -193,14 +219,18 @@ pub async fn create(dynamo: &Dynamo) -> Result<Vec<Step>, SetupError> {
 async fn plan_one(dynamo: &Dynamo, table: Table) -> Result<Vec<Step>, SetupError> {
     let name = dynamo.table(table.name);
     let Some(found) = describe(dynamo, &name).await? else {
-        return Ok(vec![
-            Step::Create { table: name.clone() },
-            Step::EnablePointInTimeRecovery { table: name },
-        ]);
+        let ttl = table.expires.map(|attribute| (name.clone(), attribute));
+        let ttl = ttl.map(|(table, attribute)| Step::EnableTtl { table, attribute });
+        let made =
+            [Step::Create { table: name.clone() }, Step::EnablePointInTimeRecovery { table: name }];
+        return Ok(made.into_iter().chain(ttl).collect());
     };
     let mut steps = differences(&table, &name, &found);
     if is_recoverable(dynamo, &name).await? == Some(false) {
-        steps.push(Step::EnablePointInTimeRecovery { table: name });
+        steps.push(Step::EnablePointInTimeRecovery { table: name.clone() });
+    }
+    if let Some(attribute) = table.expires {
+        steps.extend(ttl::missing(dynamo, &name, attribute).await?);
     }
     Ok(steps)
 }
@@ -214,10 +244,19 @@ async fn create_one(dynamo: &Dynamo, table: Table, planned: &[Step]) -> Result<(
     if planned.contains(&Step::EnablePointInTimeRecovery { table: name.clone() }) {
         enable_recovery(dynamo, &name).await?;
     }
+    if let Some(attribute) = table.expires
+        && planned.contains(&Step::EnableTtl { table: name.clone(), attribute })
+    {
+        ttl::enable(dynamo, &name, attribute).await?;
+    }
     Ok(())
 }
 
-fn refused<E>(action: &'static str, table: &str, error: &SdkError<E, HttpResponse>) -> SetupError
+pub(super) fn refused<E>(
+    action: &'static str,
+    table: &str,
+    error: &SdkError<E, HttpResponse>,
+) -> SetupError
 where
     E: std::error::Error + 'static,
 {
@@ -380,6 +419,6 @@ async fn enable_recovery(dynamo: &Dynamo, name: &str) -> Result<(), SetupError> 
     }
 }
 
-fn is_unknown<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
+pub(super) fn is_unknown<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
     error.code() == Some("UnknownOperationException")
 }

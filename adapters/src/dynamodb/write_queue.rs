@@ -93,7 +93,7 @@ mod tests {
     fn push(queue: &WriteQueue, id: u128, expected: Expected, bytes: usize) -> (u64, Answer) {
         let key = EntityKey::new(EntityKind::Probe, id);
         let blob = Bytes::from(vec![0; bytes]);
-        let row = Row { version: 2, write_id: WriteId(2), due: None, blob };
+        let row = Row { version: 2, write_id: WriteId(2), due: None, expires: None, blob };
         let (reply, answer) = oneshot::channel();
         (queue.push(key, expected, row, reply), answer)
     }

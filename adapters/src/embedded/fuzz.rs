@@ -28,6 +28,7 @@ fn fuzz_rows() {
         version: 3,
         write_id: WriteId(0x0102),
         due,
+        expires: None,
         blob: Bytes::from_static(b"a blob"),
     };
     let samples = [encode_row(&row(Some(Timestamp(5)))), encode_row(&row(None))];

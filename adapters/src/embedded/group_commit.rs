@@ -206,7 +206,8 @@ impl<T: Table> BatchRows<'_, T> {
                 None => self.table.read(key)?,
             }));
         }
-        found.written = Some(row);
+        // Shown to whom this write refuses, who would find no hint in the stored row either.
+        found.written = Some(Row { expires: None, ..row });
         Ok(CasOutcome::Written)
     }
 

@@ -62,7 +62,13 @@ fn key(id: u128) -> EntityKey {
 
 fn row(version: u64, write_id: u128) -> Row {
     let due = write_id.is_multiple_of(3).then_some(Timestamp(write_id as i64));
-    Row { version, write_id: WriteId(write_id), due, blob: Bytes::from_static(b"blob") }
+    Row {
+        version,
+        write_id: WriteId(write_id),
+        due,
+        expires: None,
+        blob: Bytes::from_static(b"blob"),
+    }
 }
 
 fn present(version: u64, write_id: u128) -> Expected {

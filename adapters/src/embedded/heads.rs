@@ -63,7 +63,7 @@ mod tests {
 
     fn row(version: u64) -> Row {
         let write_id = WriteId(version.into());
-        Row { version, write_id, due: None, blob: Bytes::new() }
+        Row { version, write_id, due: None, expires: None, blob: Bytes::new() }
     }
 
     #[test]

@@ -53,6 +53,7 @@ pub(crate) fn decode_row(bytes: &[u8]) -> Result<Row, StoreError> {
         version: u64::from_le_bytes(*version),
         write_id: WriteId(u128::from_le_bytes(*write_id)),
         due,
+        expires: None,
         blob: Bytes::copy_from_slice(blob),
     })
 }
@@ -78,6 +79,7 @@ mod tests {
                 version,
                 write_id: WriteId(write_id),
                 due: due.map(Timestamp),
+                expires: None,
                 blob: Bytes::from(blob),
             };
             prop_assert_eq!(decode_row(&encode_row(&row)), Ok(row));
@@ -98,6 +100,7 @@ mod tests {
             version: 3,
             write_id: WriteId(0x0102),
             due: Some(Timestamp(5)),
+            expires: None,
             blob: Bytes::from_static(b"xy"),
         };
         let mut golden = vec![1, 1, 3, 0, 0, 0, 0, 0, 0, 0, 2, 1];

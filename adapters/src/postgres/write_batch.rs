@@ -209,6 +209,7 @@ fn decode(
         version: u64::try_from(version).map_err(|_| damaged("its version is negative"))?,
         write_id: WriteId(u128::from_be_bytes(write_id)),
         due: due.map(Timestamp::from_millis),
+        expires: None,
         blob: Bytes::from(blob),
     })
 }

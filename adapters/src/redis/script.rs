@@ -224,7 +224,8 @@ mod tests {
     fn the_script_knows_where_a_row_has_its_stamp_and_due() {
         let write_id = WriteId(u128::from_le_bytes([7; 16]));
         let due = Some(Timestamp(i64::from_le_bytes([9; 8])));
-        let row = Row { version: 5, write_id, due, blob: Bytes::from_static(b"blob") };
+        let row =
+            Row { version: 5, write_id, due, expires: None, blob: Bytes::from_static(b"blob") };
         let (mut bytes, mut stamp) = (Vec::new(), Vec::new());
         push_row(&row, &mut bytes);
         push_stamp(Expected::Present { version: 5, write_id }, &mut stamp);

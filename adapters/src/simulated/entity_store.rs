@@ -79,7 +79,8 @@ impl EntityStore for SimulatedEntityStore {
         if !expected.holds(found) {
             return Ok(CasOutcome::Conflict(found.cloned()));
         }
-        state.replace(key, Some(row));
+        // Nothing is removed here, and the hint is not given back.
+        state.replace(key, Some(Row { expires: None, ..row }));
         Ok(CasOutcome::Written)
     }
 

@@ -31,7 +31,7 @@ pub fn try_open(dir: &Path) -> Result<EmbeddedStore, OpenError> {
 pub fn row(version: u64, write_id: u128) -> Row {
     let due = write_id.is_multiple_of(3).then_some(Timestamp(1_000 + write_id as i64));
     let blob = Bytes::from(format!("row {version} of write {write_id}").into_bytes());
-    Row { version, write_id: WriteId(write_id), due, blob }
+    Row { version, write_id: WriteId(write_id), due, expires: None, blob }
 }
 
 /// Writes a new row, which must be acknowledged.

@@ -11,7 +11,7 @@ pub use crate::shared::*;
 /// A row that is never due.
 pub fn row(version: u64, write_id: u128) -> Row {
     let blob = Bytes::from(format!("row {version} of write {write_id}"));
-    Row { version, write_id: WriteId(write_id), due: None, blob }
+    Row { version, write_id: WriteId(write_id), due: None, expires: None, blob }
 }
 
 /// Asks until the answer is yes, for at most so long; how long it took.

@@ -69,6 +69,10 @@ pub(crate) use state::SkuIndex;
 /// after weeks; after a season the prices, and most of the goods, are others.
 pub const CART_TTL: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
+/// How long an expired cart can still be read: a month, in which a shopper who comes back late
+/// may take its lines over into a new one. After that its store may remove it.
+pub const EXPIRED_CART_TTL: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
 /// The entity of a cart.
 pub fn key(id: CartId) -> EntityKey {
     EntityKey::new(EntityKind::Cart, id.0)
@@ -115,6 +119,12 @@ impl Entity for CartEntity {
     fn timer(cart: &Cart, now: Timestamp) -> Option<CartCommand> {
         let is_due = expires_at(cart).is_some_and(|at| at <= now);
         is_due.then_some(CartCommand { by: By::System, action: CartAction::Expire })
+    }
+
+    /// The last change of an expired cart is that it expired.
+    fn expires(cart: &Cart) -> Option<Timestamp> {
+        let is_over = cart.exists() && cart.status() == CartStatus::Expired;
+        is_over.then(|| cart.updated_at().plus(EXPIRED_CART_TTL))
     }
 
     /// Nobody sends a cart messages.

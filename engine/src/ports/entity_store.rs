@@ -25,6 +25,10 @@ pub struct Row {
     pub write_id: WriteId,
     /// When the entity wants to be woken; indexed. `None` for never.
     pub due: Option<Timestamp>,
+    /// From this time on nobody needs the row: a store that removes rows by itself may do so.
+    /// `None` for never. It is a hint for the store alone: no store has to follow it, and none
+    /// gives it back; in a row that a store answers it is `None`.
+    pub expires: Option<Timestamp>,
     pub blob: Bytes,
 }
 
@@ -129,7 +133,8 @@ pub type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// was acknowledged before they began.
 #[async_trait]
 pub trait EntityStore: Send + Sync + 'static {
-    /// The row, or `None` if there never was one or it was removed.
+    /// The row, or `None` if there never was one or it was removed: by hand, or because it had
+    /// expired ([`Row::expires`]).
     async fn load(&self, key: EntityKey) -> Result<Option<Row>, StoreError>;
 
     /// Writes `row` if the stored one is as expected. `row.version` is the expected one plus

@@ -15,6 +15,10 @@ use crate::time::Timestamp;
 /// sessions whose cart is used for longer than any token lives.
 pub const SESSION_TTL: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 
+/// How much longer than [`SESSION_TTL`] a session's row is kept: a month for the session's own
+/// timer, which a shop that stands still runs late. A row that goes first says the same.
+pub const SESSION_ROW_SLACK: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
 /// The newest stored form: a flag, then cart, when it was opened, when the session was told.
 const VERSION: u8 = 1;
 
@@ -123,6 +127,11 @@ impl Entity for SessionEntity {
         Self::due(session).filter(|due| *due <= now).map(|_| SessionCommand::Expire)
     }
 
+    /// A session without a cart has no time from which to count.
+    fn expires(session: &Session) -> Option<Timestamp> {
+        Self::due(session).map(|due| due.plus(SESSION_ROW_SLACK))
+    }
+
     fn receive(source: EntityKey, body: &[u8]) -> Option<SessionCommand> {
         let cart = (source.kind == EntityKind::Cart).then_some(CartId(source.id))?;
         match SessionNews::decode(body).ok()? {
@@ -214,6 +223,20 @@ mod tests {
         assert_eq!(SessionEntity::timer(&session, due), Some(Expire));
         run::<SessionEntity>(&mut session, Expire, due).unwrap();
         assert_eq!(session, Session::default());
+    }
+
+    #[test]
+    fn its_row_may_go_a_month_after_its_timer_and_only_while_it_has_one() {
+        let mut session = Session::default();
+        assert_eq!(SessionEntity::expires(&session), None);
+        run::<SessionEntity>(&mut session, set(1, 0), Timestamp(7)).unwrap();
+        let expires = Timestamp(7).plus(430 * DAY);
+        assert_eq!(SessionEntity::expires(&session), Some(expires));
+        run::<SessionEntity>(&mut session, set(2, 1), Timestamp(9)).unwrap();
+        assert_eq!(SessionEntity::expires(&session), Some(Timestamp(expires.0 + 2)));
+        let cleared = ClearCurrentCart { cart: CartId(2) };
+        run::<SessionEntity>(&mut session, cleared, Timestamp(11)).unwrap();
+        assert_eq!(SessionEntity::expires(&session), None);
     }
 
     #[test]

@@ -14,7 +14,8 @@ mod signing_keys;
 pub(crate) mod tests;
 
 pub use current_cart::{
-    CurrentCart, SESSION_TTL, Session, SessionCommand, SessionEntity, SessionEvent, key,
+    CurrentCart, SESSION_ROW_SLACK, SESSION_TTL, Session, SessionCommand, SessionEntity,
+    SessionEvent, key,
 };
 pub use revocations::{
     BUCKETS, REVOCATIONS_MAX, Revocations, RevocationsCommand, RevocationsEvent,

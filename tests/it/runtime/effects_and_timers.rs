@@ -5,7 +5,7 @@ use barrow_engine::time::Timestamp;
 use bytes::Bytes;
 
 use super::*;
-use barrow_tests::probe::TIMER_ITEM;
+use barrow_tests::probe::{EXPIRES_AT, EXPIRING_ITEM, TIMER_ITEM};
 use barrow_tests::scripted_store::Fate;
 
 #[tokio::test(start_paused = true)]
@@ -139,6 +139,33 @@ async fn a_target_that_refuses_at_once_is_tried_again_each_second_and_not_more_o
     assert_eq!(node.read(2).await, [1, 5]);
 }
 
+/// A store may remove a row that has expired: never one with something still to happen.
+#[tokio::test(start_paused = true)]
+async fn a_row_with_a_pending_effect_or_a_later_timer_does_not_expire() {
+    let node = Node::start();
+    let row = |id| node.store.row(key(id)).unwrap();
+    node.append(1, 7).await.unwrap();
+    assert_eq!(row(1).expires, None);
+    node.append(1, EXPIRING_ITEM).await.unwrap();
+    assert_eq!(row(1).expires, Some(EXPIRES_AT));
+    let target = Arc::new(tokio::sync::Semaphore::new(0));
+    node.store.next_writes([Fate::Applied, Fate::Held(target.clone())]);
+    node.send(1, ProbeCommand::Tell { target: 2, item: 5 }).await.unwrap();
+    settle().await;
+    assert!(row(1).due.is_some(), "the effect is on the way");
+    assert_eq!(row(1).expires, None, "and would be lost with the row");
+    target.add_permits(1);
+    until("it is delivered", || row(1).due.is_none()).await;
+    assert_eq!(row(1).expires, Some(EXPIRES_AT));
+
+    let before = Timestamp(EXPIRES_AT.0 - 1);
+    for (id, at, expires) in [(3, before, Some(EXPIRES_AT)), (4, EXPIRES_AT, None)] {
+        node.append(id, EXPIRING_ITEM).await.unwrap();
+        node.send(id, ProbeCommand::Later { at, item: 1 }).await.unwrap();
+        assert_eq!((row(id).due, row(id).expires), (Some(at), expires));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_idle_node_asks_once_a_second_and_only_under_a_valid_lease() {
     let node = Node::start();
@@ -160,6 +187,7 @@ async fn entities_that_cannot_be_woken_do_not_hide_others() {
         version: 1,
         write_id: WriteId(1),
         due: Some(Timestamp(due)),
+        expires: None,
         blob: Bytes::from_static(b"no probe"),
     };
     // One shard has more of them than a whole answer.

@@ -28,7 +28,13 @@ fn fuzz_frames() {
     let change = |id: u64, due| Change {
         key: EntityKey::new(EntityKind::Cart, id.into()),
         due_before: None,
-        row: Row { version: id, write_id: WriteId(9), due, blob: Bytes::from_static(b"a blob") },
+        row: Row {
+            version: id,
+            write_id: WriteId(9),
+            due,
+            expires: None,
+            blob: Bytes::from_static(b"a blob"),
+        },
     };
     let changes = [change(1, None), change(2, Some(Timestamp(1_795_334_400_000)))];
     let mut sample = Vec::new();

@@ -24,7 +24,7 @@ fn change(id: u128, version: u64, blob_bytes: usize) -> Change {
     Change {
         key: key(id),
         due_before: None,
-        row: Row { version, write_id: WriteId(id), due, blob },
+        row: Row { version, write_id: WriteId(id), due, expires: None, blob },
     }
 }
 
@@ -244,7 +244,13 @@ fn a_missing_file_is_refused() {
 /// The stored form is fixed: logs of older builds must stay readable.
 #[test]
 fn the_format_is_golden() {
-    let row = Row { version: 3, write_id: WriteId(5), due: None, blob: Bytes::from_static(b"xy") };
+    let row = Row {
+        version: 3,
+        write_id: WriteId(5),
+        due: None,
+        expires: None,
+        blob: Bytes::from_static(b"xy"),
+    };
     let changes = [Change { key: key(7), due_before: None, row }];
     let mut bytes = Vec::new();
     frame::encode(&mut bytes, &changes, 9);

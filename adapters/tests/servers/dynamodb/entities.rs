@@ -24,10 +24,10 @@ pub(super) fn key(id: u128) -> EntityKey {
 
 pub(super) fn row(version: u64, write_id: u128, due: Option<i64>) -> Row {
     let blob = Bytes::from(format!("version {version} by {write_id}"));
-    Row { version, write_id: WriteId(write_id), due: due.map(Timestamp), blob }
+    Row { version, write_id: WriteId(write_id), due: due.map(Timestamp), expires: None, blob }
 }
 
-fn present(row: &Row) -> Expected {
+pub(super) fn present(row: &Row) -> Expected {
     Expected::Present { version: row.version, write_id: row.write_id }
 }
 

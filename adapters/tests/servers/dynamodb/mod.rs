@@ -5,6 +5,7 @@ mod entities;
 mod front;
 mod products;
 mod suites;
+mod ttl;
 
 use std::sync::OnceLock;
 

@@ -92,7 +92,7 @@ async fn rewrite(
     while !over.load(Ordering::Relaxed) {
         version += 1;
         let write_id = WriteId(version.into());
-        let row = Row { version, write_id, due: None, blob: blob.clone() };
+        let row = Row { version, write_id, due: None, expires: None, blob: blob.clone() };
         match store.cas(key, expected, row).await? {
             CasOutcome::Written => expected = Expected::Present { version, write_id },
             CasOutcome::Conflict(_) => bail!("another wrote a row that has one writer"),

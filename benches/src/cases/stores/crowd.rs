@@ -105,7 +105,7 @@ async fn keep_changing<W: Writes>(writes: Arc<W>, over: Arc<AtomicBool>) -> anyh
     while !over.load(Ordering::Relaxed) {
         version += 1;
         let write_id = WriteId(version.into());
-        let row = Row { version, write_id, due: None, blob: blob.clone() };
+        let row = Row { version, write_id, due: None, expires: None, blob: blob.clone() };
         writes.write(key, expected, row).await?;
         expected = Expected::Present { version, write_id };
     }

@@ -380,6 +380,7 @@ fn an_idle_cart_expires_and_then_takes_no_more_changes() {
     bench.effects.clear();
     let first_due = CartEntity::due(&bench.cart).unwrap();
     assert_eq!(first_due, bench.now.plus(CART_TTL));
+    assert_eq!(CartEntity::expires(&bench.cart), None, "an open cart never goes by itself");
     bench.now = bench.now.plus(DAY);
     bench.step(bench.add(1, 1)).unwrap();
     bench.now = first_due;
@@ -393,6 +394,8 @@ fn an_idle_cart_expires_and_then_takes_no_more_changes() {
     assert_eq!(bench.effects, [Effect { target: session, body: SessionNews::CartEnded.encode() }]);
     assert_eq!(bench.step(bench.add(1, 1)), Err(Code::Closed(CartStatus::Expired)));
     assert_eq!(CartEntity::due(&bench.cart), None);
+    let expires = CartEntity::expires(&bench.cart);
+    assert_eq!(expires, Some(bench.now.plus(30 * DAY)), "counted from when it expired");
     assert_eq!(bench.give(By::System, CartAction::Expire), Ok(0));
     assert_eq!(bench.give(By::Shopper(OWNER), create("web", "EUR")), Ok(0));
 }
@@ -401,6 +404,7 @@ fn an_idle_cart_expires_and_then_takes_no_more_changes() {
 fn a_cart_that_was_never_created_wants_nothing() {
     let absent = CartEntity::initial(5);
     assert_eq!(CartEntity::due(&absent), None);
+    assert_eq!(CartEntity::expires(&absent), None);
     assert!(CartEntity::timer(&absent, Timestamp::MAX).is_none());
     let expire = CartCommand { by: By::System, action: CartAction::Expire };
     let refused = CartEntity::decide(&absent, expire, Timestamp::MAX).map(|_| ());

@@ -41,6 +41,7 @@ impl Suite<'_> {
             version,
             write_id: WriteId(self.names.number(1_000_000 + index)),
             due: due.map(Timestamp),
+            expires: None,
             blob: Bytes::from(format!("blob {index} of {:x}", self.names.seed)),
         }
     }
@@ -71,7 +72,17 @@ impl Suite<'_> {
         assert_eq!(self.load(key).await, Some(second.clone()), "a load sees the newest write");
         let third = self.row(3, 3, None);
         self.write(key, present(&second), &third).await;
-        assert_eq!(self.load(key).await, Some(third), "a due can be taken away again");
+        assert_eq!(self.load(key).await, Some(third.clone()), "a due can be taken away again");
+        let fourth = self.row(4, 4, None);
+        let expiring = Row { expires: Some(Timestamp(4_102_444_800_123)), ..fourth.clone() };
+        self.write(key, present(&third), &expiring).await;
+        let found = Some(fourth.clone());
+        assert_eq!(self.load(key).await, found, "when a row expires is not given back");
+        let refused = self.cas(key, present(&third), &self.row(5, 4, None)).await;
+        assert_eq!(refused, CasOutcome::Conflict(found), "nor with a refusal");
+        let fifth = self.row(6, 5, None);
+        self.write(key, present(&fourth), &fifth).await;
+        assert_eq!(self.load(key).await, Some(fifth), "a hint can be taken away again");
         let other = EntityKey::new(EntityKind::Probe, key.id ^ 1);
         assert_eq!(self.load(other).await, None, "a neighbour of a key is another entity");
     }
@@ -283,7 +294,13 @@ pub async fn entity_store_race(store: Arc<dyn EntityStore>, seed: u64) {
                 let write_id = WriteId(names.number(3_000_000 + writer * ROUNDS + round));
                 let version = found.as_ref().map_or(1, |row| row.version + 1);
                 let due = version.is_multiple_of(3).then_some(Timestamp(version as i64));
-                let row = Row { version, write_id, due, blob: Bytes::from_static(b"race") };
+                let row = Row {
+                    version,
+                    write_id,
+                    due,
+                    expires: None,
+                    blob: Bytes::from_static(b"race"),
+                };
                 let expected = found.as_ref().map_or(Expected::Absent, present);
                 match store.cas(key, expected, row).await.expect("the write has an outcome") {
                     CasOutcome::Written => won += 1,
@@ -300,7 +317,7 @@ pub async fn entity_store_race(store: Arc<dyn EntityStore>, seed: u64) {
     let last = store.load(key).await.expect("the row loads").expect("somebody won");
     assert_eq!(last.version, won, "each write that was acknowledged counted once");
     let write_id = WriteId(names.number(4_000_000));
-    let end = Row { version: won + 1, write_id, due: None, blob: Bytes::new() };
+    let end = Row { version: won + 1, write_id, due: None, expires: None, blob: Bytes::new() };
     let outcome = store.cas(key, present(&last), end).await.expect("the write has an outcome");
     assert_eq!(outcome, CasOutcome::Written, "nobody else writes any more");
 }
