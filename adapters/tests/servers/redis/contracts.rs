@@ -68,7 +68,7 @@ fn figure(port: u16, section: &str, name: &str) -> u64 {
     figure.split(|it: char| !it.is_ascii_digit()).next().unwrap().parse().unwrap_or(0)
 }
 
-/// A node looks at all its shards each second: a question for each shard, in one round trip.
+/// A node looks at all its shards each second: a question for each shard, in few round trips.
 #[tokio::test]
 async fn a_look_at_all_shards_is_one_round_trip() {
     let Some(redis) = or_skip("Redis", Redis::start()) else { return };
