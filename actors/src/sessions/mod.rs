@@ -72,12 +72,11 @@ struct Inner {
 }
 
 impl Sessions {
-    /// Starts them on the current tokio runtime, and reads what was revoked.
-    pub async fn start(parts: SessionParts) -> Result<Sessions, SessionsUnavailable> {
+    /// Starts them on the current tokio runtime. Nobody is let in before [`Sessions::learn`] has
+    /// succeeded.
+    pub fn start(parts: SessionParts) -> Sessions {
         let revocations = start_runtime::<Revocations>(&parts);
         let revoked = Arc::new(Revoked::new(revocations.clone(), parts.clock.clone()));
-        revoked.refresh().await.map_err(|error| SessionsUnavailable(error.to_string()))?;
-        Revoked::keep_fresh(Arc::downgrade(&revoked));
         let inner = Inner {
             sessions: start_runtime::<SessionEntity>(&parts),
             revocations,
@@ -88,7 +87,16 @@ impl Sessions {
             entropy: parts.entropy,
             viewed_ttl: parts.viewed_ttl,
         };
-        Ok(Sessions { inner: Arc::new(inner) })
+        Sessions { inner: Arc::new(inner) }
+    }
+
+    /// Reads what was revoked, and keeps reading from then on. Apart from the start: nodes that
+    /// start together are each other's owners, and have to answer before they ask.
+    pub async fn learn(&self) -> Result<(), SessionsUnavailable> {
+        let revoked = &self.inner.revoked;
+        revoked.refresh().await.map_err(|error| SessionsUnavailable(error.to_string()))?;
+        Revoked::keep_fresh(Arc::downgrade(revoked));
+        Ok(())
     }
 
     /// Whether the session may still act. Looks in memory only.

@@ -145,7 +145,7 @@ pub async fn start(
     let effects = Arc::new(EffectRouter::default());
     let Owned { node, ownership, lease } = own(config, &ports, &effects, on_lost).await?;
     let runtime = runtime_settings(config);
-    let parts = || SessionParts {
+    let sessions = Sessions::start(SessionParts {
         store: ports.entities.clone(),
         cache: ports.cache.clone(),
         clock: ports.clock.clone(),
@@ -154,12 +154,7 @@ pub async fn start(
         effects: effects.clone(),
         settings: runtime.clone(),
         viewed_ttl: config.auth.token_ttl.get(),
-    };
-    let patience = node.as_ref().map_or(Duration::ZERO, |_| config.cluster.join_timeout.get());
-    let give_up_at = SystemClock.uptime() + patience;
-    // In a cluster they are had from whoever has them, who may have died just now.
-    let sessions = until_had(give_up_at, async || Sessions::start(parts()).await).await?;
-    let token_keys = until_had(give_up_at, async || token_keys(config, &sessions).await).await?;
+    });
     let carts = Carts::start(CartParts {
         shop: shop.clone(),
         shelf: Arc::new(catalog.clone()),
@@ -174,6 +169,11 @@ pub async fn start(
     if let Some(node) = &node {
         node.host(carts.clone(), sessions.clone());
     }
+    let patience = node.as_ref().map_or(Duration::ZERO, |_| config.cluster.join_timeout.get());
+    let give_up_at = SystemClock.uptime() + patience;
+    // In a cluster they are had from whoever has them, who may have died just now.
+    until_had(give_up_at, async || sessions.learn().await).await?;
+    let token_keys = until_had(give_up_at, async || token_keys(config, &sessions).await).await?;
     let mut wakeables = sessions.wakeables();
     wakeables.insert(EntityKind::Cart, carts.wakeable());
     DueScanner::new(ports.entities.clone(), ports.clock.clone(), ownership, wakeables).start();

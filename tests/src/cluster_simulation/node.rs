@@ -199,7 +199,7 @@ impl Boot {
             Arc::new(StoreFromMachine { ground: ground.clone(), machine: run.machine });
         let shop = Arc::new(Shop::sample());
         let settings = pressed(entropy);
-        let parts = || SessionParts {
+        let sessions = Sessions::start(SessionParts {
             store: store.clone(),
             cache: Arc::new(EmbeddedCache::new(1 << 20)),
             clock: run.clock.clone(),
@@ -208,15 +208,7 @@ impl Boot {
             effects: effects.clone(),
             settings: settings.clone(),
             viewed_ttl: SESSION_TTL,
-        };
-        let give_up_at = run.clock.uptime() + START_MAX;
-        let sessions = loop {
-            match Sessions::start(parts()).await {
-                Ok(sessions) => break sessions,
-                Err(_) if run.clock.uptime() >= give_up_at => return None,
-                Err(_) => tokio::time::sleep(START_PAUSE).await,
-            }
-        };
+        });
         let carts = Carts::start(CartParts {
             shop: shop.clone(),
             shelf: Arc::new(EndlessShelf),
@@ -233,9 +225,25 @@ impl Boot {
         let mut wakeables = sessions.wakeables();
         wakeables.insert(EntityKind::Cart, carts.wakeable());
         DueScanner::new(store, run.clock.clone(), router.clone(), wakeables).start();
-        let keys = sessions.signing_keys().await.ok()?;
+        self.until_had(|| sessions.learn()).await?;
+        let keys = self.until_had(|| sessions.signing_keys()).await?;
         let app = self.app(shop, carts, sessions, TokenKeys::new(&keys)?);
         run.front.set(routes::shop(Arc::new(app))).ok()
+    }
+
+    /// As in the wiring of `api`.
+    async fn until_had<T, E, F>(&self, ask: impl Fn() -> F) -> Option<T>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        let give_up_at = self.run.clock.uptime() + START_MAX;
+        loop {
+            match ask().await {
+                Ok(had) => return Some(had),
+                Err(_) if self.run.clock.uptime() >= give_up_at => return None,
+                Err(_) => tokio::time::sleep(START_PAUSE).await,
+            }
+        }
     }
 
     fn app(&self, shop: Arc<Shop>, carts: Carts, sessions: Sessions, keys: TokenKeys) -> App {

@@ -152,8 +152,8 @@ async fn boot(
         effects: effects.clone(),
         settings: settings.clone(),
         viewed_ttl: SESSION_TTL,
-    })
-    .await?;
+    });
+    sessions.learn().await?;
     let carts = Carts::start(CartParts {
         shop: shop.clone(),
         shelf: Arc::new(EndlessShelf),
