@@ -2,11 +2,12 @@
 //! request asks.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
 use crate::{Grant, Lease, MemberId, Ownership, Peer, View};
 
@@ -26,7 +27,8 @@ pub struct Shards {
     me: MemberId,
     lease: Lease,
     state: ArcSwap<State>,
-    version: watch::Sender<u64>,
+    /// A view, or how somebody is reached. It wakes those who wait in their order.
+    learned: Notify,
     /// Somebody heard of a view that is newer than ours.
     wanted: Notify,
 }
@@ -48,7 +50,7 @@ impl Shards {
             me,
             lease,
             state: ArcSwap::from_pointee(State { view, peers: HashMap::new(), leaving }),
-            version: watch::Sender::new(0),
+            learned: Notify::new(),
             wanted: Notify::new(),
         }
     }
@@ -106,9 +108,8 @@ impl Shards {
             }
             next
         });
-        let version = self.state.load().view.version;
         // Whoever waits may wait for a peer as well as for a view.
-        self.version.send_replace(version);
+        self.learned.notify_waiters();
     }
 
     /// Lets nothing new into these shards. What was let in before has to be drained.
@@ -119,7 +120,7 @@ impl Shards {
     /// Takes these shards up again, after a handoff that did not come to be.
     pub fn reopen(&self, shards: &[u16]) {
         self.set_leaving(shards, false);
-        self.version.send_modify(|_| {});
+        self.learned.notify_waiters();
     }
 
     fn set_leaving(&self, shards: &[u16], leaving: bool) {
@@ -130,39 +131,50 @@ impl Shards {
         });
     }
 
+    /// Waits until `look` finds something, for as long as `patience` lasts; it looks again whenever
+    /// anything was learned.
+    async fn until<T>(&self, patience: Duration, look: impl Fn() -> Option<T>) -> Option<T> {
+        let found = async {
+            loop {
+                let mut learned = pin!(self.learned.notified());
+                // From here on nothing is missed: what is learned after the look wakes it.
+                learned.as_mut().enable();
+                if let Some(found) = look() {
+                    return found;
+                }
+                learned.await;
+            }
+        };
+        tokio::time::timeout(patience, found).await.ok()
+    }
+
     /// Asks the control side to read the view at once, and waits until one of at least that
     /// version is known, for as long as `patience` lasts.
     pub async fn catch_up(&self, version: u64, patience: Duration) -> bool {
-        let mut known = self.version.subscribe();
-        if *known.borrow_and_update() >= version {
+        let is_known = || (self.view().version >= version).then_some(());
+        if is_known().is_some() {
             return true;
         }
-        self.wanted.notify_one();
-        let newer = known.wait_for(|known| *known >= version);
-        tokio::time::timeout(patience, newer).await.is_ok_and(|known| known.is_ok())
+        self.want();
+        self.until(patience, is_known).await.is_some()
     }
 
     /// Where a shard is once it is anywhere, or `None` if that takes longer than `patience`.
     pub async fn settled(&self, shard: u16, patience: Duration) -> Option<Place> {
-        let mut known = self.version.subscribe();
-        let settled = async {
-            loop {
-                known.mark_unchanged();
-                match self.place(shard) {
-                    Place::Moving => self.wanted.notify_one(),
-                    place => return Some(place),
-                }
-                known.changed().await.ok()?;
+        let settled = || match self.place(shard) {
+            Place::Moving => {
+                self.want();
+                None
             }
+            place => Some(place),
         };
-        tokio::time::timeout(patience, settled).await.ok().flatten()
+        self.until(patience, settled).await
     }
 
     /// Returns once this node is a member of the view that it knows; `false` after `patience`.
     pub async fn joined(&self, patience: Duration) -> bool {
-        let mut known = self.version.subscribe();
-        let joined = known.wait_for(|_| self.view().member(self.me).is_some());
-        tokio::time::timeout(patience, joined).await.is_ok_and(|known| known.is_ok())
+        let joined = || self.view().member(self.me).map(drop);
+        self.until(patience, joined).await.is_some()
     }
 
     /// Asks the control side to read view and rows at once.

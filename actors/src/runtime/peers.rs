@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use barrow_cluster::Router;
 use barrow_cluster::transport::{Call, Feed, Refusal, Service};
 use bytes::Bytes;
-use tokio::sync::watch;
+use tokio::sync::Semaphore;
 
 use super::remote::Request;
 use super::router::{EffectRouter, Receiver};
@@ -19,23 +19,24 @@ const READY_PATIENCE: Duration = Duration::from_secs(2);
 pub struct PeerService {
     router: Arc<Router>,
     receivers: Arc<EffectRouter>,
-    ready: watch::Sender<bool>,
+    /// Closed once it is ready. It wakes those who wait in their order.
+    starting: Semaphore,
 }
 
 impl PeerService {
     pub fn new(router: Arc<Router>, receivers: Arc<EffectRouter>) -> PeerService {
-        PeerService { router, receivers, ready: watch::Sender::new(false) }
+        PeerService { router, receivers, starting: Semaphore::new(0) }
     }
 
     /// Every kind of entity that this node hosts is registered.
     pub fn set_ready(&self) {
-        self.ready.send_replace(true);
+        self.starting.close();
     }
 
     async fn find(&self, call: &Call) -> Result<(Request, Arc<dyn Receiver>), Refusal> {
-        let mut ready = self.ready.subscribe();
-        let is_ready = ready.wait_for(|is_ready| *is_ready);
-        if !tokio::time::timeout(READY_PATIENCE, is_ready).await.is_ok_and(|ready| ready.is_ok()) {
+        // It never hands out a permit: it closes.
+        let ready = tokio::time::timeout(READY_PATIENCE, self.starting.acquire());
+        if ready.await.is_err() {
             return Err(Refusal::Unavailable);
         }
         let request = Request::decode(&call.payload)?;
