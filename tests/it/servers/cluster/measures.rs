@@ -123,7 +123,8 @@ async fn rolls(on: On) {
     assert!(handed_over.percent(99) < HANDED_OVER_MAX, "{handed_over}");
 }
 
-/// Says what failed, of which next to nothing may fail twice; `before` changes were made before that span.
+/// Says what failed, of which next to nothing may fail twice; `before` changes were made before
+/// that span.
 fn tell_of_requests(crowd: &Crowd, span: Span, before: usize) {
     let late = crowd.log.beyond_one_retry();
     let (count, took) = (crowd.log.count() - before, span.to - span.from);
