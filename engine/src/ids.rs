@@ -147,6 +147,18 @@ id_type!(
 id_type!(
     /// An order.
     OrderId, "ord_");
+id_type!(
+    /// An attempt to pay for an order.
+    PaymentId, "pay_");
+id_type!(
+    /// A parcel of an order.
+    FulfilmentId, "ful_");
+id_type!(
+    /// Money that goes back for an order.
+    RefundId, "ref_");
+id_type!(
+    /// Units that a buyer sends back.
+    ReturnId, "ret_");
 
 #[cfg(test)]
 mod tests {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Addresses, Contact, LineId};
 use crate::catalog::{ChannelId, Locale, Sellable};
 use crate::ids::{CustomerId, SessionId};
@@ -14,7 +16,8 @@ use crate::quantity::Quantity;
 pub const STEPS_MAX: usize = 100;
 
 /// Whose cart it is. Nobody else may read or change it, or learn that it exists.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Owner {
     Session(SessionId),
     Customer(CustomerId),
