@@ -148,6 +148,9 @@ id_type!(
     /// An order.
     OrderId, "ord_");
 id_type!(
+    /// A line of the stock's ledger.
+    MovementId, "mov_");
+id_type!(
     /// An attempt to pay for an order.
     PaymentId, "pay_");
 id_type!(

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{LineUnits, NewOrder, OperationKey, OrderNumber, Tracking};
 use crate::cart::LineId;
+use crate::catalog::Location;
 use crate::ids::{CustomerId, FulfilmentId, ReturnId};
 
 /// Who changed an order.
@@ -139,5 +140,5 @@ pub struct ReturnedLine {
     /// Whether they can be sold again.
     pub restock: bool,
     /// Where they lie now; the default location if nothing is said.
-    pub location: Option<String>,
+    pub location: Option<Location>,
 }

@@ -20,7 +20,7 @@ mod rejection;
 mod returns;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use command::{Actor, OrderCommand, PaymentOutcome, RefundOf, ReturnRequestLine, ReturnedLine};
 pub use decide::{CapturePolicy, OrderDecision, decide};
@@ -38,7 +38,7 @@ pub use payment::{
 pub use rejection::OrderRejection;
 pub use returns::{Return, ReturnLine, ReturnStatus};
 
-use crate::catalog::Sku;
+use crate::catalog::{Location, Sku};
 
 /// What an order does to the stock, in the transaction that writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,5 +52,5 @@ pub enum StockChange {
     /// Units that did not leave after all: on hand again, and allocated as before.
     Unship { sku: Sku, quantity: u32 },
     /// Units that came back and can be sold again.
-    Restock { sku: Sku, location: Option<String>, quantity: u32 },
+    Restock { sku: Sku, location: Option<Location>, quantity: u32 },
 }

@@ -21,7 +21,7 @@ fn staff() -> Actor {
 }
 
 /// Quantity, unit price, discount, tax.
-fn line(id: u32, quantity: u32, unit_price: i64, discount: i64, tax: i64) -> OrderLine {
+pub(crate) fn line(id: u32, quantity: u32, unit_price: i64, discount: i64, tax: i64) -> OrderLine {
     OrderLine {
         id: LineId(id),
         sku: format!("SKU-{id}").parse().unwrap(),
@@ -41,7 +41,7 @@ fn line(id: u32, quantity: u32, unit_price: i64, discount: i64, tax: i64) -> Ord
     }
 }
 
-fn new_order(lines: Vec<OrderLine>, shipping: i64, tax_included: bool) -> NewOrder {
+pub(crate) fn new_order(lines: Vec<OrderLine>, shipping: i64, tax_included: bool) -> NewOrder {
     let address = AddressForm {
         first_name: "Ada".into(),
         last_name: "Lovelace".into(),
@@ -73,7 +73,7 @@ fn new_order(lines: Vec<OrderLine>, shipping: i64, tax_included: bool) -> NewOrd
 }
 
 /// Three chairs for 10.00 and a table for 50.00, with taxes included, and 4.90 of shipping.
-fn draft() -> Order {
+pub(crate) fn draft() -> Order {
     let lines = vec![line(1, 3, 400, 200, 160), line(2, 1, 5000, 0, 798)];
     Order::draft(new_order(lines, 490, true), NOW)
 }
