@@ -23,6 +23,8 @@ pub struct Order {
     pub cart: CartId,
     /// The cart's version that was frozen.
     pub cart_version: u64,
+    /// Which of the cart's tries to be bought it is, from 1.
+    pub freeze: u32,
     pub owner: Owner,
     /// From placing on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -101,6 +103,7 @@ pub struct NewOrder {
     pub id: OrderId,
     pub cart: CartId,
     pub cart_version: u64,
+    pub freeze: u32,
     pub owner: Owner,
     pub channel: ChannelId,
     pub locale: Locale,
@@ -177,6 +180,7 @@ impl Order {
             on_hold: false,
             cart: new.cart,
             cart_version: new.cart_version,
+            freeze: new.freeze,
             owner: new.owner,
             number: None,
             channel: new.channel,

@@ -55,6 +55,7 @@ pub(crate) fn new_order(lines: Vec<OrderLine>, shipping: i64, tax_included: bool
         id: OrderId(1),
         cart: CartId(2),
         cart_version: 9,
+        freeze: 1,
         owner: Owner::Session(SessionId(3)),
         channel: "web".parse().unwrap(),
         locale: "en".parse().unwrap(),
