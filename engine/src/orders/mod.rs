@@ -32,8 +32,8 @@ pub use order::{
     FulfilmentProgress, NewOrder, Order, OrderStatus, OrderTotals, PaymentProgress, ShippingCharge,
 };
 pub use payment::{
-    Operation, OperationKey, OperationKind, OperationState, Payment, PaymentStatus, Refund,
-    RefundLine, RefundStatus,
+    InvalidOperationKey, Operation, OperationKey, OperationKind, OperationState, Payment,
+    PaymentStatus, Refund, RefundLine, RefundStatus,
 };
 pub use rejection::OrderRejection;
 pub use returns::{Return, ReturnLine, ReturnStatus};

@@ -1,6 +1,7 @@
 //! Payments of an order: what a gateway was asked for, what it answered, and what it holds.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,9 @@ pub struct Payment {
     pub id: PaymentId,
     pub gateway: String,
     pub method: String,
+    /// Where the buyer comes back to after paying elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub return_url: Option<String>,
     /// What the gateway calls it, once it told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
@@ -81,6 +85,28 @@ pub struct OperationKey {
 impl fmt::Display for OperationKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}/{}", self.order, self.attempt, self.operation)
+    }
+}
+
+/// A text that is not the name of an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not the name of an operation, like ord_.../1/1")]
+pub struct InvalidOperationKey;
+
+impl FromStr for OperationKey {
+    type Err = InvalidOperationKey;
+
+    fn from_str(text: &str) -> Result<Self, InvalidOperationKey> {
+        let mut parts = text.split('/');
+        let mut next = || parts.next().ok_or(InvalidOperationKey);
+        let (order, attempt, operation) = (next()?, next()?, next()?);
+        let number = |text: &str| match text.starts_with(|c: char| matches!(c, '1'..='9')) {
+            true => text.parse().map_err(|_| InvalidOperationKey),
+            false => Err(InvalidOperationKey),
+        };
+        let order = order.parse().map_err(|_| InvalidOperationKey)?;
+        let key = OperationKey { order, attempt: number(attempt)?, operation: number(operation)? };
+        if parts.next().is_none() { Ok(key) } else { Err(InvalidOperationKey) }
     }
 }
 
