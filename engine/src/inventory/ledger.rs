@@ -208,7 +208,7 @@ impl Ledger {
 
     fn allocate(&mut self, order: &Order) -> Result<(), StockRefusal> {
         let mut wanted: BTreeMap<&Sku, u64> = BTreeMap::new();
-        for line in order.lines.iter().filter(|line| line.tracked) {
+        for line in order.tracked_lines() {
             *wanted.entry(&line.sku).or_default() += u64::from(line.quantity);
         }
         for (sku, quantity) in wanted {

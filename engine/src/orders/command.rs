@@ -34,10 +34,7 @@ pub enum OrderCommand {
     /// A new try after one that was given up, with what the cart holds now.
     Reopen(NewOrder),
     /// Begins the next attempt to pay for a draft.
-    StartPayment {
-        gateway: String,
-        method: String,
-    },
+    StartPayment(PaymentChoice),
     /// What a gateway answered, or told on its own. Told again it changes nothing.
     RecordOutcome {
         key: OperationKey,
@@ -100,6 +97,15 @@ pub enum OrderCommand {
         id: ReturnId,
         lines: Vec<ReturnedLine>,
     },
+}
+
+/// How a buyer wants to pay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaymentChoice {
+    pub gateway: String,
+    pub method: String,
+    /// Where they come back to after paying elsewhere.
+    pub return_url: Option<String>,
 }
 
 /// What is known of an operation. While nothing is known for sure nothing is recorded.

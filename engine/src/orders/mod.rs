@@ -22,7 +22,9 @@ mod returns;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use command::{Actor, OrderCommand, PaymentOutcome, RefundOf, ReturnRequestLine, ReturnedLine};
+pub use command::{
+    Actor, OrderCommand, PaymentChoice, PaymentOutcome, RefundOf, ReturnRequestLine, ReturnedLine,
+};
 pub use decide::{CapturePolicy, OrderDecision, decide};
 pub use event::{OrderEvent, Recorded};
 pub use fulfilment::{Fulfilment, FulfilmentStatus, LineUnits, Tracking};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::event::Recorded;
-use super::{Fulfilment, OrderLine, OrderNumber, Payment, Refund, Return};
+use super::{Fulfilment, OrderEvent, OrderLine, OrderNumber, Payment, Refund, Return};
 use crate::cart::{Addresses, Contact, LineId, Owner};
 use crate::catalog::{ChannelId, Locale};
 use crate::ids::{CartId, OrderId};
@@ -217,6 +217,19 @@ impl Order {
     /// What the payment that bought it holds, or may hold: the newest that did not fail.
     pub fn live_payment(&self) -> Option<&Payment> {
         self.payments.iter().rev().find(|payment| payment.may_hold_money())
+    }
+
+    /// Whether this try has come as far as a payment, whatever became of that.
+    pub fn has_tried_to_pay(&self) -> bool {
+        let since_opened = self.timeline.iter().rev().map(|recorded| &recorded.event);
+        let mut since_opened =
+            since_opened.take_while(|event| !matches!(event, OrderEvent::Reopened));
+        since_opened.any(|event| matches!(event, OrderEvent::PaymentStarted { .. }))
+    }
+
+    /// The lines of which stock is kept.
+    pub fn tracked_lines(&self) -> impl Iterator<Item = &OrderLine> {
+        self.lines.iter().filter(|line| line.tracked)
     }
 
     pub fn captured(&self) -> i64 {

@@ -11,6 +11,7 @@ mod entropy;
 mod inventory;
 mod media;
 mod order_store;
+mod payment_gateway;
 mod product_store;
 mod stock_ledger;
 
@@ -35,5 +36,8 @@ pub use media::{
     media_type,
 };
 pub use order_store::{ORDER_PAGE_MAX, Opened, OrderChange, OrderQuery, OrderStore, Saved};
+pub use payment_gateway::{
+    GatewayAnswer, GatewayError, Notice, PaymentGateway, PaymentRequest, WebhookError,
+};
 pub use product_store::{ProductStore, ProductStoreError};
 pub use stock_ledger::{STOCK_BATCH_MAX, StockLedger};

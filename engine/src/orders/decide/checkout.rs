@@ -5,7 +5,7 @@ use crate::ids::PaymentId;
 use crate::orders::payment::PAYMENTS_MAX;
 use crate::orders::{
     CapturePolicy, NewOrder, Operation, OperationKind, OperationState, Order, OrderEvent,
-    OrderNumber, OrderRejection, OrderStatus, Payment, StockChange,
+    OrderNumber, OrderRejection, OrderStatus, Payment, PaymentChoice, StockChange,
 };
 
 impl Change {
@@ -26,9 +26,11 @@ impl Change {
         Ok(())
     }
 
-    pub(super) fn start_payment(&mut self, gateway: String, method: String) -> Decided {
-        check_text(&gateway)?;
-        check_text(&method)?;
+    pub(super) fn start_payment(&mut self, choice: PaymentChoice) -> Decided {
+        let PaymentChoice { gateway, method, return_url } = choice;
+        for text in [Some(&gateway), Some(&method), return_url.as_ref()].into_iter().flatten() {
+            check_text(text)?;
+        }
         self.demand(self.order.status == OrderStatus::Draft)?;
         self.demand_no_open_payment()?;
         if self.order.payments.len() >= PAYMENTS_MAX {
@@ -46,6 +48,7 @@ impl Change {
             id: payment,
             gateway: gateway.clone(),
             method: method.clone(),
+            return_url,
             reference: None,
             redirect: None,
             operations: vec![authorize],

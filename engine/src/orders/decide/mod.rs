@@ -76,7 +76,7 @@ impl Change {
     fn run(&mut self, command: OrderCommand) -> Decided {
         match command {
             OrderCommand::Reopen(new) => self.reopen(new),
-            OrderCommand::StartPayment { gateway, method } => self.start_payment(gateway, method),
+            OrderCommand::StartPayment(choice) => self.start_payment(choice),
             OrderCommand::RecordOutcome { key, outcome } => self.record_outcome(key, outcome),
             OrderCommand::Place { number } => self.place(number),
             OrderCommand::Abandon { reason } => self.abandon(reason),
@@ -137,10 +137,13 @@ impl Change {
         }
         self.order.status = OrderStatus::Cancelled;
         self.record(OrderEvent::Cancelled { reason: reason.clone() });
-        for line in self.order.lines.iter().filter(|line| line.tracked) {
-            let (sku, quantity) = (line.sku.clone(), line.quantity);
-            self.stock.push(StockChange::Release { sku, quantity });
-        }
+        let allocated = self.order.tracked_lines();
+        self.stock.extend(
+            allocated.map(|line| StockChange::Release {
+                sku: line.sku.clone(),
+                quantity: line.quantity,
+            }),
+        );
         self.give_all_back(&reason)
     }
 

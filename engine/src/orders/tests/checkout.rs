@@ -55,7 +55,7 @@ fn a_gateway_that_repeats_itself_changes_nothing() {
 
 #[test]
 fn the_next_attempt_waits_for_the_end_of_the_last() {
-    let start = || OrderCommand::StartPayment { gateway: "test".into(), method: "ok".into() };
+    let start = start_payment;
     let mut tried = Tried::new(draft());
     tried.pay();
     tried.refused(start(), OrderRejection::PaymentOpen);
@@ -65,6 +65,10 @@ fn the_next_attempt_waits_for_the_end_of_the_last() {
     tried.pay();
     let (key, ..) = tried.pending()[0];
     assert_eq!(key.to_string(), format!("{}/2/1", OrderId(1)));
+    assert_eq!(key.to_string().parse(), Ok(key));
+    for text in ["", "/1/1", "ord_1/1/1", &format!("{key}/1"), &format!("{}/02/1", OrderId(1))] {
+        assert_eq!(text.parse::<OperationKey>(), Err(InvalidOperationKey), "{text}");
+    }
     tried.succeed(key);
     tried.refused(start(), OrderRejection::PaymentOpen);
 }

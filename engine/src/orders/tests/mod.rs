@@ -16,6 +16,11 @@ fn number() -> OrderNumber {
     OrderNumber::of(7).unwrap()
 }
 
+fn start_payment() -> OrderCommand {
+    let (gateway, method) = ("test".into(), "ok".into());
+    OrderCommand::StartPayment(PaymentChoice { gateway, method, return_url: None })
+}
+
 fn staff() -> Actor {
     Actor::Staff { id: "staff_1".into(), name: "Grace".into() }
 }
@@ -129,7 +134,7 @@ impl Tried {
     }
 
     fn pay(&mut self) {
-        self.done(OrderCommand::StartPayment { gateway: "test".into(), method: "ok".into() });
+        self.done(start_payment());
     }
 
     fn pending(&self) -> Vec<(OperationKey, OperationKind, i64)> {

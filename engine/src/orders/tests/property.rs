@@ -67,7 +67,7 @@ fn line_of(id: u32, quantity: u32, unit: i64, discount: i64, tax: i64) -> OrderL
 fn command(order: &Order, new: &NewOrder, step: Step) -> Option<OrderCommand> {
     let return_of = |which: usize| order.returns.get(which);
     Some(match step {
-        Step::Pay => OrderCommand::StartPayment { gateway: "test".into(), method: "ok".into() },
+        Step::Pay => start_payment(),
         Step::Answer { which, succeeds } => {
             let count = order.pending_operations().count().max(1);
             let (key, ..) = order.pending_operations().nth(which % count)?;
