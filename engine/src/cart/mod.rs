@@ -53,7 +53,7 @@ pub use problems::Problem;
 pub use quote::{Adjustment, LINE_TOTAL_MAX, LINES_MAX, Quote, ShippingOption, Totals};
 pub use rejection::{CartRejection, CartRejectionCode};
 pub use sent::{
-    SentCommand, UnknownSku, decode_owner, decode_rejection, encode_command, encode_owner,
+    SentCommand, UnknownSku, decode_by, decode_rejection, encode_by, encode_command,
     encode_rejection,
 };
 pub use state::{Cart, CartStatus};

@@ -98,21 +98,19 @@ pub fn encode_command(command: &CartCommand, out: &mut Vec<u8>) {
     }
 }
 
-/// Appends an owner.
-pub fn encode_owner(owner: Owner, out: &mut Vec<u8>) {
-    write_by(&mut Writer::new(out, BEFORE_CHECKOUTS), By::Shopper(owner));
+/// Appends who asks.
+pub fn encode_by(by: By, out: &mut Vec<u8>) {
+    write_by(&mut Writer::new(out, BEFORE_CHECKOUTS), by);
 }
 
-/// Reads an owner, and what comes after it.
+/// Reads who asks, and what comes after it.
 ///
 /// # Errors
 /// As [`crate::entity::Entity::decode`].
-pub fn decode_owner(bytes: &[u8]) -> Result<(Owner, &[u8]), DecodeError> {
+pub fn decode_by(bytes: &[u8]) -> Result<(By, &[u8]), DecodeError> {
     let (_, mut reader) = Reader::open(bytes, VERSION)?;
-    match read_by(&mut reader)? {
-        By::Shopper(owner) => Ok((owner, reader.rest())),
-        By::System => Err(DecodeError::Damaged("the house owns no cart")),
-    }
+    let by = read_by(&mut reader)?;
+    Ok((by, reader.rest()))
 }
 
 fn write_by(writer: &mut Writer<'_>, by: By) {

@@ -97,8 +97,9 @@ impl ShippingCharge {
     }
 }
 
-/// A cart, frozen to be bought. The amounts were checked against what the buyer agreed to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A cart, frozen to be bought. The amounts were checked against what the buyer agreed to. Nodes
+/// send it to each other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewOrder {
     pub id: OrderId,
     pub cart: CartId,
