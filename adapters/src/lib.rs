@@ -3,7 +3,7 @@
 //! [`embedded`] keeps everything in the process and one folder. `postgres`, `redis`, `dynamodb`
 //! and `s3` stand on a server beside the process, each behind the cargo feature of its name.
 //! [`simulated`] keeps it in memory, the same at every run, for simulations and tests.
-//! [`decorators`] add behaviour to any adapter: they measure it, repeat what failed, or break it
+//! [`gateways`] move the money. [`decorators`] add behaviour to any adapter: they measure it, repeat what failed, or break it
 //! on purpose. [`host`] is the machine's clock and randomness.
 
 mod catalog;
@@ -12,6 +12,7 @@ mod due;
 #[cfg(feature = "dynamodb")]
 pub mod dynamodb;
 pub mod embedded;
+pub mod gateways;
 pub mod host;
 mod objects;
 #[cfg(feature = "postgres")]
