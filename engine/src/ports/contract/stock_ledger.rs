@@ -208,7 +208,7 @@ impl Suite<'_> {
 
     async fn a_scan_visits_each_once(&self) {
         let skus: Vec<Sku> = (0..5).map(|n| self.sku(&format!("scanned {n}"))).collect();
-        for (index, sku) in (500..).zip(&skus) {
+        for (index, sku) in (5_000..).zip(&skus) {
             self.stock(2 * index, sku, DEFAULT_LOCATION, 1).await;
             self.stock(2 * index + 1, sku, "shop", 1).await;
         }
