@@ -8,27 +8,23 @@ use crate::ports::OrderQuery;
 const LONG_AGO: i64 = -8_000_000_000_000;
 
 impl Suite<'_> {
-    /// The orders of a query among those of this run.
-    fn query(&self) -> OrderQuery {
-        OrderQuery { text: Some(self.last_name()), limit: 100, ..OrderQuery::default() }
-    }
-
     async fn found(&self, query: &OrderQuery) -> Vec<OrderId> {
         let found = self.store.list(query).await.expect("orders are listed");
         found.iter().map(|order| order.id).collect()
     }
 
-    /// Opened so many minutes after all others of this run.
-    fn late_draft(&self, index: u64, minutes: i64) -> Order {
-        let draft = self.draft(index);
-        Order { created_at: Timestamp(NOW.0 + 86_400_000 + minutes * 60_000), ..draft }
+    /// Opened so many minutes after all others of this run, for a buyer of this name.
+    fn late_draft(&self, index: u64, minutes: i64, buyer: &str) -> Order {
+        let created_at = Timestamp(NOW.0 + 86_400_000 + minutes * 60_000);
+        Order { created_at, addresses: addresses(buyer), ..self.draft(index) }
     }
 
     pub(super) async fn orders_are_found_by_what_they_are(&self) {
-        let draft = self.opened(self.late_draft(200, 0)).await;
-        let (authorized, place) = self.paid(self.late_draft(201, 10)).await;
+        let buyer = format!("Hopper-{}", self.names.text(200));
+        let draft = self.opened(self.late_draft(200, 0, &buyer)).await;
+        let (authorized, place) = self.paid(self.late_draft(201, 10, &buyer)).await;
         assert_eq!(self.save(&place).await, Saved::Done);
-        let (placed, place) = self.paid(self.late_draft(202, 20)).await;
+        let (placed, place) = self.paid(self.late_draft(202, 20, &buyer)).await;
         assert_eq!(self.save(&place).await, Saved::Done);
         let captured = self.done(&placed, OrderCommand::Capture { amount: None }).await;
         let captured = self.answered(&captured).await;
@@ -38,11 +34,7 @@ impl Suite<'_> {
         let completed = self.done(&captured, fulfil).await;
         assert_eq!(completed.status, OrderStatus::Completed);
 
-        let base = || OrderQuery {
-            after: Some((Timestamp(NOW.0 + 2 * 86_400_000), OrderId(0))),
-            limit: 3,
-            ..self.query()
-        };
+        let base = || OrderQuery { text: Some(buyer.clone()), limit: 3, ..OrderQuery::default() };
         let check = async |promise: &str, query: OrderQuery, expected: &[&Order]| {
             let expected: Vec<OrderId> = expected.iter().map(|order| order.id).collect();
             assert_eq!(self.found(&query).await, expected, "{promise}");
@@ -73,8 +65,10 @@ impl Suite<'_> {
         let (from, to) = (Some(at(&authorized)), Some(at(&completed)));
         check("from then on, and before", window(from, to), &[&authorized]).await;
         check("a draft was not placed", window(Some(Timestamp(0)), None), &all[..2]).await;
-        let (number, text) = (completed.number.expect("it was placed"), Some(String::new()));
-        check("no text is any text", OrderQuery { text, ..base() }, &all).await;
+        let number = completed.number.expect("it was placed");
+        let any = |text| OrderQuery { text, limit: 3, ..OrderQuery::default() };
+        let (found, any) = (self.found(&any(Some(" ".into()))).await, any(None));
+        assert_eq!(found, self.found(&any).await, "no text is any text");
         for text in [number.to_string(), number.to_string().replace('-', " ")] {
             let query = OrderQuery { text: Some(text), ..base() };
             check("by a number, as it is said", query, &[&completed]).await;
