@@ -26,7 +26,7 @@ pub enum Opened {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Saved {
     Done,
-    /// Somebody else has changed it: nothing was written.
+    /// Somebody else has changed it: nothing was written. What was never opened is at version 0.
     Stale {
         current: u64,
     },
