@@ -8,6 +8,7 @@ mod property;
 pub(crate) use super::sample::{line, new_order};
 use super::*;
 use crate::cart::LineId;
+use crate::ids::OrderId;
 use crate::time::Timestamp;
 
 const NOW: Timestamp = Timestamp(1_790_000_000_000);
