@@ -459,7 +459,7 @@ mod tests {
             bytes[at] ^= flip;
             let _ = SentCommand::decode(&bytes);
             let _ = SentCommand::decode(&noise);
-            let _ = (decode_rejection(&noise), decode_owner(&noise).is_ok());
+            let _ = (decode_rejection(&noise), decode_by(&noise).is_ok());
         }
     }
 }

@@ -149,7 +149,7 @@ impl Ledger {
     ///
     /// # Errors
     /// Where more would go than are there and not promised; nothing has changed then.
-    pub fn book(&mut self, draft: MovementDraft) -> Result<(), StockRefusal> {
+    pub fn book(&mut self, draft: MovementDraft) -> Result<Movement, StockRefusal> {
         let (sku, location) = (draft.sku.clone(), draft.location.clone());
         let level = self.level_mut(&sku, &location);
         let on_hand = i128::from(level.on_hand) + i128::from(draft.quantity);
@@ -164,8 +164,9 @@ impl Ledger {
         }
         level.on_hand = on_hand;
         self.changed_levels.insert((sku, location));
-        self.movements.push(Movement { draft, level: on_hand });
-        Ok(())
+        let movement = Movement { draft, level: on_hand };
+        self.movements.push(movement.clone());
+        Ok(movement)
     }
 
     /// What a change of an order does to its units, by whom and when.
@@ -264,8 +265,10 @@ impl Ledger {
     }
 
     fn clone_of(&self, sku: &Sku, order: OrderId) -> Vec<Claim> {
-        let own = self.claims.values().filter(|claim| claim.order == order && claim.sku == *sku);
-        own.cloned().collect()
+        // Of thousands of orders that want one SKU each looks at its own claims only.
+        let from = (order, sku.clone(), first_location());
+        let own = self.claims.range(from..).map(|(_, claim)| claim);
+        own.take_while(|claim| claim.order == order && claim.sku == *sku).cloned().collect()
     }
 
     fn put_claim(&mut self, claim: Claim) {
@@ -320,7 +323,8 @@ impl Ledger {
             actor: actor.to_owned(),
             order: Some(order.id),
             at,
-        })
+        })?;
+        Ok(())
     }
 
     pub fn into_changes(self) -> LedgerChanges {
@@ -342,6 +346,11 @@ fn key_of(level: &Level) -> (Sku, Location) {
 
 fn claim_key(claim: &Claim) -> (OrderId, Sku, Location) {
     (claim.order, claim.sku.clone(), claim.location.clone())
+}
+
+/// No location comes before it: what is less than this sign is a space or controls something.
+fn first_location() -> Location {
+    Location::new("!").expect("the text is a location")
 }
 
 fn default_location() -> Location {

@@ -152,7 +152,8 @@ fn nothing_goes_that_is_promised_or_not_there() {
     let below =
         |available| Err(StockRefusal::BelowZero { sku: sku(), location: at("default"), available });
     assert_eq!(ledger.book(draft_of(2, "default", -2)), below(1));
-    assert_eq!(ledger.book(draft_of(2, "default", -1)), Ok(()));
+    let draft = draft_of(2, "default", -1);
+    assert_eq!(ledger.book(draft.clone()), Ok(Movement { draft, level: 4 }));
     assert_eq!(ledger.book(draft_of(3, "default", i64::MIN)), below(0));
     let full = StockRefusal::TooMany { sku: sku(), location: at("default") };
     assert_eq!(ledger.book(draft_of(4, "default", i64::MAX)), Err(full));
@@ -209,7 +210,7 @@ fn step() -> impl Strategy<Value = Step> {
 fn run(ledger: &mut Ledger, step: Step) -> Result<(), StockRefusal> {
     match step {
         Step::Book(_, 0) => Ok(()),
-        Step::Book(location, quantity) => ledger.book(draft_of(9, location, quantity)),
+        Step::Book(location, quantity) => ledger.book(draft_of(9, location, quantity)).map(drop),
         Step::Reserve { order, quantity, allowance, ttl } => {
             let wish = Wish { expires_at: Timestamp(ttl), ..wish(order, quantity) };
             ledger.reserve(&sku(), allowance, &[wish]);

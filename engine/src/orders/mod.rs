@@ -18,6 +18,8 @@ mod order;
 mod payment;
 mod rejection;
 mod returns;
+#[cfg(any(test, feature = "contract"))]
+pub mod sample;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -26,7 +26,7 @@ pub enum Opened {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Saved {
     Done,
-    /// Somebody else has changed it: nothing was written.
+    /// Somebody else has changed it: nothing was written. What was never opened is at version 0.
     Stale {
         current: u64,
     },
@@ -51,20 +51,28 @@ pub struct OrderQuery {
     pub status: Option<OrderStatus>,
     pub payment: Option<PaymentProgress>,
     pub fulfilment: Option<FulfilmentProgress>,
-    /// A number, or the beginning of an e-mail address or of a buyer's last name, in any case.
+    /// A number, or the beginning of an e-mail address or of the last name of who is billed, in
+    /// any case.
     pub text: Option<String>,
+    /// From then on.
     pub placed_after: Option<Timestamp>,
+    /// Until then, and not at that moment.
     pub placed_before: Option<Timestamp>,
     /// Where the last page ended: when its last order was opened, and its id.
     pub after: Option<(Timestamp, OrderId)>,
+    /// At most [`ORDER_PAGE_MAX`].
     pub limit: usize,
 }
 
 /// Orders, one for each cart that was ever bought. What guards a write is never read from a
 /// replica. Every write has one effect however often it is made.
+///
+/// The store stands behind what the business decides: two orders of one number, a payment of two
+/// orders, more captured than was authorized or refunded than was captured are refused as damage.
 #[async_trait]
 pub trait OrderStore: Send + Sync + 'static {
-    /// Opens the draft of a cart, at version 1, unless the cart has an order.
+    /// Opens the draft of a cart, at version 1, unless the cart has an order. Opened again it is
+    /// an existing one.
     async fn open(&self, draft: &Order) -> Result<Opened, CommerceError>;
 
     async fn get(&self, id: OrderId) -> Result<Option<Order>, CommerceError>;
@@ -77,7 +85,7 @@ pub trait OrderStore: Send + Sync + 'static {
     async fn next_number(&self) -> Result<OrderNumber, CommerceError>;
 
     /// Writes a changed order, its payments and its stock in one transaction, if it is at the
-    /// version before. The same change again is done already.
+    /// version before. The same change again is done already, as long as nobody has made another.
     async fn save(&self, change: &OrderChange) -> Result<Saved, CommerceError>;
 
     /// Orders of a query, those opened last first.

@@ -1,13 +1,14 @@
 //! Orders, command by command, and whatever may happen in whatever order.
 
 mod checkout;
+mod golden;
 mod life;
 mod property;
 
+pub(crate) use super::sample::{line, new_order, start_payment};
 use super::*;
-use crate::cart::{AddressForm, Addresses, Contact, LineId, Owner};
-use crate::ids::{CartId, OrderId, ProductId, SessionId};
-use crate::money::Currency;
+use crate::cart::LineId;
+use crate::ids::OrderId;
 use crate::time::Timestamp;
 
 const NOW: Timestamp = Timestamp(1_790_000_000_000);
@@ -16,66 +17,8 @@ fn number() -> OrderNumber {
     OrderNumber::of(7).unwrap()
 }
 
-fn start_payment() -> OrderCommand {
-    let (gateway, method) = ("test".into(), "ok".into());
-    OrderCommand::StartPayment(PaymentChoice { gateway, method, return_url: None })
-}
-
 fn staff() -> Actor {
     Actor::Staff { id: "staff_1".into(), name: "Grace".into() }
-}
-
-/// Quantity, unit price, discount, tax.
-pub(crate) fn line(id: u32, quantity: u32, unit_price: i64, discount: i64, tax: i64) -> OrderLine {
-    OrderLine {
-        id: LineId(id),
-        sku: format!("SKU-{id}").parse().unwrap(),
-        product: ProductId::derived("chair"),
-        title: "Chair".into(),
-        options: Vec::new(),
-        image: None,
-        quantity,
-        unit_price,
-        discount,
-        tax,
-        tax_rate_bp: 1900,
-        tracked: true,
-        fulfilled: 0,
-        returned: 0,
-        refunded: 0,
-    }
-}
-
-pub(crate) fn new_order(lines: Vec<OrderLine>, shipping: i64, tax_included: bool) -> NewOrder {
-    let address = AddressForm {
-        first_name: "Ada".into(),
-        last_name: "Lovelace".into(),
-        line1: "12 St James's Square".into(),
-        city: "London".into(),
-        postal_code: "SW1Y 4JH".into(),
-        country: "GB".into(),
-        ..AddressForm::default()
-    };
-    NewOrder {
-        id: OrderId(1),
-        cart: CartId(2),
-        cart_version: 9,
-        freeze: 1,
-        owner: Owner::Session(SessionId(3)),
-        channel: "web".parse().unwrap(),
-        locale: "en".parse().unwrap(),
-        currency: Currency::from_code("EUR").unwrap(),
-        tax_included,
-        contact: Contact::new("ada@example.com", None).unwrap(),
-        addresses: Addresses::new(&address, None).unwrap(),
-        shipping: ShippingCharge {
-            method: "standard".into(),
-            name: "Standard".into(),
-            price: shipping,
-            tax: shipping / 5,
-        },
-        lines,
-    }
 }
 
 /// Three chairs for 10.00 and a table for 50.00, with taxes included, and 4.90 of shipping.

@@ -1,0 +1,138 @@
+//! Orders.
+
+use async_trait::async_trait;
+use barrow_engine::ids::{CartId, OrderId};
+use barrow_engine::orders::{Order, OrderNumber};
+use barrow_engine::ports::{CommerceError, Opened, OrderChange, OrderQuery, OrderStore, Saved};
+use barrow_engine::time::Timestamp;
+use sqlx::QueryBuilder;
+use sqlx::postgres::PgConnection;
+
+use super::primary::Postgres;
+use crate::commerce::conditions::{Conditions, conditions, push};
+use crate::commerce::order_row::{DocumentRow, OrderRow, number_of, order, order_ids, orders};
+use crate::commerce::rows::limit;
+use crate::commerce::{End, Fault, flow};
+
+type Result<T> = std::result::Result<T, CommerceError>;
+
+/// Where orders are kept.
+pub struct PostgresOrderStore {
+    postgres: Postgres,
+}
+
+impl PostgresOrderStore {
+    pub fn new(postgres: &Postgres) -> PostgresOrderStore {
+        PostgresOrderStore { postgres: postgres.clone() }
+    }
+
+    async fn one(&self, sql: &'static str, key: Key) -> Result<Option<Order>> {
+        let found: std::result::Result<Option<DocumentRow>, _> = self
+            .postgres
+            .call(async |connection| {
+                let query = match key {
+                    Key::Id(id) => sqlx::query_as(sql).bind(id.to_be_bytes()),
+                    Key::Number(number) => sqlx::query_as(sql).bind(number.to_string()),
+                };
+                query.fetch_optional(connection).await
+            })
+            .await;
+        Ok(found.map_err(|error| error.of_no_commit())?.map(order).transpose()?)
+    }
+}
+
+enum Key {
+    Id(u128),
+    Number(OrderNumber),
+}
+
+pub(super) const READ: &str = "SELECT format, document::text FROM customer_order WHERE id = $1";
+
+pub(super) const READ_OF_CART: &str =
+    "SELECT format, document::text FROM customer_order WHERE cart = $1";
+
+const READ_OF_NUMBER: &str = "SELECT format, document::text FROM customer_order WHERE number = $1";
+
+const NEXT_NUMBER: &str = "SELECT nextval('order_number')";
+
+const UNSETTLED: &str = "SELECT id FROM customer_order WHERE NOT settled AND changed_at < $1
+    ORDER BY changed_at, id LIMIT $2";
+
+#[async_trait]
+impl OrderStore for PostgresOrderStore {
+    async fn open(&self, draft: &Order) -> Result<Opened> {
+        let row = OrderRow::new(draft, draft.created_at)?;
+        let row = &row;
+        let open = || {
+            async move |transaction: &mut PgConnection| flow::open(transaction, draft, row).await
+        };
+        self.postgres.transact(open).await
+    }
+
+    async fn get(&self, id: OrderId) -> Result<Option<Order>> {
+        self.one(READ, Key::Id(id.0)).await
+    }
+
+    async fn of_cart(&self, cart: CartId) -> Result<Option<Order>> {
+        self.one(READ_OF_CART, Key::Id(cart.0)).await
+    }
+
+    async fn of_number(&self, number: OrderNumber) -> Result<Option<Order>> {
+        self.one(READ_OF_NUMBER, Key::Number(number)).await
+    }
+
+    async fn next_number(&self) -> Result<OrderNumber> {
+        let next = || {
+            async move |transaction: &mut PgConnection| {
+                let next: i64 = sqlx::query_scalar(NEXT_NUMBER).fetch_one(transaction).await?;
+                Ok::<_, Fault>(End::Commit(next))
+            }
+        };
+        number_of(self.postgres.transact(next).await?)
+    }
+
+    async fn save(&self, change: &OrderChange) -> Result<Saved> {
+        let row = OrderRow::new(&change.order, change.at)?;
+        let row = &row;
+        let save = || {
+            async move |transaction: &mut PgConnection| flow::save(transaction, change, row).await
+        };
+        self.postgres.transact(save).await
+    }
+
+    async fn list(&self, query: &OrderQuery) -> Result<Vec<Order>> {
+        let conditions = conditions(query);
+        let found = self
+            .postgres
+            .call(async |connection| {
+                // Planned for these values: a plan for any would not know which of them are rare.
+                let mut statement = statement(&conditions);
+                statement.build_query_as().persistent(false).fetch_all(connection).await
+            })
+            .await;
+        orders(found.map_err(|error| error.of_no_commit())?)
+    }
+
+    async fn unsettled(&self, before: Timestamp, most: usize) -> Result<Vec<OrderId>> {
+        let found = self
+            .postgres
+            .call(async |connection| {
+                let query = sqlx::query_as(UNSETTLED).bind(before.as_millis()).bind(limit(most));
+                query.fetch_all(connection).await
+            })
+            .await;
+        order_ids(found.map_err(|error| error.of_no_commit())?)
+    }
+}
+
+fn statement(conditions: &Conditions) -> QueryBuilder<sqlx::Postgres> {
+    let Conditions { text, placed, others, after, limit } = conditions;
+    let mut statement =
+        QueryBuilder::new("SELECT format, document::text FROM customer_order WHERE true");
+    for condition in text.iter().chain(placed).chain(others).chain(after) {
+        statement.push(" AND ");
+        push(&mut statement, condition, true);
+    }
+    statement.push(" ORDER BY created_at DESC, id DESC LIMIT ").push_bind(*limit);
+    statement
+}
