@@ -13,7 +13,7 @@ use barrow_actors::carts::Carts;
 use barrow_actors::runtime::{ENVELOPE_VERSION, EffectRouter, PeerService};
 use barrow_actors::sessions::Sessions;
 use barrow_adapters::host::{SystemClock, SystemEntropy};
-use barrow_cluster::node::{Ended, HandoffSettings};
+use barrow_cluster::node::{Ended, NodeSettings};
 use barrow_cluster::transport::grpc::{Peers, Server, Settings};
 use barrow_cluster::transport::stream::TcpConnect;
 use barrow_cluster::transport::tls::{Identity, IdentityError, Trust};
@@ -291,7 +291,7 @@ async fn be_member(
         uptime: Arc::new(|| SystemClock.uptime()),
         member: parts.member,
         peer: parts.peer,
-        settings: HandoffSettings::default(),
+        settings: NodeSettings::default(),
     });
     drop(tell.send(Ok(membership)));
     if run.await == Ended::Evicted {

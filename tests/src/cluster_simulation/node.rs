@@ -16,8 +16,8 @@ use barrow_api::routes;
 use barrow_api::wire::cart_json::CartJson;
 use barrow_api::wire::media::MediaUrls;
 use barrow_cluster::{
-    Ended, HandoffSettings, Lease, Member, MemberId, Membership, MembershipParts, Peer, Place,
-    Router, RouterSettings, ShardHost, Shards,
+    Ended, Lease, Member, MemberId, Membership, MembershipParts, NodeSettings, Peer, Place, Router,
+    RouterSettings, ShardHost, Shards,
 };
 use barrow_engine::entity::EntityKind;
 use barrow_engine::ports::{Clock, EntityStore, Entropy};
@@ -102,7 +102,7 @@ impl Run {
                 draining: false,
             },
             peer: Peer { id, name, address, certificate: vec![1], unreachable: Vec::new() },
-            settings: HandoffSettings::default(),
+            settings: NodeSettings::default(),
         });
         let run = Arc::new(Run {
             id,
