@@ -30,6 +30,9 @@ fn every_history_is_linearizable_and_every_cluster_comes_to_rest() {
     enough("partitions", total.strikes.partitions);
     enough("cuts", total.strikes.cuts);
     enough("leaves", total.strikes.leaves);
+    enough("deploys", total.strikes.deploys);
+    enough("raised", total.raised);
+    enough("refused", total.refused);
 }
 
 #[test]

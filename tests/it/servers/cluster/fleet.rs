@@ -6,6 +6,7 @@ use std::process::id;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
+use barrow_actors::runtime::NEXT_FORM;
 use barrow_adapters::dynamodb::{Dynamo, DynamoControlTable, DynamoEndpoint};
 use barrow_adapters::postgres::{PostgresControlTable, PostgresOptions};
 use barrow_cluster::{ControlTable, Member, SHARDS, VIEW_KEY, View};
@@ -193,7 +194,7 @@ impl Fleet {
     /// The view in the control table.
     pub async fn view(&self) -> View {
         match self.table.load(VIEW_KEY).await.unwrap() {
-            Some(row) => View::decode(row.version, &row.value).unwrap(),
+            Some(row) => View::decode(row.version, &row.value, NEXT_FORM).unwrap(),
             None => View::default(),
         }
     }
