@@ -52,7 +52,7 @@ use world::World;
 
 /// The longest time for which all nodes have to read a later form before it is written: some
 /// clusters go back before, others come back too late.
-const FORM_WAIT_SECONDS: u64 = 20;
+const FORM_WAIT_SECONDS: u64 = 10;
 
 /// How much one run does, and what goes wrong in it.
 #[derive(Debug, Clone, Copy)]
