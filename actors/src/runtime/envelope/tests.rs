@@ -1,7 +1,8 @@
 //! Rows of two forms, and who reads which.
 
-use barrow_engine::cart::CartEntity;
+use barrow_engine::cart::{CartEntity, SessionNews};
 use barrow_engine::entity::{DecodeError, Entity};
+use barrow_engine::session::{Revocations, SessionEntity, SigningKeys};
 
 use super::super::form::{FORM, NEXT_FORM};
 use super::Envelope;
@@ -26,6 +27,25 @@ fn each_row_names_its_form_and_is_read_by_whoever_knows_it() {
     let refused = Err(DecodeError::FutureVersion { found: NEXT_FORM, supported: FORM });
     assert_eq!(read(&row(NEXT_FORM), FORM), refused);
     assert_eq!(read(&row(FORM), FORM), Ok(full()));
+}
+
+/// Nodes of the build before read what is written in this form: a new version of a state, or of
+/// an effect, needs a new form.
+#[test]
+fn a_state_keeps_its_version_within_a_form() {
+    fn version<E: Entity>() -> u8 {
+        let mut state = Vec::new();
+        E::encode(&E::initial(7), &mut state);
+        state[0]
+    }
+    let versions = [
+        version::<CartEntity>(),
+        version::<SessionEntity>(),
+        version::<Revocations>(),
+        version::<SigningKeys>(),
+        SessionNews::CartEnded.encode()[0],
+    ];
+    assert_eq!((FORM, versions), (1, [1; 5]));
 }
 
 #[test]
