@@ -93,9 +93,10 @@ impl View {
         newest.filter(|newest| *newest > self.form)
     }
 
-    /// As it is stored: the form, which is that of this row too, the members as JSON with their length before them, and for each
-    /// shard the place of its owner among them (0 for nobody), its epoch and its moves. About
-    /// 4 KB for a few members: what a strongly consistent read costs is counted in 4 KB.
+    /// As it is stored: the form, which is that of this row too, the members as JSON with their
+    /// length before them, and for each shard the place of its owner among them (0 for nobody),
+    /// its epoch and its moves. About 4 KB for a few members: what a strongly consistent read
+    /// costs is counted in 4 KB.
     pub fn encode(&self) -> Vec<u8> {
         let members = serde_json::to_vec(&self.members).expect("members are plain data");
         let mut out = Vec::with_capacity(members.len() + 4 * SHARDS);

@@ -109,7 +109,8 @@ impl Status {
             None => format!("form {}", self.form),
         };
         format!(
-            "{}view {}, {form}: {members} members, {} shards without owner, {} under way, {balance}\n",
+            "{}view {}, {form}: {members} members, {} shards without owner, {} under way, \
+             {balance}\n",
             columns(&lines),
             self.view_version,
             self.shards_without_owner,
