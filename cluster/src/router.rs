@@ -272,6 +272,10 @@ impl Ownership for Router {
         self.shards.grant(shard)
     }
 
+    fn form(&self) -> Option<u8> {
+        self.shards.form()
+    }
+
     fn elsewhere(&self) -> Option<&Router> {
         Some(self)
     }

@@ -1,5 +1,7 @@
 //! Simulated clusters on some seeds; `./dev sim --cluster` runs as many as one likes.
 
+use barrow_actors::runtime::Bug;
+use barrow_tests::cluster_simulation::planted::{Planted, hunt};
 use barrow_tests::cluster_simulation::{Outcome, Plan, kept_seeds, report, run, run_all};
 
 const SEEDS: u64 = 100;
@@ -30,6 +32,15 @@ fn every_history_is_linearizable_and_every_cluster_comes_to_rest() {
     enough("partitions", total.strikes.partitions);
     enough("cuts", total.strikes.cuts);
     enough("leaves", total.strikes.leaves);
+    enough("deploys", total.strikes.deploys);
+    enough("in the later form", total.raised * 3);
+    enough("too old for it", total.refused * 3);
+}
+
+/// The other bugs are hunted by the command alone: this one is seen at the first write.
+#[test]
+fn a_build_that_does_not_ask_what_the_others_read_is_found() {
+    assert!(hunt(Planted::Actors(Bug::NewestFormWritten), 20).is_some());
 }
 
 #[test]

@@ -63,8 +63,18 @@ pub fn run(folder: &Path, args: &[&str]) -> Ended {
 
 /// As [`run`], with variables of the environment.
 pub fn run_with(folder: &Path, args: &[&str], variables: &[(String, String)]) -> Ended {
+    run_of(&binary(), folder, args, variables)
+}
+
+/// As [`run_with`], of another build.
+pub fn run_of(
+    program: &Path,
+    folder: &Path,
+    args: &[&str],
+    variables: &[(String, String)],
+) -> Ended {
     let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
-    let mut command = command(&[], &binary(), &args, folder);
+    let mut command = command(&[], program, &args, folder);
     command.envs(variables.iter().cloned());
     let output = command.output().expect("the binary can be run");
     Ended {
@@ -105,6 +115,12 @@ impl Launch {
     pub fn of(program: &Path, folder: &Path, args: Vec<String>) -> Launch {
         let (program, folder) = (program.to_owned(), folder.to_owned());
         Launch { program, folder, before: Vec::new(), args, variables: Vec::new() }
+    }
+
+    /// Another build of it.
+    pub fn running(mut self, program: &Path) -> Launch {
+        program.clone_into(&mut self.program);
+        self
     }
 
     /// Sets variables of its environment.

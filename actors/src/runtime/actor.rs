@@ -320,7 +320,7 @@ impl<H: Host> Live<H> {
             Phase::Up(machine) => machine,
         };
         if machine.gate.wants_write() {
-            let write = machine.begin_write(self.shared.next_write_id());
+            let write = machine.begin_write(self.shared.next_write_id(), self.shared.form());
             self.shared.count_write(write.row.blob.len());
             write::start(&self.shared, self.key, &self.lane, write, myself);
         }

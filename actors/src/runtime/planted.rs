@@ -39,6 +39,8 @@ pub enum Bug {
     LeaseIgnored,
     /// A command without a key is sent to its owner again where no answer came (R6).
     ForwardedAgain,
+    /// A row is written in the newest form that its writer knows, whatever the others read.
+    NewestFormWritten,
 }
 
 #[cfg(feature = "planted")]
@@ -69,7 +71,8 @@ mod switch {
         ];
 
         /// Those that only show where there are several nodes.
-        pub const OF_CLUSTERS: [Bug; 2] = [Bug::LeaseIgnored, Bug::ForwardedAgain];
+        pub const OF_CLUSTERS: [Bug; 3] =
+            [Bug::LeaseIgnored, Bug::ForwardedAgain, Bug::NewestFormWritten];
     }
 
     /// Breaks a rule on this thread, or none any more.

@@ -83,6 +83,7 @@ pub fn collect_cluster(out: &mut Exposition, figures: &super::cluster::Figures) 
         ("barrow_cluster_members", "Members of the view.", view.members.len() as u64),
         ("barrow_cluster_shards_owned", "Shards of this node.", owned),
         ("barrow_cluster_view_version", "The view that this node knows.", view.version),
+        ("barrow_cluster_form", "The form that rows are written in.", u64::from(view.form)),
         (
             "barrow_cluster_peers_unreached",
             "Members that the last call to them did not reach.",

@@ -332,7 +332,7 @@ impl World {
         let Some(row) = self.shared.base.load(VIEW_KEY).await.expect("it is in memory") else {
             return Some("there is no view".to_owned());
         };
-        let view = View::decode(row.version, &row.value).expect("a view was written");
+        let view = View::decode(row.version, &row.value, 1).expect("a view was written");
         let members: BTreeSet<_> = view.members.iter().map(|member| member.id).collect();
         let living: BTreeSet<_> = self.nodes.iter().map(|node| node.id).collect();
         let rows = self.shared.base.list(HEARTBEAT_PREFIX).await.expect("it is in memory");

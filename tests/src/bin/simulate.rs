@@ -102,11 +102,13 @@ fn summary_of_clusters(
     seconds: f64,
 ) -> String {
     let cluster::Outcome { acknowledged, replays, open, reads, counts, strikes, .. } = total;
+    let (raised, refused) = (total.raised, total.refused);
     format!(
         "{seeds} seeds in {seconds:.0} s, {failed} with violations: {} requests; {acknowledged} \
          changes acknowledged ({replays} of them repeats), {open} left open, {reads} reads ({} \
          from streams), {} refused, {} turned away, {} without an answer; {} crashes, {} pauses, \
-         {} partitions, {} nodes cut off from table or store, {} leaves, {} other faults",
+         {} partitions, {} nodes cut off from table or store, {} leaves, {} deploys, {} other \
+         faults; {raised} took the later form, {refused} processes were too old for it",
         counts.requests,
         counts.streamed,
         counts.refusals,
@@ -117,6 +119,7 @@ fn summary_of_clusters(
         strikes.partitions,
         strikes.cuts,
         strikes.leaves,
+        strikes.deploys,
         strikes.others,
     )
 }

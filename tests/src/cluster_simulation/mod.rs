@@ -5,7 +5,9 @@
 //!
 //! Everything follows from the seed. After a phase of faults everything heals, and it has to come
 //! to rest: every shard has one owner, and every cart answers through every node. What the clients
-//! saw is checked as that of one node is; and all the while no shard may be served twice.
+//! saw is checked as that of one node is; and all the while no shard may be served twice, and no
+//! row written that a member might not read: nodes are of two builds, which are deployed forwards
+//! and back.
 
 mod converge;
 mod door;
@@ -22,12 +24,13 @@ mod world;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use barrow_adapters::decorators::{Faults, Faulty};
 use barrow_adapters::host::TokioSleeper;
 use barrow_adapters::simulated::SimulatedEntityStore;
-use barrow_cluster::MemoryControlTable;
+use barrow_cluster::{FIRST_FORM, MemoryControlTable};
 use barrow_engine::ports::{EntityStore, Entropy};
 use tokio::task::JoinSet;
 
@@ -46,6 +49,10 @@ use table::NO_FAULTS;
 use weather::Weather;
 pub use weather::{Fault, Strikes};
 use world::World;
+
+/// The longest time for which all nodes have to read a later form before it is written: some
+/// clusters go back before, others come back too late.
+const FORM_WAIT_SECONDS: u64 = 10;
 
 /// How much one run does, and what goes wrong in it.
 #[derive(Debug, Clone, Copy)]
@@ -90,6 +97,10 @@ pub struct Outcome {
     pub reads: usize,
     pub counts: Counts,
     pub strikes: Strikes,
+    /// Runs in which rows took the later form.
+    pub raised: usize,
+    /// Processes that were not taken as members, since they do not read it.
+    pub refused: usize,
     /// The same for the same seed.
     pub trace: u64,
     pub violations: Vec<String>,
@@ -104,6 +115,8 @@ impl Outcome {
         self.reads += other.reads;
         self.counts.add(&other.counts);
         self.strikes.add(&other.strikes);
+        self.raised += other.raised;
+        self.refused += other.refused;
     }
 }
 
@@ -111,24 +124,25 @@ impl Outcome {
 pub fn run(seed: u64, plan: Plan) -> Outcome {
     let outside = paused_runtime();
     let context = outside.enter();
-    let ground = ground(SeededEntropy::new(seed));
+    let history = Arc::new(History::default());
+    let ground = ground(SeededEntropy::new(seed), history.clone());
     let machines = machines(&ground);
     drop(context);
     let seats: Arc<[Arc<Seat>]> = machines.iter().map(|machine| machine.seat.clone()).collect();
     ground.cuts.lock().resize(seats.len(), Cuts::default());
-    let history = Arc::new(History::default());
     let simulation = Simulation { plan, ground: ground.clone(), seats, history: history.clone() };
     let task = outside.spawn(async move { simulation.run().await });
     World::new(outside, machines, ground, history).run_until_end_of(task)
 }
 
 /// On the current runtime.
-fn ground(dice: SeededEntropy) -> Arc<Ground> {
+fn ground(dice: SeededEntropy, history: Arc<History>) -> Arc<Ground> {
     let clock = Arc::new(SimulatedClock::default());
     let rows = Arc::new(SimulatedEntityStore::new());
     let inner: Arc<dyn EntityStore> = Arc::new(Conditions(rows.clone()));
     let (sleeper, faults) = (Arc::new(TokioSleeper), Faults::default());
     let store = Faulty::new(inner, clock.clone(), sleeper, dice.next_u64(), faults);
+    let form_wait = Duration::from_secs(dice.below(FORM_WAIT_SECONDS));
     Arc::new(Ground {
         outside: tokio::runtime::Handle::current(),
         dice,
@@ -139,6 +153,9 @@ fn ground(dice: SeededEntropy) -> Arc<Ground> {
         table_faults: parking_lot::Mutex::new(NO_FAULTS),
         network: Network::default(),
         cuts: parking_lot::Mutex::default(),
+        form_wait,
+        refused: AtomicUsize::new(0),
+        history,
     })
 }
 
@@ -196,7 +213,9 @@ impl Simulation {
         let violations = check::check(&log, &finals);
         let mut trace = DefaultHasher::new();
         (&log, &finals, &strikes).hash(&mut trace);
-        outcome(&log, strikes, trace.finish(), violations)
+        let outcome = outcome(&log, strikes, trace.finish(), violations);
+        let raised = usize::from(ground.form().await > FIRST_FORM);
+        Outcome { raised, refused: ground.refused.load(Ordering::Relaxed), ..outcome }
     }
 
     fn clients(&self, shoppers: &[Arc<Shopper>]) -> impl Iterator<Item = Client> {

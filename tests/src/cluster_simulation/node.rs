@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use barrow_actors::carts::{CartParts, Carts};
-use barrow_actors::runtime::{DueScanner, ENVELOPE_VERSION, EffectRouter, PeerService};
+use barrow_actors::runtime::{DueScanner, EffectRouter, PeerService, RuntimeSettings};
 use barrow_actors::sessions::{SessionParts, Sessions};
 use barrow_adapters::embedded::EmbeddedCache;
 use barrow_api::app::{App, AppParts};
@@ -16,8 +16,8 @@ use barrow_api::routes;
 use barrow_api::wire::cart_json::CartJson;
 use barrow_api::wire::media::MediaUrls;
 use barrow_cluster::{
-    Ended, HandoffSettings, Lease, Member, MemberId, Membership, MembershipParts, Peer, Place,
-    Router, RouterSettings, ShardHost, Shards,
+    Ended, Lease, Member, MemberId, Membership, MembershipParts, NodeSettings, Peer, Place, Router,
+    RouterSettings, ShardHost, Shards,
 };
 use barrow_engine::entity::EntityKind;
 use barrow_engine::ports::{Clock, EntityStore, Entropy};
@@ -43,6 +43,7 @@ const DRAIN_MAX: Duration = Duration::from_secs(8);
 pub struct Run {
     pub id: MemberId,
     pub machine: usize,
+    reads: u8,
     pub handle: Handle,
     pub shards: Arc<Shards>,
     pub service: Arc<PeerService>,
@@ -52,6 +53,7 @@ pub struct Run {
     front: OnceLock<Front>,
     is_leaving: AtomicBool,
     has_ended: AtomicBool,
+    is_too_old: AtomicBool,
 }
 
 /// The entities of a process, once there are any.
@@ -75,8 +77,13 @@ impl ShardHost for Entities {
 }
 
 impl Run {
-    /// Starts a process on the current runtime.
-    pub fn start(ground: &Arc<Ground>, machine: usize, clock: Arc<ProcessClock>) -> Arc<Run> {
+    /// Starts a process on the current runtime, of the build that reads forms up to `reads`.
+    pub fn start(
+        ground: &Arc<Ground>,
+        machine: usize,
+        reads: u8,
+        clock: Arc<ProcessClock>,
+    ) -> Arc<Run> {
         let entropy = Arc::new(SeededEntropy::new(ground.dice.next_u64()));
         let id = MemberId(entropy.next_u128());
         let shards = Arc::new(Shards::new(id, Lease::until(Duration::ZERO)));
@@ -97,16 +104,17 @@ impl Run {
                 id,
                 name: name.clone(),
                 weight: 1,
-                build: "1".to_owned(),
-                reads: ENVELOPE_VERSION,
+                build: reads.to_string(),
+                reads,
                 draining: false,
             },
             peer: Peer { id, name, address, certificate: vec![1], unreachable: Vec::new() },
-            settings: HandoffSettings::default(),
+            settings: NodeSettings { form_wait: ground.form_wait, ..NodeSettings::default() },
         });
         let run = Arc::new(Run {
             id,
             machine,
+            reads,
             handle: Handle::current(),
             shards,
             service: Arc::new(PeerService::new(router.clone(), effects.clone())),
@@ -116,15 +124,19 @@ impl Run {
             front: OnceLock::new(),
             is_leaving: AtomicBool::new(false),
             has_ended: AtomicBool::new(false),
+            is_too_old: AtomicBool::new(false),
         });
         ground.network.join(run.clone());
         tokio::spawn({
             let run = run.clone();
             async move {
                 // What is handed over is still to be drained by whoever let it leave.
-                if running.await != Ended::Left {
-                    run.end();
+                match running.await {
+                    Ended::Left => return,
+                    Ended::TooOld { .. } => run.is_too_old.store(true, Ordering::Relaxed),
+                    Ended::TimedOut | Ended::Evicted => {}
                 }
+                run.end();
             }
         });
         let boot = Boot { ground: ground.clone(), run: run.clone(), router, effects, entropy };
@@ -143,6 +155,11 @@ impl Run {
     /// Its runtime is to be dropped.
     pub fn has_ended(&self) -> bool {
         self.has_ended.load(Ordering::Relaxed)
+    }
+
+    /// Refused by the others, whose rows it may not be able to read.
+    pub fn is_too_old(&self) -> bool {
+        self.is_too_old.load(Ordering::Relaxed)
     }
 
     /// What answers requests, once it is up.
@@ -198,7 +215,7 @@ impl Boot {
         let store: Arc<dyn EntityStore> =
             Arc::new(StoreFromMachine { ground: ground.clone(), machine: run.machine });
         let shop = Arc::new(Shop::sample());
-        let settings = pressed(entropy);
+        let settings = RuntimeSettings { reads: run.reads, ..pressed(entropy) };
         let sessions = Sessions::start(SessionParts {
             store: store.clone(),
             cache: Arc::new(EmbeddedCache::new(1 << 20)),

@@ -15,7 +15,7 @@ pub enum Planted {
 }
 
 impl Planted {
-    pub const ALL: [Planted; 10] = [
+    pub const ALL: [Planted; 11] = [
         Planted::Actors(actors::Bug::ReplyBeforeDurable),
         Planted::Actors(actors::Bug::NoVersionCheck),
         Planted::Actors(actors::Bug::NoDedupe),
@@ -24,6 +24,7 @@ impl Planted {
         Planted::Actors(actors::Bug::UnknownTakenForFailure),
         Planted::Actors(actors::Bug::LeaseIgnored),
         Planted::Actors(actors::Bug::ForwardedAgain),
+        Planted::Actors(actors::Bug::NewestFormWritten),
         Planted::Membership(membership::Bug::HandoffUndrained),
         Planted::Membership(membership::Bug::EarlyTakeOver),
     ];

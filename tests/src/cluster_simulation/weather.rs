@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use barrow_actors::runtime::NEXT_FORM;
 use barrow_adapters::decorators::{Faults, Rate};
+use barrow_cluster::FIRST_FORM;
 use tokio::time::{Instant, sleep};
 
 use super::ground::Ground;
@@ -36,6 +38,8 @@ pub enum Fault {
     Leave,
     /// All of them, one after another.
     RollingRestart,
+    /// The same, with the other build: the later one, or back where all have that.
+    Deploy,
     WallClock,
 }
 
@@ -58,6 +62,8 @@ impl Fault {
         Fault::Leave,
         Fault::Leave,
         Fault::RollingRestart,
+        Fault::Deploy,
+        Fault::Deploy,
         Fault::WallClock,
     ];
 }
@@ -70,6 +76,7 @@ pub struct Strikes {
     pub partitions: usize,
     pub cuts: usize,
     pub leaves: usize,
+    pub deploys: usize,
     pub others: usize,
 }
 
@@ -80,6 +87,7 @@ impl Strikes {
         self.partitions += other.partitions;
         self.cuts += other.cuts;
         self.leaves += other.leaves;
+        self.deploys += other.deploys;
         self.others += other.others;
     }
 
@@ -90,6 +98,7 @@ impl Strikes {
             Fault::Partition | Fault::OneWayPartition | Fault::Hold => &mut self.partitions,
             Fault::CutFromTable | Fault::CutFromStore => &mut self.cuts,
             Fault::Leave | Fault::RollingRestart => &mut self.leaves,
+            Fault::Deploy => &mut self.deploys,
             _ => &mut self.others,
         } += 1;
     }
@@ -181,6 +190,15 @@ impl Weather {
             Fault::Leave => self.leave(seat).await,
             Fault::RollingRestart => {
                 for seat in self.seats.iter() {
+                    self.leave(seat).await;
+                    sleep(ground.up_to_ms(3_000)).await;
+                }
+            }
+            Fault::Deploy => {
+                let is_later = self.seats.iter().all(|seat| seat.reads() == NEXT_FORM);
+                let reads = if is_later { FIRST_FORM } else { NEXT_FORM };
+                for seat in self.seats.iter() {
+                    seat.install(reads);
                     self.leave(seat).await;
                     sleep(ground.up_to_ms(3_000)).await;
                 }

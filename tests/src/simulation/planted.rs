@@ -53,6 +53,7 @@ pub fn describe(bug: Bug) -> &'static str {
         Bug::UnknownTakenForSuccess => "ambiguous write taken for a success",
         Bug::LeaseIgnored => "entities answer without a lease",
         Bug::ForwardedAgain => "a command without a key forwarded twice",
+        Bug::NewestFormWritten => "rows in the newest form, whatever others read",
     }
 }
 

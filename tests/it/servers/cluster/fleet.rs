@@ -2,10 +2,12 @@
 //! broken: the others reach it through a proxy, and it reaches the stores through another.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::process::id;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
+use barrow_actors::runtime::NEXT_FORM;
 use barrow_adapters::dynamodb::{Dynamo, DynamoControlTable, DynamoEndpoint};
 use barrow_adapters::postgres::{PostgresControlTable, PostgresOptions};
 use barrow_cluster::{ControlTable, Member, SHARDS, VIEW_KEY, View};
@@ -13,7 +15,7 @@ use barrow_engine::cart;
 use barrow_engine::ids::CartId;
 use barrow_servers::or_skip;
 use barrow_servers::{ACCESS_KEY, DynamoDb, FaultProxy, Postgres, REGION, SECRET_KEY, Sync};
-use barrow_tests::server::{Ended, Server};
+use barrow_tests::server::{Ended, Launch, Server, binary};
 use parking_lot::RwLock;
 use rustix::process::Signal;
 
@@ -52,6 +54,8 @@ pub struct Fleet {
 
 pub struct Node {
     server: Option<Server>,
+    /// The build that its next process is of.
+    pub program: PathBuf,
     /// Its data directory.
     name: String,
     settings: Vec<String>,
@@ -72,7 +76,8 @@ impl Node {
             format!("cluster.advertise={}", inbound.address()),
         ];
         let (name, variables) = (format!("node-{place}"), Vec::new());
-        Node { server: None, name, settings, variables, inbound, stores: FaultProxy::start(stores) }
+        let (server, program, stores) = (None, binary(), FaultProxy::start(stores));
+        Node { server, program, name, settings, variables, inbound, stores }
     }
 
     pub fn server(&self) -> &Server {
@@ -162,6 +167,10 @@ impl Fleet {
         Some(Fleet { nodes, table, doors: Arc::default(), ground: ground.keeping(server) })
     }
 
+    pub fn ground(&self) -> &Ground {
+        &self.ground
+    }
+
     pub fn doors(&self) -> Arc<Doors> {
         Arc::clone(&self.doors)
     }
@@ -174,12 +183,23 @@ impl Fleet {
         self.nodes.iter_mut()
     }
 
-    /// Starts a node, for the first time or again, and waits until it takes requests.
-    pub async fn start(&mut self, place: usize) {
+    fn launch(&self, place: usize) -> Launch {
         let node = &self.nodes[place];
         assert!(node.server.is_none(), "it runs");
         let launch = self.ground.launch(&node.name).with_variables(&node.variables);
-        let launch = node.settings.iter().fold(launch, |launch, setting| launch.set(setting));
+        let launch = launch.running(&node.program);
+        node.settings.iter().fold(launch, |launch, setting| launch.set(setting))
+    }
+
+    /// Starts a node that does not come up, and answers how it ended.
+    pub async fn start_in_vain(&mut self, place: usize) -> Ended {
+        let launch = self.launch(place);
+        blocking(|| launch.try_start()).await.expect_err("it does not come up")
+    }
+
+    /// Starts a node, for the first time or again, and waits until it takes requests.
+    pub async fn start(&mut self, place: usize) {
+        let launch = self.launch(place);
         let server = blocking(|| launch.start()).await;
         let mut doors = self.doors.0.write();
         match doors.get_mut(place) {
@@ -193,7 +213,7 @@ impl Fleet {
     /// The view in the control table.
     pub async fn view(&self) -> View {
         match self.table.load(VIEW_KEY).await.unwrap() {
-            Some(row) => View::decode(row.version, &row.value).unwrap(),
+            Some(row) => View::decode(row.version, &row.value, NEXT_FORM).unwrap(),
             None => View::default(),
         }
     }

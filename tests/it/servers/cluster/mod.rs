@@ -6,3 +6,4 @@ mod fleet;
 mod log;
 mod measures;
 mod rounds;
+mod upgrade;
