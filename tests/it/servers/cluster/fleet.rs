@@ -30,6 +30,8 @@ const SHARDS_MIN: usize = SHARDS / NODES * 4 / 5;
 pub enum On {
     Postgres,
     DynamoDb,
+    /// The stores in DynamoDB, the control table in Postgres: each is broken without the other.
+    Apart,
 }
 
 /// Where clients find each node. One that was started again listens elsewhere.
@@ -60,6 +62,8 @@ pub struct Node {
     pub inbound: FaultProxy,
     /// From this node to the stores.
     pub stores: FaultProxy,
+    /// From this node to the control table, where that is not in the stores.
+    pub control: Option<FaultProxy>,
 }
 
 impl Node {
@@ -72,7 +76,16 @@ impl Node {
             format!("cluster.advertise={}", inbound.address()),
         ];
         let (name, variables) = (format!("node-{place}"), Vec::new());
-        Node { server: None, name, settings, variables, inbound, stores: FaultProxy::start(stores) }
+        let stores = FaultProxy::start(stores);
+        Node { server: None, name, settings, variables, inbound, stores, control: None }
+    }
+
+    /// The same for one whose stores are in DynamoDB.
+    fn on_dynamodb(place: usize, stores: SocketAddr) -> Node {
+        let mut node = Node::behind_proxies(place, stores);
+        let proxied = format!("http://{}", node.stores.address());
+        node.variables.push(("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), proxied));
+        node
     }
 
     pub fn server(&self) -> &Server {
@@ -112,10 +125,18 @@ impl Node {
 impl Fleet {
     /// Starts all nodes, and waits until each has its share.
     pub async fn open(on: On) -> Option<Fleet> {
+        Fleet::open_with(on, &[]).await
+    }
+
+    /// The same, with more keys of the configuration: `limits.requests=64`.
+    pub async fn open_with(on: On, settings: &[&str]) -> Option<Fleet> {
         let mut fleet = match on {
             On::Postgres => Fleet::on_postgres().await?,
             On::DynamoDb => Fleet::on_dynamodb().await?,
+            On::Apart => Fleet::apart().await?,
         };
+        let settings: Vec<String> = settings.iter().map(|setting| (*setting).to_owned()).collect();
+        fleet.nodes.iter_mut().for_each(|node| node.settings.extend(settings.clone()));
         fleet.ground.stock();
         for node in 0..NODES {
             fleet.start(node).await;
@@ -136,9 +157,7 @@ impl Fleet {
             node
         });
         let nodes = nodes.collect();
-        let connected =
-            barrow_adapters::postgres::Postgres::connect(&url, PostgresOptions::default());
-        let table = Arc::new(PostgresControlTable::new(&connected.await.unwrap()));
+        let table = Arc::new(postgres_table(&url).await);
         Some(Fleet { nodes, table, doors: Arc::default(), ground: ground.keeping(server) })
     }
 
@@ -149,17 +168,32 @@ impl Fleet {
         let ground = Ground::new().with_dynamodb(&url);
         let ground = ground.set("stores.entities=dynamodb").set("stores.products=dynamodb");
         ground.done(&["setup", "aws"]);
-        let nodes = (0..NODES).map(|place| {
-            let mut node = Node::behind_proxies(place, at);
-            let proxied = format!("http://{}", node.stores.address());
-            node.variables.push(("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), proxied));
-            node
-        });
-        let nodes = nodes.collect();
+        let nodes = (0..NODES).map(|place| Node::on_dynamodb(place, at)).collect();
         let (access_key, secret_key) = (ACCESS_KEY, SECRET_KEY);
         let endpoint = DynamoEndpoint { url: &url, region: REGION, access_key, secret_key };
         let table = Arc::new(DynamoControlTable::new(Dynamo::at(endpoint, "barrow-").await));
         Some(Fleet { nodes, table, doors: Arc::default(), ground: ground.keeping(server) })
+    }
+
+    async fn apart() -> Option<Fleet> {
+        let stores = or_skip("the DynamoDB API", DynamoDb::start())?;
+        let server = or_skip("Postgres", Postgres::start(Sync::Memory))?;
+        let (endpoint, url, at) = (stores.endpoint(), server.url(), server.address());
+        let ground = Ground::new().with_dynamodb(&endpoint).set(format!("commerce.url={url}"));
+        let ground = ground.set("stores.entities=dynamodb").set("stores.products=dynamodb");
+        let ground = ground.set("cluster.control=postgres");
+        ground.done(&["setup", "aws"]);
+        let nodes = (0..NODES).map(|place| {
+            let mut node = Node::on_dynamodb(place, address(&endpoint));
+            let control = FaultProxy::start(at);
+            let proxied = url.replace(&at.to_string(), &control.address().to_string());
+            node.settings.push(format!("commerce.url={proxied}"));
+            Node { control: Some(control), ..node }
+        });
+        let nodes = nodes.collect();
+        let table = Arc::new(postgres_table(&url).await);
+        let ground = ground.keeping(stores).keeping(server);
+        Some(Fleet { nodes, table, doors: Arc::default(), ground })
     }
 
     pub fn doors(&self) -> Arc<Doors> {
@@ -239,6 +273,11 @@ impl Fleet {
     pub fn signal(&self, node: usize, signal: Signal) {
         self.nodes[node].server().signal(signal);
     }
+}
+
+async fn postgres_table(url: &str) -> PostgresControlTable {
+    let connecting = barrow_adapters::postgres::Postgres::connect(url, PostgresOptions::default());
+    PostgresControlTable::new(&connecting.await.unwrap())
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {

@@ -3,6 +3,8 @@
 
 mod crowd;
 mod fleet;
+mod isolation;
+mod lanes;
 mod log;
 mod measures;
 mod rounds;
