@@ -17,7 +17,9 @@ use crate::{Grant, MemberId, Ownership, Peer, Place, Shards};
 /// Limits and times of a router.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RouterSettings {
-    /// Requests that wait for a shard to be anywhere; one more is refused.
+    /// Requests that wait for a shard to be anywhere, or for word of where a node that does not
+    /// answer may have left it; one more is refused. Else a dead node that many ask for would
+    /// take the places of those who ask for something else.
     pub parked_max: usize,
     /// For how long each of them waits: several times what a handoff takes. The shards of a node
     /// that died are nobody's for longer; their callers are told to come again.
@@ -174,7 +176,7 @@ impl Router {
             let may_go_on = match &error {
                 CallError::Refused(Refusal::Moved { view: theirs }) => {
                     // They know a later view than we do, or the other way round.
-                    self.shards.catch_up((*theirs).max(view), self.settings.park).await
+                    self.catch_up((*theirs).max(view), self.settings.park).await
                 }
                 CallError::Unknown(_) if !repeatable => false,
                 CallError::NotSent(_) | CallError::Unknown(_) => self.has_left(shard, &peer).await,
@@ -226,9 +228,18 @@ impl Router {
         let still_there =
             || matches!(self.shards.place(shard), Place::There(at) if at.id == peer.id);
         if still_there() {
-            self.shards.catch_up(version + 1, self.settings.park / 4).await;
+            self.catch_up(version + 1, self.settings.park / 4).await;
         }
         !still_there()
+    }
+
+    /// Waits until this node knows that view; `false` if it does not in time, or too many wait.
+    async fn catch_up(&self, version: u64, patience: Duration) -> bool {
+        if self.shards.view().version >= version {
+            return true;
+        }
+        let Ok(_parked) = self.parking.try_acquire() else { return false };
+        self.shards.catch_up(version, patience).await
     }
 
     /// For a call of another node, by a view of that version: the grant under which it is to be

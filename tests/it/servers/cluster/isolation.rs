@@ -71,7 +71,9 @@ impl Trouble {
         let slow = |ms| Fault::Latency { each: Duration::from_millis(ms), jitter: Duration::ZERO };
         match self {
             Trouble::SlowLink => fleet.node(VICTIM).inbound.set(slow(300)),
-            Trouble::SlowNode => return Some(Flicker::begin(fleet.node(VICTIM).server().process())),
+            Trouble::SlowNode => {
+                return Some(Flicker::begin(fleet.node(VICTIM).server().process()));
+            }
             Trouble::SlowStore => fleet.node(VICTIM).stores.set(slow(200)),
             // It would need more of a crowd if its stores were as fast as they are.
             Trouble::Overload => fleet.node(VICTIM).stores.set(slow(50)),
@@ -139,7 +141,8 @@ impl Stage {
     async fn set(on: On, trouble: Trouble) -> Option<Stage> {
         let fleet = Fleet::open_with(on, &[REQUESTS_MAX]).await?;
         let (over, mut lanes, mut crowds) = (CancellationToken::new(), Vec::new(), Vec::new());
-        for (owner, door) in (0..NODES).flat_map(|owner| (0..NODES).map(move |door| (owner, door))) {
+        for (owner, door) in (0..NODES).flat_map(|owner| (0..NODES).map(move |door| (owner, door)))
+        {
             let mut lane = Lane::open(&fleet, Plan { owner, door, carts: 2, pause: PACE }).await;
             lane.begin(&over);
             lanes.push(lane);
