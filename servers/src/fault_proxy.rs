@@ -4,7 +4,7 @@
 //! A fault holds for the connections there are and those to come. A connection whose bytes were
 //! swallowed is never healed, since some are missing: it is reset when the fault ends.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -76,10 +76,20 @@ impl FaultProxy {
     /// # Panics
     /// If the machine has no port left.
     pub fn start(upstream: SocketAddr) -> FaultProxy {
+        FaultProxy::start_at(Ipv4Addr::LOCALHOST, upstream)
+    }
+
+    /// The same at another address of this machine.
+    ///
+    /// # Panics
+    /// If the machine does not have it.
+    pub fn start_at(address: Ipv4Addr, upstream: SocketAddr) -> FaultProxy {
         let (fault, faults) = watch::channel(Fault::None);
         let accepted = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&accepted);
-        let served = Served::start(0, move |listener| serve(listener, upstream, faults, counted));
+        let address = (address, 0).into();
+        let serve = move |listener| serve(listener, upstream, faults, counted);
+        let served = Served::start_at(address, serve);
         let served = served.expect("a port is free on this machine");
         FaultProxy { served, fault, accepted }
     }

@@ -12,7 +12,9 @@ use barrow_cluster::{ControlTable, Member, SHARDS, VIEW_KEY, View};
 use barrow_engine::cart;
 use barrow_engine::ids::CartId;
 use barrow_servers::or_skip;
-use barrow_servers::{ACCESS_KEY, DynamoDb, FaultProxy, Postgres, REGION, SECRET_KEY, Sync};
+use barrow_servers::{
+    ACCESS_KEY, DynamoDb, FaultProxy, Namespaces, Postgres, REGION, SECRET_KEY, Sync,
+};
 use barrow_tests::server::{Ended, Server};
 use parking_lot::RwLock;
 use rustix::process::Signal;
@@ -58,12 +60,14 @@ pub struct Node {
     name: String,
     settings: Vec<String>,
     variables: Vec<(String, String)>,
-    /// From the other nodes to this one.
-    pub inbound: FaultProxy,
+    /// The process whose network it lives in, and where it listens there.
+    network: Option<(u32, Ipv4Addr)>,
+    /// From the other nodes to this one, where they do not reach it by themselves.
+    inbound: Option<FaultProxy>,
     /// From this node to the stores.
     pub stores: FaultProxy,
     /// From this node to the control table, where that is not in the stores.
-    pub control: Option<FaultProxy>,
+    control: Option<FaultProxy>,
 }
 
 impl Node {
@@ -75,9 +79,33 @@ impl Node {
             format!("cluster.listen=127.0.0.1:{port}"),
             format!("cluster.advertise={}", inbound.address()),
         ];
+        let node = Node::of(place, FaultProxy::start(stores), settings);
+        Node { inbound: Some(inbound), ..node }
+    }
+
+    /// In a network of its own.
+    fn within(networks: &Namespaces, place: usize, stores: SocketAddr) -> Node {
+        let network = u8::try_from(place).expect("there are few nodes");
+        let settings = vec![format!("cluster.listen={}:0", networks.peer(network))];
+        let stores = FaultProxy::start_at(networks.host(network), stores);
+        let node = Node::of(place, stores, settings);
+        Node { network: Some((networks.holder(network), networks.guest(network))), ..node }
+    }
+
+    fn of(place: usize, stores: FaultProxy, settings: Vec<String>) -> Node {
         let (name, variables) = (format!("node-{place}"), Vec::new());
-        let stores = FaultProxy::start(stores);
-        Node { server: None, name, settings, variables, inbound, stores, control: None }
+        let (server, network, inbound, control) = (None, None, None, None);
+        Node { server, name, settings, variables, network, inbound, stores, control }
+    }
+
+    /// From the other nodes to this one.
+    pub fn inbound(&self) -> &FaultProxy {
+        self.inbound.as_ref().expect("the others reach it through a proxy")
+    }
+
+    /// From this node to the control table.
+    pub fn control(&self) -> &FaultProxy {
+        self.control.as_ref().unwrap_or(&self.stores)
     }
 
     /// The same for one whose stores are in DynamoDB.
@@ -137,21 +165,35 @@ impl Fleet {
         };
         let settings: Vec<String> = settings.iter().map(|setting| (*setting).to_owned()).collect();
         fleet.nodes.iter_mut().for_each(|node| node.settings.extend(settings.clone()));
-        fleet.ground.stock();
+        Some(fleet.started().await)
+    }
+
+    /// Starts all nodes in networks of their own.
+    pub async fn open_in(networks: &Namespaces) -> Option<Fleet> {
+        let node = |place, stores| Node::within(networks, place, stores);
+        Some(Fleet::on_postgres_with(node).await?.started().await)
+    }
+
+    async fn started(mut self) -> Fleet {
+        self.ground.stock();
         for node in 0..NODES {
-            fleet.start(node).await;
+            self.start(node).await;
         }
-        fleet.is_at_rest().await;
-        Some(fleet)
+        self.is_at_rest().await;
+        self
     }
 
     async fn on_postgres() -> Option<Fleet> {
+        Fleet::on_postgres_with(Node::behind_proxies).await
+    }
+
+    async fn on_postgres_with(make: impl Fn(usize, SocketAddr) -> Node) -> Option<Fleet> {
         let server = or_skip("Postgres", Postgres::start(Sync::Memory))?;
         let (url, at) = (server.url(), server.address());
         let ground = Ground::new().set(format!("commerce.url={url}"));
         let ground = ground.set("stores.entities=postgres").set("stores.products=postgres");
         let nodes = (0..NODES).map(|place| {
-            let mut node = Node::behind_proxies(place, at);
+            let mut node = make(place, at);
             let proxied = url.replace(&at.to_string(), &node.stores.address().to_string());
             node.settings.push(format!("commerce.url={proxied}"));
             node
@@ -214,6 +256,10 @@ impl Fleet {
         assert!(node.server.is_none(), "it runs");
         let launch = self.ground.launch(&node.name).with_variables(&node.variables);
         let launch = node.settings.iter().fold(launch, |launch, setting| launch.set(setting));
+        let launch = match node.network {
+            Some((process, address)) => launch.in_the_network_of(process, address),
+            None => launch,
+        };
         let server = blocking(|| launch.start()).await;
         let mut doors = self.doors.0.write();
         match doors.get_mut(place) {

@@ -153,6 +153,13 @@ impl Lane {
         self.keepers.iter().map(|keeper| keeper.changes.load(Ordering::Relaxed)).sum()
     }
 
+    /// Changes each cart once, through its door.
+    pub async fn change_each(&self) {
+        for keeper in &self.keepers {
+            keeper.change().await;
+        }
+    }
+
     /// Reads each cart once, through its door.
     pub async fn read_each(&self) {
         for keeper in &self.keepers {
