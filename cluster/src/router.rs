@@ -71,6 +71,9 @@ pub struct RouterStats {
     pub parked: AtomicU64,
     pub moved: AtomicU64,
     pub failed: AtomicU64,
+    /// Calls that were refused for load: too much is under way to a peer or waits here, or the
+    /// peer said so.
+    pub crowded: AtomicU64,
     /// Calls of other nodes that were answered here.
     pub served: AtomicU64,
 }
@@ -127,7 +130,10 @@ impl Router {
             Place::Moving => {}
             place => return Ok(place),
         }
-        let Ok(_parked) = self.parking.try_acquire() else { return Err(RouteError::Overloaded) };
+        let Ok(_parked) = self.parking.try_acquire() else {
+            count(&self.stats.crowded);
+            return Err(RouteError::Overloaded);
+        };
         count(&self.stats.parked);
         self.shards.settled(shard, self.settings.park).await.ok_or(RouteError::Unavailable)
     }
@@ -201,9 +207,10 @@ impl Router {
             CallError::Refused(Refusal::Moved { .. }) => {
                 (&self.stats.moved, RouteError::Unavailable)
             }
-            CallError::Refused(Refusal::Overloaded) => (&self.stats.failed, RouteError::Overloaded),
+            CallError::Refused(Refusal::Overloaded) | CallError::Full(_) => {
+                (&self.stats.crowded, RouteError::Overloaded)
+            }
             CallError::Refused(_) => (&self.stats.failed, RouteError::Unavailable),
-            CallError::Full(_) => (&self.stats.failed, RouteError::Overloaded),
             CallError::NotSent(_) => (&self.stats.failed, RouteError::Unavailable),
             CallError::Unknown(_) => (&self.stats.failed, RouteError::Unknown),
         };
@@ -285,5 +292,59 @@ impl Ownership for Router {
 
     fn elsewhere(&self) -> Option<&Router> {
         Some(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::loopback::Loopback;
+    use crate::{Lease, Member, View};
+
+    const ME: MemberId = MemberId(1);
+    const DEAD: MemberId = MemberId(2);
+
+    fn member(id: MemberId) -> Member {
+        let (name, build) = (format!("node {id}"), String::new());
+        Member { id, name, weight: 1, build, reads: 1, draining: false }
+    }
+
+    /// A node of which shard 7 is another's, and shard 8 nobody's. Nobody reaches the other.
+    fn router(parked_max: usize) -> Router {
+        let shards = Arc::new(Shards::new(ME, Lease::endless()));
+        let mut view =
+            View { version: 1, members: vec![member(ME), member(DEAD)], ..View::default() };
+        view.give(7, Some(DEAD));
+        let (address, certificate, unreachable) = ("h:1".to_owned(), vec![], vec![]);
+        let dead = Peer { id: DEAD, name: String::new(), address, certificate, unreachable };
+        shards.install(Arc::new(view), [dead]);
+        let settings = RouterSettings { parked_max, ..RouterSettings::default() };
+        Router::new(shards, Arc::new(Loopback::new()), settings)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dead_owner_holds_up_no_more_calls_than_may_wait() {
+        let router = router(2);
+        let call = || Box::pin(router.call(7, Bytes::new(), true));
+        let mut waiting = [call(), call()];
+        for one in &mut waiting {
+            assert!(futures::poll!(one.as_mut()).is_pending());
+        }
+        let refused = futures::poll!(call().as_mut());
+        assert!(matches!(refused, std::task::Poll::Ready(Err(RouteError::Unavailable))));
+        for one in waiting {
+            assert!(matches!(one.await, Err(RouteError::Unavailable)));
+        }
+        assert!(futures::poll!(call().as_mut()).is_pending(), "there is room again");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shard_that_is_nowhere_holds_up_no_more_calls_than_may_wait() {
+        let router = router(1);
+        let mut waits = Box::pin(router.place(8));
+        assert!(futures::poll!(waits.as_mut()).is_pending());
+        assert!(matches!(router.place(8).await, Err(RouteError::Overloaded)));
+        assert_eq!(router.stats.crowded.load(Ordering::Relaxed), 1);
+        assert!(matches!(waits.await, Err(RouteError::Unavailable)));
     }
 }

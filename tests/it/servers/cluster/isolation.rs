@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio_util::sync::CancellationToken;
 
 use super::fleet::{Fleet, NODES, On};
-use super::lanes::{Lane, Plan, Refusals};
+use super::lanes::{Lane, Plan};
 use super::log::{Durations, Span};
 use crate::support::client::Client;
 use crate::support::{times, until};
@@ -250,7 +250,7 @@ impl Stage {
 
 async fn trouble_stays(on: On, trouble: Trouble) {
     let Some(mut stage) = Stage::set(on, trouble).await else { return };
-    let requests = times(60, 600);
+    let requests = times(60, 300);
     let calm = stage.watch(Instant::now(), |_| true, requests).await;
     assert!(stage.lanes.iter().all(|lane| lane.refused(calm).is_empty()), "before anything");
 
@@ -283,18 +283,23 @@ async fn trouble_stays(on: On, trouble: Trouble) {
     println!("{trouble:?}: {} acknowledged changes are there, each once", stage.end().await);
 }
 
-/// The crowds got more than nothing and less than they wanted, and were told so.
+/// The crowds wanted more than there is, and were told so.
 async fn is_refused_its_surplus(stage: &Stage, trouble: Trouble, span: Span) {
     for crowd in &stage.crowds {
         let refused = crowd.refused(span);
         let overloaded = refused.get("429 overloaded").copied().unwrap_or(0);
-        assert!(overloaded > 0, "{:?}: {refused:?}", crowd.plan);
-        let is_all = |refused: &Refusals| refused.len() == 1;
-        let is_only_load = matches!(trouble, Trouble::SlowLink | Trouble::Overload);
-        assert!(!is_only_load || is_all(&refused), "{:?}: {refused:?}", crowd.plan);
+        let as_expected = match trouble {
+            // Nobody answers for its carts.
+            Trouble::Death => !refused.is_empty(),
+            Trouble::SlowLink | Trouble::Overload => overloaded > 0 && refused.len() == 1,
+            Trouble::SlowNode | Trouble::SlowStore => overloaded > 0,
+        };
+        assert!(as_expected, "{:?}: {refused:?}", crowd.plan);
         let is_served = crowd.took(span).count() > 0;
         assert!(is_served || trouble == Trouble::Death, "{:?}", crowd.plan);
     }
+    let kept_apart = stage.figure(CROWDED, "barrow_cluster_crowded_total").await;
+    assert!(kept_apart > 0 || trouble == Trouble::Death, "it refuses on the way to the victim");
     if trouble == Trouble::Overload {
         assert!(stage.shed(VICTIM).await > 0, "it refuses at its own door");
     }
