@@ -31,6 +31,11 @@ pub enum Fault {
         each: Duration,
         jitter: Duration,
     },
+    /// So few bytes pass at once, and so long after those before.
+    Trickle {
+        bytes: usize,
+        each: Duration,
+    },
     /// Connections are reset, new ones as soon as they are taken.
     Cut,
     /// Connections are taken, and nothing comes of it.
@@ -223,6 +228,13 @@ impl Connection {
                 return Ok(());
             }
             chunks += 1;
+            if let Fault::Trickle { bytes, each } = fault {
+                for few in chunk[..length].chunks(bytes.max(1)) {
+                    tokio::time::sleep(each).await;
+                    to.write_all(few).await.map_err(|_| Reset)?;
+                }
+                continue;
+            }
             let passing = self.suffer(fault, direction, chunks, length).await;
             to.write_all(&chunk[..passing]).await.map_err(|_| Reset)?;
             if passing < length {

@@ -209,11 +209,13 @@ impl Link {
 
     /// Ends the connection, and what is under way on it.
     pub(super) fn shut(&self) {
-        let task = self.state.lock().task.take();
+        let (task, connection) = {
+            let mut state = self.state.lock();
+            (state.task.take(), state.connection)
+        };
         if let Some(task) = task {
             task.abort();
         }
-        let connection = self.state.lock().connection;
         self.closed(connection, "this node closes its connections");
     }
 
@@ -270,10 +272,11 @@ impl Link {
         }
     }
 
-    /// What is left of the connection before must not take what is meant for the next.
+    /// What is left of the connection before must not take what is meant for the next. One that
+    /// was shut keeps its number: by that it is closed.
     fn renumber(&self, connection: &mut u64) {
         let mut state = self.state.lock();
-        if state.connection == *connection {
+        if state.connection == *connection && state.task.is_some() {
             state.connection += 1;
             *connection = state.connection;
         }

@@ -38,6 +38,8 @@ const PACE: Duration = Duration::from_millis(40);
 enum Trouble {
     /// Whatever the others send to it takes long, and so do its answers.
     SlowLink,
+    /// Between the others and it a few bytes pass at a time.
+    NarrowLink,
     /// It stands still most of the time, never for as long as a lease.
     SlowNode,
     /// Its stores take long; its control table does not.
@@ -52,7 +54,7 @@ impl Trouble {
     /// Whether carts of that owner, asked for at that door, have nothing to do with it.
     fn leaves_alone(self, owner: usize, door: usize) -> bool {
         match self {
-            Trouble::SlowLink => owner != VICTIM || door == VICTIM,
+            Trouble::SlowLink | Trouble::NarrowLink => owner != VICTIM || door == VICTIM,
             Trouble::SlowStore => owner != VICTIM,
             Trouble::SlowNode | Trouble::Overload | Trouble::Death => {
                 owner != VICTIM && door != VICTIM
@@ -71,6 +73,10 @@ impl Trouble {
     async fn begin(self, fleet: &mut Fleet) -> Option<Flicker> {
         match self {
             Trouble::SlowLink => fleet.node(VICTIM).inbound().set(slow(300)),
+            Trouble::NarrowLink => {
+                let each = Duration::from_millis(10);
+                fleet.node(VICTIM).inbound().set(Fault::Trickle { bytes: 64, each });
+            }
             Trouble::SlowNode => {
                 return Some(Flicker::begin(fleet.node(VICTIM).server().process()));
             }
@@ -292,7 +298,7 @@ async fn is_refused_its_surplus(stage: &Stage, trouble: Trouble, span: Span) {
             // Nobody answers for its carts.
             Trouble::Death => !refused.is_empty(),
             Trouble::SlowLink | Trouble::Overload => overloaded > 0 && refused.len() == 1,
-            Trouble::SlowNode | Trouble::SlowStore => overloaded > 0,
+            Trouble::NarrowLink | Trouble::SlowNode | Trouble::SlowStore => overloaded > 0,
         };
         assert!(as_expected, "{:?}: {refused:?}", crowd.plan);
         let is_served = crowd.took(span).count() > 0;
@@ -308,6 +314,11 @@ async fn is_refused_its_surplus(stage: &Stage, trouble: Trouble, span: Span) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_peer_link_leaves_all_others_alone() {
     trouble_stays(On::Postgres, Trouble::SlowLink).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_narrow_peer_link_leaves_all_others_alone() {
+    trouble_stays(On::DynamoDb, Trouble::NarrowLink).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
