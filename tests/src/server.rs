@@ -151,6 +151,14 @@ impl Launch {
         self
     }
 
+    /// It lives in the network that a process has, and listens there. `nsenter` becomes it.
+    pub fn in_the_network_of(mut self, process: u32, address: std::net::Ipv4Addr) -> Launch {
+        self.before = vec!["nsenter".to_owned(), format!("--net=/proc/{process}/ns/net")];
+        let flag = self.args.iter().position(|arg| arg == "--listen").expect("it is told where");
+        self.args[flag + 1] = format!("{address}:0");
+        self
+    }
+
     /// Sets a key of the configuration: `server.body_timeout=1s`.
     pub fn set(mut self, key: &str) -> Launch {
         self.args.extend(["--set".to_owned(), key.to_owned()]);

@@ -86,13 +86,14 @@ impl Node {
         let identity = Identity::generate()?;
         let me = MemberId(SystemEntropy.next_u128());
         let shards = Arc::new(Shards::new(me, Lease::until(Duration::ZERO)));
-        // Requests that wait for a slow peer keep others from being admitted here: so each peer may
-        // hold up a quarter of them.
-        let calls_max = (config.limits.requests / 4).max(1);
-        let settings = Settings { calls_max, ..Settings::default() };
+        // Requests that wait for a slow peer, or for the shards of a dead one, keep others from
+        // being admitted here: so each peer may hold up a quarter of them, and so may all shards
+        // that are nobody's.
+        let held_max = (config.limits.requests / 4).max(1);
+        let settings = Settings { calls_max: held_max, ..Settings::default() };
         let peers = Arc::new(Peers::new(identity.clone(), Arc::new(TcpConnect), settings));
-        let router =
-            Arc::new(Router::new(shards.clone(), peers.clone(), RouterSettings::default()));
+        let settings = RouterSettings { parked_max: held_max, ..RouterSettings::default() };
+        let router = Arc::new(Router::new(shards.clone(), peers.clone(), settings));
         let service = Arc::new(PeerService::new(router.clone(), effects));
         let trust = Arc::new(Members(shards.clone()));
         let server = Server::new(&identity, service.clone(), trust, Settings::default());

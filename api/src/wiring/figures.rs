@@ -100,6 +100,7 @@ pub fn collect_cluster(out: &mut Exposition, figures: &super::cluster::Figures) 
         ("barrow_cluster_parked_total", "Calls that waited for a shard.", get(&stats.parked)),
         ("barrow_cluster_moved_total", "Calls whose shard was elsewhere.", get(&stats.moved)),
         ("barrow_cluster_failed_total", "Calls that got no answer.", get(&stats.failed)),
+        ("barrow_cluster_crowded_total", "Calls refused for load.", get(&stats.crowded)),
         ("barrow_cluster_served_total", "Calls of other nodes answered.", get(&stats.served)),
         ("barrow_cluster_call_frames_total", "Frames of calls sent.", sent.call_frames),
         ("barrow_cluster_answer_frames_total", "Frames of answers sent.", served.answer_frames),
