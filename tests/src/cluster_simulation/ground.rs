@@ -2,6 +2,7 @@
 //! runs on a runtime of its own: what a process has sent still arrives after its end.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use barrow_adapters::decorators::Faulty;
@@ -28,6 +29,8 @@ pub struct Ground {
     pub network: Network,
     /// What each machine is cut off from.
     pub cuts: Mutex<Vec<Cuts>>,
+    /// Processes that learned that they were taken for dead.
+    pub(super) evictions: AtomicUsize,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -49,6 +52,14 @@ impl Ground {
             // The world ends.
             Err(_) => std::future::pending().await,
         }
+    }
+
+    pub fn evictions(&self) -> usize {
+        self.evictions.load(Ordering::Relaxed)
+    }
+
+    pub fn count_eviction(&self) {
+        self.evictions.fetch_add(1, Ordering::Relaxed);
     }
 
     pub fn cuts(&self, machine: usize) -> Cuts {

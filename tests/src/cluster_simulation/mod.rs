@@ -22,6 +22,7 @@ mod world;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use barrow_adapters::decorators::{Faults, Faulty};
@@ -44,7 +45,7 @@ use network::Network;
 pub use seeds::{kept_seeds, kept_seeds_file, report, run_all};
 use table::NO_FAULTS;
 use weather::Weather;
-pub use weather::{Fault, Strikes};
+pub use weather::{Fault, Forecast, Strikes};
 use world::World;
 
 /// How much one run does, and what goes wrong in it.
@@ -57,9 +58,9 @@ pub struct Plan {
     pub carts: usize,
     /// The longest time between two requests of a client, in milliseconds.
     pub pause_ms_max: u64,
-    pub faults: &'static [Fault],
-    /// The longest time between two faults, in milliseconds.
-    pub fault_pause_ms_max: u64,
+    /// Adds have keys, all but a few.
+    pub has_keys: bool,
+    pub weather: Forecast,
     /// Of simulated time, with faults.
     pub chaos: Duration,
     /// Of simulated time, without any.
@@ -73,8 +74,8 @@ impl Default for Plan {
             clients: 2,
             carts: 2,
             pause_ms_max: 300,
-            faults: Fault::ALL,
-            fault_pause_ms_max: 3_000,
+            has_keys: true,
+            weather: Forecast::default(),
             chaos: Duration::from_secs(25),
             calm: Duration::from_secs(1),
         }
@@ -139,6 +140,7 @@ fn ground(dice: SeededEntropy) -> Arc<Ground> {
         table_faults: parking_lot::Mutex::new(NO_FAULTS),
         network: Network::default(),
         cuts: parking_lot::Mutex::default(),
+        evictions: AtomicUsize::new(0),
     })
 }
 
@@ -174,17 +176,16 @@ impl Simulation {
             let door = Door::new(seats.clone(), ground.dice.next_u64());
             shoppers.push(Shopper::arrive(&door, plan.carts).await);
         }
-        let weather = Weather {
-            ground: ground.clone(),
-            seats: seats.clone(),
-            faults: plan.faults,
-            pause_ms_max: plan.fault_pause_ms_max,
-        };
+        let weather =
+            Weather { ground: ground.clone(), seats: seats.clone(), forecast: plan.weather };
 
         let chaos = start(self.clients(&shoppers).map(|client| client.run(plan.chaos)));
         let strikes = weather.rage(plan.chaos).await;
         weather.heal();
         finish(chaos).await;
+        if plan.weather.is_survived_by_all && ground.evictions() > 0 {
+            history.wrong("a node was taken for dead that did all it could");
+        }
 
         let converging = Converging { shoppers: &shoppers, history, weather: &weather };
         converging.heal().await;
@@ -206,7 +207,8 @@ impl Simulation {
             let door = Arc::new(Door::new(seats.clone(), ground.dice.next_u64()));
             let client =
                 Client::new(number, ground.dice.next_u64(), shopper, door, history.clone());
-            client.at_leisure(plan.pause_ms_max)
+            let client = client.at_leisure(plan.pause_ms_max);
+            if plan.has_keys { client } else { client.without_keys() }
         })
     }
 }
