@@ -14,7 +14,6 @@ mod machine;
 mod network;
 mod node;
 pub mod planted;
-mod seeds;
 mod store;
 mod table;
 mod weather;
@@ -30,23 +29,24 @@ use barrow_adapters::host::TokioSleeper;
 use barrow_adapters::simulated::SimulatedEntityStore;
 use barrow_cluster::MemoryControlTable;
 use barrow_engine::ports::{EntityStore, Entropy};
-use tokio::task::JoinSet;
 
 use crate::host::{SeededEntropy, SimulatedClock};
 use crate::simulation::check;
-use crate::simulation::client::{Client, Shopper};
-use crate::simulation::history::{Counts, End, History, Log, Seen};
+use crate::simulation::client::{Client, Shopper, finish, start};
+use crate::simulation::history::{History, Totals};
 use crate::simulation::planted::Conditions;
+use crate::simulation::seeds::{Seeds, on_all_cores};
 use converge::Converging;
 use door::Door;
 use ground::{Cuts, Ground};
 use machine::{Machine, Seat, paused_runtime};
 use network::Network;
-pub use seeds::{kept_seeds, kept_seeds_file, report, run_all};
 use table::NO_FAULTS;
 use weather::Weather;
 pub use weather::{Fault, Forecast, Strikes};
 use world::World;
+
+pub const SEEDS: Seeds = Seeds { file: "cluster-seeds.txt", command: "./dev sim --cluster" };
 
 /// How much one run does, and what goes wrong in it.
 #[derive(Debug, Clone, Copy)]
@@ -85,11 +85,7 @@ impl Default for Plan {
 /// What a run came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outcome {
-    pub acknowledged: usize,
-    pub replays: usize,
-    pub open: usize,
-    pub reads: usize,
-    pub counts: Counts,
+    pub totals: Totals,
     pub strikes: Strikes,
     /// The same for the same seed.
     pub trace: u64,
@@ -99,11 +95,7 @@ pub struct Outcome {
 impl Outcome {
     /// Counts another run's as well.
     pub fn add(&mut self, other: &Outcome) {
-        self.acknowledged += other.acknowledged;
-        self.replays += other.replays;
-        self.open += other.open;
-        self.reads += other.reads;
-        self.counts.add(&other.counts);
+        self.totals.add(&other.totals);
         self.strikes.add(&other.strikes);
     }
 }
@@ -121,6 +113,14 @@ pub fn run(seed: u64, plan: Plan) -> Outcome {
     let simulation = Simulation { plan, ground: ground.clone(), seats, history: history.clone() };
     let task = outside.spawn(async move { simulation.run().await });
     World::new(outside, machines, ground, history).run_until_end_of(task)
+}
+
+/// Runs each seed on some core. `done` hears of each outcome, in whatever order.
+///
+/// # Panics
+/// If a simulation does.
+pub fn run_all(seeds: &[u64], plan: Plan, done: impl FnMut(u64, Outcome)) {
+    on_all_cores(seeds, |seed| run(seed, plan), done);
 }
 
 /// On the current runtime.
@@ -197,7 +197,7 @@ impl Simulation {
         let violations = check::check(&log, &finals);
         let mut trace = DefaultHasher::new();
         (&log, &finals, &strikes).hash(&mut trace);
-        outcome(&log, strikes, trace.finish(), violations)
+        Outcome { totals: log.totals(), strikes, trace: trace.finish(), violations }
     }
 
     fn clients(&self, shoppers: &[Arc<Shopper>]) -> impl Iterator<Item = Client> {
@@ -211,33 +211,4 @@ impl Simulation {
             if plan.has_keys { client } else { client.without_keys() }
         })
     }
-}
-
-fn start(clients: impl Iterator<Item = impl Future<Output = ()> + Send + 'static>) -> JoinSet<()> {
-    let mut running = JoinSet::new();
-    clients.for_each(|client| drop(running.spawn(client)));
-    running
-}
-
-async fn finish(mut clients: JoinSet<()>) {
-    while let Some(client) = clients.join_next().await {
-        client.expect("a client does not panic");
-    }
-}
-
-fn outcome(log: &Log, strikes: Strikes, trace: u64, violations: Vec<String>) -> Outcome {
-    let counts = log.counts;
-    let mut outcome = Outcome { counts, strikes, trace, violations, ..Outcome::default() };
-    for event in &log.events {
-        match &event.seen {
-            Seen::Added { end: End::Acknowledged { replayed, .. }, .. } => {
-                outcome.acknowledged += 1;
-                outcome.replays += usize::from(*replayed);
-            }
-            Seen::Added { end: End::Open, .. } => outcome.open += 1,
-            Seen::Cart { .. } => outcome.reads += 1,
-            _ => {}
-        }
-    }
-    outcome
 }

@@ -7,6 +7,7 @@ use barrow_engine::ids::{CartId, SessionId};
 use http::Method;
 use parking_lot::Mutex;
 use serde_json::json;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::edge::{Edge, EventSource};
@@ -65,6 +66,21 @@ pub struct Client {
     pause_ms_max: u64,
     /// Adds have keys, all but a few.
     has_keys: bool,
+}
+
+/// Lets clients run side by side.
+pub fn start(
+    clients: impl Iterator<Item = impl Future<Output = ()> + Send + 'static>,
+) -> JoinSet<()> {
+    let mut running = JoinSet::new();
+    clients.for_each(|client| drop(running.spawn(client)));
+    running
+}
+
+pub async fn finish(mut clients: JoinSet<()>) {
+    while let Some(client) = clients.join_next().await {
+        client.expect("a client does not panic");
+    }
 }
 
 /// What became of one attempt to change something.
