@@ -188,11 +188,13 @@ fn add_row(table: &mut String, cells: &[&str]) {
     table.push_str(&row);
 }
 
-/// The beginning of it, without the names of carts.
+/// The beginning of it, without the names of carts and nodes.
 fn shortened(violation: &str) -> String {
     const CHARS_MAX: usize = 90;
+    let is_node = |word: &str| word.len() == 32 && word.chars().all(|c| c.is_ascii_hexdigit());
     let words = violation.split(' ').filter(|word| !word.starts_with("cart_"));
-    let text: String = words.collect::<Vec<_>>().join(" ");
+    let words = words.map(|word| if is_node(word) { "a node" } else { word });
+    let text = words.collect::<Vec<_>>().join(" ");
     let start: String = text.chars().filter(|c| *c != '|').take(CHARS_MAX).collect();
     start.split(" {").next().unwrap_or_default().to_owned()
 }
