@@ -46,6 +46,7 @@ use weather::Weather;
 pub use weather::{Fault, Forecast, Strikes};
 use world::World;
 
+/// Those that once found something in a cluster.
 pub const SEEDS: Seeds = Seeds { file: "cluster-seeds.txt", command: "./dev sim --cluster" };
 
 /// How much one run does, and what goes wrong in it.

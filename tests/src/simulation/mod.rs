@@ -40,6 +40,7 @@ use planted::Conditions;
 use seeds::{Seeds, on_all_cores};
 use weather::{Broken, Weather};
 
+/// Those that once found something in one node.
 pub const SEEDS: Seeds = Seeds { file: "seeds.txt", command: "./dev sim" };
 
 /// How much one run does.
