@@ -46,6 +46,7 @@ pub fn describe(bug: Bug) -> &'static str {
     match bug {
         Bug::ReplyBeforeDurable => "reply before durable",
         Bug::RejectionBeforeDurable => "a rejection or replay before durable",
+        Bug::ReadBeforeDurable => "a read before durable",
         Bug::NoVersionCheck => "no version check",
         Bug::VersionWithoutWriteId => "version without write id",
         Bug::NextActivationEarly => "next activation before the former's write ended",
