@@ -21,13 +21,12 @@ pub enum Planted {
 }
 
 /// In the order of the rules.
-pub const ALL: [Planted; 18] = [
+pub const ALL: [Planted; 17] = [
     Planted::Actors(actors::Bug::NoVersionCheck),
     Planted::Actors(actors::Bug::UnknownTakenForFailure),
     Planted::Actors(actors::Bug::UnknownTakenForSuccess),
     Planted::Actors(actors::Bug::ReplyBeforeDurable),
     Planted::Actors(actors::Bug::RejectionBeforeDurable),
-    Planted::Actors(actors::Bug::ReadBeforeDurable),
     Planted::Actors(actors::Bug::LeaseIgnored),
     Planted::Membership(membership::Bug::HandoffUndrained),
     Planted::Membership(membership::Bug::EarlyTakeOver),
@@ -53,7 +52,6 @@ impl Planted {
                         "R2"
                     }
                     actors::Bug::LeaseIgnored => "R3, R4",
-                    actors::Bug::ReadBeforeDurable => "R4",
                     actors::Bug::ReplyBeforeDurable | actors::Bug::RejectionBeforeDurable => "R3",
                     _ => "R6",
                 };
