@@ -27,8 +27,8 @@ pub mod planted;
 mod planted;
 mod router;
 mod shards;
-#[cfg(test)]
-mod simulation;
+#[cfg(any(test, feature = "planted"))]
+pub mod simulation;
 pub mod transport;
 mod view;
 

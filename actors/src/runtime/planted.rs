@@ -15,6 +15,8 @@ pub enum Bug {
     ReplyBeforeDurable,
     /// A refusal or a repeat is answered when it is decided (R3).
     RejectionBeforeDurable,
+    /// A read is answered from what is not durable yet (R4).
+    ReadBeforeDurable,
     /// The store writes whatever lies there (R1).
     NoVersionCheck,
     /// Versions are compared without the ids of the writes that made them (R1, R2).
@@ -55,9 +57,10 @@ mod switch {
 
     impl Bug {
         /// Those that one node alone can show.
-        pub const ALL: [Bug; 12] = [
+        pub const ALL: [Bug; 13] = [
             Bug::ReplyBeforeDurable,
             Bug::RejectionBeforeDurable,
+            Bug::ReadBeforeDurable,
             Bug::NoVersionCheck,
             Bug::VersionWithoutWriteId,
             Bug::NextActivationEarly,

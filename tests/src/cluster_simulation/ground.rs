@@ -2,7 +2,7 @@
 //! runs on a runtime of its own: what a process has sent still arrives after its end.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use barrow_adapters::decorators::Faulty;
@@ -36,6 +36,8 @@ pub struct Ground {
     /// Processes that did not become members, of a build that does not read the shop's form.
     pub refused: AtomicUsize,
     pub history: Arc<History>,
+    /// Processes that learned that they were taken for dead.
+    pub(super) evictions: AtomicUsize,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -71,6 +73,14 @@ impl Ground {
         if written > allowed {
             self.history.wrong(format!("{key} in form {written}, while form {allowed} is allowed"));
         }
+    }
+
+    pub fn evictions(&self) -> usize {
+        self.evictions.load(Ordering::Relaxed)
+    }
+
+    pub fn count_eviction(&self) {
+        self.evictions.fetch_add(1, Ordering::Relaxed);
     }
 
     pub fn cuts(&self, machine: usize) -> Cuts {

@@ -1,5 +1,6 @@
 //! One process of the cluster: the wiring of `api`, with the ports of a simulation.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -22,6 +23,7 @@ use barrow_cluster::{
 use barrow_engine::entity::EntityKind;
 use barrow_engine::ports::{Clock, EntityStore, Entropy};
 use barrow_engine::pricing::Shop;
+use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
 use super::ground::Ground;
@@ -56,13 +58,17 @@ pub struct Run {
     is_too_old: AtomicBool,
 }
 
-/// The entities of a process, once there are any.
 #[derive(Default)]
-struct Entities(OnceLock<(Carts, Sessions)>);
+struct Entities {
+    /// Once there are any.
+    all: OnceLock<(Carts, Sessions)>,
+    /// Shards whose entities may still answer though nothing new is let in.
+    draining: Mutex<BTreeSet<u16>>,
+}
 
 impl Entities {
     async fn drain(&self) {
-        let Some((carts, sessions)) = self.0.get() else { return };
+        let Some((carts, sessions)) = self.all.get() else { return };
         carts.drain(DRAIN_MAX).await;
         sessions.drain(DRAIN_MAX).await;
     }
@@ -71,8 +77,14 @@ impl Entities {
 #[async_trait]
 impl ShardHost for Entities {
     async fn drain(&self, shards: &[u16]) -> bool {
-        let Some((carts, sessions)) = self.0.get() else { return true };
-        carts.drain_shards(shards, DRAIN_MAX).await & sessions.drain_shards(shards, DRAIN_MAX).await
+        let Some((carts, sessions)) = self.all.get() else { return true };
+        self.draining.lock().extend(shards);
+        let is_drained = carts.drain_shards(shards, DRAIN_MAX).await
+            & sessions.drain_shards(shards, DRAIN_MAX).await;
+        if is_drained {
+            self.draining.lock().retain(|shard| !shards.contains(shard));
+        }
+        is_drained
     }
 }
 
@@ -128,13 +140,14 @@ impl Run {
         });
         ground.network.join(run.clone());
         tokio::spawn({
-            let run = run.clone();
+            let (run, ground) = (run.clone(), ground.clone());
             async move {
-                // What is handed over is still to be drained by whoever let it leave.
                 match running.await {
+                    // What is handed over is still to be drained by whoever let it leave.
                     Ended::Left => return,
+                    Ended::Evicted => ground.count_eviction(),
                     Ended::TooOld { .. } => run.is_too_old.store(true, Ordering::Relaxed),
-                    Ended::TimedOut | Ended::Evicted => {}
+                    Ended::TimedOut => {}
                 }
                 run.end();
             }
@@ -188,6 +201,18 @@ impl Run {
         self.shards.lease().is_valid(self.clock.uptime())
     }
 
+    /// The shards that it may answer for while its lease is valid.
+    pub fn serves(&self) -> BTreeSet<u16> {
+        let view = self.shards.view();
+        let own = view.shards_of(self.id);
+        let open = own.filter(|shard| matches!(self.shards.place(*shard), Place::Here(_)));
+        open.chain(self.entities.draining.lock().iter().copied()).collect()
+    }
+
+    pub fn is_draining(&self) -> bool {
+        !self.entities.draining.lock().is_empty()
+    }
+
     /// How many shards it has, if all of them are open.
     pub fn open_shards(&self) -> Option<usize> {
         let view = self.shards.view();
@@ -237,7 +262,7 @@ impl Boot {
             effects: effects.clone(),
             settings,
         });
-        let _ = run.entities.0.set((carts.clone(), sessions.clone()));
+        let _ = run.entities.all.set((carts.clone(), sessions.clone()));
         run.service.set_ready();
         let mut wakeables = sessions.wakeables();
         wakeables.insert(EntityKind::Cart, carts.wakeable());
