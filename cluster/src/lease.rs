@@ -57,6 +57,12 @@ pub trait Ownership: Send + Sync + 'static {
     /// The grant for a shard, or `None` where another node owns it.
     fn grant(&self, shard: u16) -> Option<Grant>;
 
+    /// The form that rows may be written in, where others read them too. `None` where this process
+    /// alone does.
+    fn form(&self) -> Option<u8> {
+        None
+    }
+
     /// The way to the shards of other nodes, where there are any.
     fn elsewhere(&self) -> Option<&Router> {
         None

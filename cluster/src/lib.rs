@@ -27,8 +27,8 @@ pub mod planted;
 mod planted;
 mod router;
 mod shards;
-#[cfg(test)]
-mod simulation;
+#[cfg(any(test, feature = "planted"))]
+pub mod simulation;
 pub mod transport;
 mod view;
 
@@ -37,7 +37,7 @@ pub use lease::{BEAT_INTERVAL, Grant, LEASE, Lease, Ownership, SoleOwner};
 pub use member::{Member, MemberId, MemberIdError, Peer};
 pub use membership::{Membership, MembershipParts, ShardHost, Uptime};
 pub use memory_table::MemoryControlTable;
-pub use node::{Ended, HandoffSettings, Node};
+pub use node::{Ended, Node, NodeSettings};
 pub use router::{RouteError, Routed, Router, RouterSettings, RouterStats};
 pub use shards::{Place, Shards};
-pub use view::{MEMBERS_MAX, SHARDS, Term, VIEW_KEY, View, ViewError};
+pub use view::{FIRST_FORM, MEMBERS_MAX, SHARDS, Term, VIEW_KEY, View, ViewError};

@@ -13,9 +13,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, watch};
 
 use crate::node::HEARTBEAT_PREFIX;
-use crate::node::{
-    Answer, Effect, Ended, HandoffSettings, Node, Poll, Pulse, Removal, Step, Write,
-};
+use crate::node::{Answer, Effect, Ended, Node, NodeSettings, Poll, Pulse, Removal, Step, Write};
 use crate::{ControlError, ControlTable, Member, Peer, Shards, VIEW_KEY};
 
 /// How long a call to the table may take. What a write came to is unknown after that.
@@ -47,7 +45,7 @@ pub struct MembershipParts {
     pub uptime: Uptime,
     pub member: Member,
     pub peer: Peer,
-    pub settings: HandoffSettings,
+    pub settings: NodeSettings,
 }
 
 /// A node's membership. Clones share it.

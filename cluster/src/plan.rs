@@ -45,10 +45,15 @@ pub struct Move {
     pub to: MemberId,
 }
 
-/// The view holds as many members as it can.
+/// Why a node does not become a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the cluster has {MEMBERS_MAX} members already")]
-pub struct ClusterFull;
+pub enum JoinError {
+    #[error("the cluster has {MEMBERS_MAX} members already")]
+    Full,
+    /// It would meet rows that it cannot read.
+    #[error("the shop is stored in form {form}, which this build does not read")]
+    TooOld { form: u8 },
+}
 
 /// The moves that this view wants, in the order of their shards.
 pub fn plan(view: &View) -> Vec<Move> {
@@ -83,14 +88,24 @@ pub fn is_at_rest(view: &View) -> bool {
 /// Adds a member, which gets its part of what nobody owns. One that is there already changes
 /// nothing else.
 ///
+/// The very first one decides in which form the shop begins. From then on nobody becomes a member
+/// who does not read the form of the view; since that is raised only as far as all members read,
+/// every member reads what any of them may have written.
+///
 /// A new build that joins a cluster at rest begins a deploy, so moves are counted anew. But if
 /// the deploy stops first, it began with the stop before, and that is what was counted last: no
 /// shard moved twice, and the youngest member still has some that did not move at all. After a
 /// whole deploy, or after a join alone, it has none of these.
-pub fn join(view: &mut View, member: Member) -> Result<(), ClusterFull> {
+pub fn join(view: &mut View, member: Member) -> Result<(), JoinError> {
     if view.member(member.id).is_none() {
+        if view.version == 0 && view.members.is_empty() {
+            view.form = member.reads;
+        }
+        if member.reads < view.form {
+            return Err(JoinError::TooOld { form: view.form });
+        }
         if view.members.len() >= MEMBERS_MAX {
-            return Err(ClusterFull);
+            return Err(JoinError::Full);
         }
         let youngest = view.members.iter().rfind(|other| other.weight > 0);
         let is_new = youngest.is_some_and(|other| other.build != member.build);

@@ -17,7 +17,9 @@ use crate::{Grant, MemberId, Ownership, Peer, Place, Shards};
 /// Limits and times of a router.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RouterSettings {
-    /// Requests that wait for a shard to be anywhere; one more is refused.
+    /// Requests that wait for a shard to be anywhere, or for word of where a node that does not
+    /// answer may have left it; one more is refused. Else a dead node that many ask for would
+    /// take the places of those who ask for something else.
     pub parked_max: usize,
     /// For how long each of them waits: several times what a handoff takes. The shards of a node
     /// that died are nobody's for longer; their callers are told to come again.
@@ -69,6 +71,9 @@ pub struct RouterStats {
     pub parked: AtomicU64,
     pub moved: AtomicU64,
     pub failed: AtomicU64,
+    /// Calls that were refused for load: too much is under way to a peer or waits here, or the
+    /// peer said so.
+    pub crowded: AtomicU64,
     /// Calls of other nodes that were answered here.
     pub served: AtomicU64,
 }
@@ -125,7 +130,10 @@ impl Router {
             Place::Moving => {}
             place => return Ok(place),
         }
-        let Ok(_parked) = self.parking.try_acquire() else { return Err(RouteError::Overloaded) };
+        let Ok(_parked) = self.parking.try_acquire() else {
+            count(&self.stats.crowded);
+            return Err(RouteError::Overloaded);
+        };
         count(&self.stats.parked);
         self.shards.settled(shard, self.settings.park).await.ok_or(RouteError::Unavailable)
     }
@@ -174,7 +182,7 @@ impl Router {
             let may_go_on = match &error {
                 CallError::Refused(Refusal::Moved { view: theirs }) => {
                     // They know a later view than we do, or the other way round.
-                    self.shards.catch_up((*theirs).max(view), self.settings.park).await
+                    self.catch_up((*theirs).max(view), self.settings.park).await
                 }
                 CallError::Unknown(_) if !repeatable => false,
                 CallError::NotSent(_) | CallError::Unknown(_) => self.has_left(shard, &peer).await,
@@ -199,9 +207,10 @@ impl Router {
             CallError::Refused(Refusal::Moved { .. }) => {
                 (&self.stats.moved, RouteError::Unavailable)
             }
-            CallError::Refused(Refusal::Overloaded) => (&self.stats.failed, RouteError::Overloaded),
+            CallError::Refused(Refusal::Overloaded) | CallError::Full(_) => {
+                (&self.stats.crowded, RouteError::Overloaded)
+            }
             CallError::Refused(_) => (&self.stats.failed, RouteError::Unavailable),
-            CallError::Full(_) => (&self.stats.failed, RouteError::Overloaded),
             CallError::NotSent(_) => (&self.stats.failed, RouteError::Unavailable),
             CallError::Unknown(_) => (&self.stats.failed, RouteError::Unknown),
         };
@@ -226,9 +235,18 @@ impl Router {
         let still_there =
             || matches!(self.shards.place(shard), Place::There(at) if at.id == peer.id);
         if still_there() {
-            self.shards.catch_up(version + 1, self.settings.park / 4).await;
+            self.catch_up(version + 1, self.settings.park / 4).await;
         }
         !still_there()
+    }
+
+    /// Waits until this node knows that view; `false` if it does not in time, or too many wait.
+    async fn catch_up(&self, version: u64, patience: Duration) -> bool {
+        if self.shards.view().version >= version {
+            return true;
+        }
+        let Ok(_parked) = self.parking.try_acquire() else { return false };
+        self.shards.catch_up(version, patience).await
     }
 
     /// For a call of another node, by a view of that version: the grant under which it is to be
@@ -272,7 +290,65 @@ impl Ownership for Router {
         self.shards.grant(shard)
     }
 
+    fn form(&self) -> Option<u8> {
+        self.shards.form()
+    }
+
     fn elsewhere(&self) -> Option<&Router> {
         Some(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::loopback::Loopback;
+    use crate::{Lease, Member, View};
+
+    const ME: MemberId = MemberId(1);
+    const DEAD: MemberId = MemberId(2);
+
+    fn member(id: MemberId) -> Member {
+        let (name, build) = (format!("node {id}"), String::new());
+        Member { id, name, weight: 1, build, reads: 1, draining: false }
+    }
+
+    /// A node of which shard 7 is another's, and shard 8 nobody's. Nobody reaches the other.
+    fn router(parked_max: usize) -> Router {
+        let shards = Arc::new(Shards::new(ME, Lease::endless()));
+        let mut view =
+            View { version: 1, members: vec![member(ME), member(DEAD)], ..View::default() };
+        view.give(7, Some(DEAD));
+        let (address, certificate, unreachable) = ("h:1".to_owned(), vec![], vec![]);
+        let dead = Peer { id: DEAD, name: String::new(), address, certificate, unreachable };
+        shards.install(Arc::new(view), [dead]);
+        let settings = RouterSettings { parked_max, ..RouterSettings::default() };
+        Router::new(shards, Arc::new(Loopback::new()), settings)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dead_owner_holds_up_no_more_calls_than_may_wait() {
+        let router = router(2);
+        let call = || Box::pin(router.call(7, Bytes::new(), true));
+        let mut waiting = [call(), call()];
+        for one in &mut waiting {
+            assert!(futures::poll!(one.as_mut()).is_pending());
+        }
+        let refused = futures::poll!(call().as_mut());
+        assert!(matches!(refused, std::task::Poll::Ready(Err(RouteError::Unavailable))));
+        for one in waiting {
+            assert!(matches!(one.await, Err(RouteError::Unavailable)));
+        }
+        assert!(futures::poll!(call().as_mut()).is_pending(), "there is room again");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shard_that_is_nowhere_holds_up_no_more_calls_than_may_wait() {
+        let router = router(1);
+        let mut waits = Box::pin(router.place(8));
+        assert!(futures::poll!(waits.as_mut()).is_pending());
+        assert!(matches!(router.place(8).await, Err(RouteError::Overloaded)));
+        assert_eq!(router.stats.crowded.load(Ordering::Relaxed), 1);
+        assert!(matches!(waits.await, Err(RouteError::Unavailable)));
     }
 }

@@ -195,6 +195,12 @@ impl Ownership for Shards {
             _ => None,
         }
     }
+
+    /// That of the view that this node knows. If it is an old one the form is too early, which
+    /// harms nobody.
+    fn form(&self) -> Option<u8> {
+        Some(self.state.load().view.form)
+    }
 }
 
 #[cfg(test)]

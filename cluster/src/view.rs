@@ -12,8 +12,8 @@ pub const MEMBERS_MAX: usize = 1_000;
 /// The key of its row.
 pub const VIEW_KEY: &str = "view";
 
-/// The newest stored form that this build writes and reads.
-const FORM: u8 = 1;
+/// The form that shops began with.
+pub const FIRST_FORM: u8 = 1;
 
 /// Who owns a shard, and in which term of office.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,6 +30,8 @@ pub struct Term {
 pub struct View {
     /// The version of its row; 0 where there is none yet.
     pub version: u64,
+    /// What everything that is stored may be written in: every member reads it. It only grows.
+    pub form: u8,
     /// In the order in which they joined.
     pub members: Vec<Member>,
     /// One term for each shard.
@@ -39,8 +41,8 @@ pub struct View {
 /// A row that this build cannot read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ViewError {
-    #[error("the view has form {found}; the newest that this build reads is {FORM}")]
-    FutureForm { found: u8 },
+    #[error("the shop is stored in form {found}; the newest that this build reads is {reads}")]
+    FutureForm { found: u8, reads: u8 },
     #[error("the view is damaged: {0}")]
     Damaged(&'static str),
 }
@@ -48,7 +50,8 @@ pub enum ViewError {
 impl Default for View {
     /// Before the first node: no members, and nobody owns anything.
     fn default() -> View {
-        View { version: 0, members: Vec::new(), terms: vec![Term::default(); SHARDS] }
+        let terms = vec![Term::default(); SHARDS];
+        View { version: 0, form: FIRST_FORM, members: Vec::new(), terms }
     }
 }
 
@@ -83,18 +86,21 @@ impl View {
         owned.into_iter().for_each(|shard| self.give(shard, None));
     }
 
-    /// The newest form of stored rows that every member reads; `None` without members.
-    pub fn newest_form(&self) -> Option<u8> {
-        self.members.iter().map(|member| member.reads).min()
+    /// The form that this one may be raised to: the newest that every member reads, if it is a
+    /// later one.
+    pub fn form_to_come(&self) -> Option<u8> {
+        let newest = self.members.iter().map(|member| member.reads).min();
+        newest.filter(|newest| *newest > self.form)
     }
 
-    /// As it is stored: the form, the members as JSON with their length before them, and for each
-    /// shard the place of its owner among them (0 for nobody), its epoch and its moves. About
-    /// 4 KB for a few members: what a strongly consistent read costs is counted in 4 KB.
+    /// As it is stored: the form, which is that of this row too, the members as JSON with their
+    /// length before them, and for each shard the place of its owner among them (0 for nobody),
+    /// its epoch and its moves. About 4 KB for a few members: what a strongly consistent read
+    /// costs is counted in 4 KB.
     pub fn encode(&self) -> Vec<u8> {
         let members = serde_json::to_vec(&self.members).expect("members are plain data");
         let mut out = Vec::with_capacity(members.len() + 4 * SHARDS);
-        out.push(FORM);
+        out.push(self.form);
         put(&mut out, members.len() as u64);
         out.extend_from_slice(&members);
         for term in &self.terms {
@@ -108,13 +114,15 @@ impl View {
         out
     }
 
-    /// Reads a row of that version. Whatever the bytes are, it ends in a view or an error.
-    pub fn decode(version: u64, row: &[u8]) -> Result<View, ViewError> {
+    /// Reads a row of that version, for a build that reads forms up to `reads`. Whatever the bytes
+    /// are, it ends in a view or an error. The row itself has looked the same in all forms so far.
+    pub fn decode(version: u64, row: &[u8], reads: u8) -> Result<View, ViewError> {
         let mut rest = row;
-        match byte(&mut rest)? {
-            FORM => {}
-            found => return Err(ViewError::FutureForm { found }),
-        }
+        let form = match byte(&mut rest)? {
+            0 => return Err(ViewError::Damaged("there is no form 0")),
+            found if found > reads => return Err(ViewError::FutureForm { found, reads }),
+            form => form,
+        };
         let length = usize::try_from(varint(&mut rest)?).unwrap_or(usize::MAX);
         let members = rest.split_at_checked(length).ok_or(ViewError::Damaged("it is cut"))?;
         rest = members.1;
@@ -136,7 +144,7 @@ impl View {
             terms.push(Term { owner, epoch: varint(&mut rest)?, moves: byte(&mut rest)? });
         }
         match rest.is_empty() {
-            true => Ok(View { version, members, terms }),
+            true => Ok(View { version, form, members, terms }),
             false => Err(ViewError::Damaged("it is longer than it should be")),
         }
     }
@@ -194,6 +202,7 @@ mod tests {
         fn a_view_is_read_as_it_was_written(
             members in 0usize..5,
             version: u64,
+            form in 1u8..=9,
             terms in prop::collection::vec((0usize..6, any::<u64>(), any::<u8>()), SHARDS),
         ) {
             let members: Vec<Member> = (0..members as u128).map(member).collect();
@@ -202,8 +211,8 @@ mod tests {
             let terms = terms.map(|(place, epoch, moves)| {
                 Term { owner: owner(place), epoch, moves }
             });
-            let view = View { version, terms: terms.collect(), members: members.clone() };
-            prop_assert_eq!(View::decode(version, &view.encode()), Ok(view));
+            let view = View { version, form, terms: terms.collect(), members: members.clone() };
+            prop_assert_eq!(View::decode(version, &view.encode(), 9), Ok(view));
         }
 
         #[test]
@@ -211,21 +220,54 @@ mod tests {
             let view = View { members: vec![member(1)], ..View::default() };
             let mut row = view.encode();
             let at = cut.index(row.len());
-            let _ = View::decode(1, &noise);
-            prop_assert!(View::decode(1, &row[..at]).is_err());
+            let _ = View::decode(1, &noise, 9);
+            prop_assert!(View::decode(1, &row[..at], 9).is_err());
             row[at] ^= flip;
-            let _ = View::decode(1, &row);
+            let _ = View::decode(1, &row, 9);
         }
     }
 
     #[test]
     fn a_row_of_a_later_build_is_told_from_a_damaged_one() {
-        let mut row = View::default().encode();
-        row[0] = FORM + 1;
-        assert_eq!(View::decode(1, &row), Err(ViewError::FutureForm { found: FORM + 1 }));
-        row[0] = FORM;
+        let mut row = View { form: 2, ..View::default() }.encode();
+        let later = Err(ViewError::FutureForm { found: 2, reads: 1 });
+        assert_eq!(View::decode(1, &row, 1), later);
+        assert_eq!(View::decode(1, &row, 2).map(|view| view.form), Ok(2));
+        row[0] = 0;
+        assert!(matches!(View::decode(1, &row, 2), Err(ViewError::Damaged(_))));
+        row[0] = 1;
         row.push(0);
-        assert!(matches!(View::decode(1, &row), Err(ViewError::Damaged(_))));
+        assert!(matches!(View::decode(1, &row, 2), Err(ViewError::Damaged(_))));
+    }
+
+    /// Nodes of other builds read these bytes.
+    #[test]
+    fn a_view_of_the_first_form_is_written_as_it_always_was() {
+        let mut view = View { members: vec![member(255)], ..View::default() };
+        view.give(0, Some(MemberId(255)));
+        view.terms[1] = Term { owner: None, epoch: 300, moves: 7 };
+        let members = r#"[{"id":"000000000000000000000000000000ff","name":"node 255","weight":1,"#;
+        let members = format!(r#"{members}"build":"1","reads":1,"draining":false}}]"#);
+        let mut row = vec![1, 111];
+        row.extend_from_slice(members.as_bytes());
+        row.extend_from_slice(&[1, 1, 0, 0, 0xac, 2, 7]);
+        row.extend_from_slice(&[0; 3 * (SHARDS - 2)]);
+        assert!(view.encode() == row, "{:?}", &view.encode()[..140]);
+        assert_eq!(View::decode(0, &row, 1), Ok(view));
+    }
+
+    #[test]
+    fn the_form_to_come_is_the_newest_that_everybody_reads() {
+        let reads = |id: u128, reads: u8| Member { reads, ..member(id) };
+        let view = |form: u8, members: &[Member]| View {
+            form,
+            members: members.to_vec(),
+            ..View::default()
+        };
+        assert_eq!(view(1, &[]).form_to_come(), None);
+        assert_eq!(view(1, &[reads(1, 3), reads(2, 2)]).form_to_come(), Some(2));
+        assert_eq!(view(2, &[reads(1, 3), reads(2, 2)]).form_to_come(), None);
+        assert_eq!(view(2, &[reads(1, 3), reads(2, 3)]).form_to_come(), Some(3));
     }
 
     #[test]

@@ -183,8 +183,12 @@ pub trait Entity: Sized + Send + Sync + 'static {
         None
     }
 
-    /// The command that an effect of another entity stands for; `None` if it is not understood.
-    fn receive(source: EntityKey, body: &[u8]) -> Option<Self::Command>;
+    /// The command that an effect of another entity stands for.
+    ///
+    /// # Errors
+    /// `FutureVersion` for one of a newer build, which comes again until such a build takes it;
+    /// `Damaged` for one that nobody will ever understand.
+    fn receive(source: EntityKey, body: &[u8]) -> Result<Self::Command, DecodeError>;
 
     /// Appends the newest stored form of the state.
     fn encode(state: &Self::State, out: &mut Vec<u8>);

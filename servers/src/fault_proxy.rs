@@ -4,7 +4,7 @@
 //! A fault holds for the connections there are and those to come. A connection whose bytes were
 //! swallowed is never healed, since some are missing: it is reset when the fault ends.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -30,6 +30,11 @@ pub enum Fault {
     Latency {
         each: Duration,
         jitter: Duration,
+    },
+    /// So few bytes pass at once, and so long after those before.
+    Trickle {
+        bytes: usize,
+        each: Duration,
     },
     /// Connections are reset, new ones as soon as they are taken.
     Cut,
@@ -76,10 +81,20 @@ impl FaultProxy {
     /// # Panics
     /// If the machine has no port left.
     pub fn start(upstream: SocketAddr) -> FaultProxy {
+        FaultProxy::start_at(Ipv4Addr::LOCALHOST, upstream)
+    }
+
+    /// The same at another address of this machine.
+    ///
+    /// # Panics
+    /// If the machine does not have it.
+    pub fn start_at(address: Ipv4Addr, upstream: SocketAddr) -> FaultProxy {
         let (fault, faults) = watch::channel(Fault::None);
         let accepted = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&accepted);
-        let served = Served::start(0, move |listener| serve(listener, upstream, faults, counted));
+        let address = (address, 0).into();
+        let serve = move |listener| serve(listener, upstream, faults, counted);
+        let served = Served::start_at(address, serve);
         let served = served.expect("a port is free on this machine");
         FaultProxy { served, fault, accepted }
     }
@@ -213,6 +228,13 @@ impl Connection {
                 return Ok(());
             }
             chunks += 1;
+            if let Fault::Trickle { bytes, each } = fault {
+                for few in chunk[..length].chunks(bytes.max(1)) {
+                    tokio::time::sleep(each).await;
+                    to.write_all(few).await.map_err(|_| Reset)?;
+                }
+                continue;
+            }
             let passing = self.suffer(fault, direction, chunks, length).await;
             to.write_all(&chunk[..passing]).await.map_err(|_| Reset)?;
             if passing < length {

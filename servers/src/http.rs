@@ -107,6 +107,16 @@ impl Served {
     where
         F: Future<Output = ()> + Send + 'static,
     {
+        Served::start_at((Ipv4Addr::LOCALHOST, port).into(), serve)
+    }
+
+    pub(crate) fn start_at<F>(
+        address: SocketAddr,
+        serve: impl FnOnce(TcpListener) -> F,
+    ) -> anyhow::Result<Served>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("server")
@@ -117,7 +127,7 @@ impl Served {
             let _entered = runtime.enter();
             let socket = TcpSocket::new_v4()?;
             socket.set_reuseaddr(true)?;
-            socket.bind((Ipv4Addr::LOCALHOST, port).into())?;
+            socket.bind(address)?;
             let listener = socket.listen(1_024)?;
             (listener.local_addr()?, serve(listener))
         };

@@ -65,6 +65,20 @@ fn assert_silent(stream: &mut TcpStream) {
 }
 
 #[test]
+fn a_trickle_lets_all_pass_little_by_little() {
+    let proxy = FaultProxy::start(echo().0);
+    let mut stream = connect(&proxy);
+    let each = Duration::from_millis(2);
+    proxy.set(Fault::Trickle { bytes: 100, each });
+    let text: Vec<u8> = (0..5_000).map(|n| n as u8).collect();
+    let began = Instant::now();
+    assert_eq!(ask(&mut stream, &text).unwrap(), text);
+    assert!(began.elapsed() >= each * 50, "in fifty pieces at least");
+    proxy.set(Fault::None);
+    assert_eq!(ask(&mut stream, b"well").unwrap(), b"well");
+}
+
+#[test]
 fn without_a_fault_all_passes() {
     let proxy = FaultProxy::start(echo().0);
     let mut stream = connect(&proxy);

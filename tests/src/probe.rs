@@ -52,6 +52,9 @@ pub const EXPIRES_AT: Timestamp = Timestamp(4_102_444_800_000);
 /// What a timer appends.
 pub const TIMER_ITEM: u64 = 7_777;
 
+/// What only a later build understands, when another probe tells it.
+pub const NOT_UNDERSTOOD_ITEM: u64 = 6_666;
+
 impl Entity for Probe {
     const KIND: EntityKind = EntityKind::Probe;
     type State = List;
@@ -110,8 +113,12 @@ impl Entity for Probe {
         state.items.contains(&EXPIRING_ITEM).then_some(EXPIRES_AT)
     }
 
-    fn receive(_source: EntityKey, body: &[u8]) -> Option<ProbeCommand> {
-        body.try_into().ok().map(|item| ProbeCommand::Append(u64::from_le_bytes(item)))
+    fn receive(_source: EntityKey, body: &[u8]) -> Result<ProbeCommand, DecodeError> {
+        let body = body.try_into().map_err(|_| DecodeError::Damaged("not eight bytes"))?;
+        match u64::from_le_bytes(body) {
+            NOT_UNDERSTOOD_ITEM => Err(DecodeError::FutureVersion { found: 2, supported: 1 }),
+            item => Ok(ProbeCommand::Append(item)),
+        }
     }
 
     fn encode(state: &List, out: &mut Vec<u8>) {

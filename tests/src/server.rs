@@ -63,8 +63,18 @@ pub fn run(folder: &Path, args: &[&str]) -> Ended {
 
 /// As [`run`], with variables of the environment.
 pub fn run_with(folder: &Path, args: &[&str], variables: &[(String, String)]) -> Ended {
+    run_of(&binary(), folder, args, variables)
+}
+
+/// As [`run_with`], of another build.
+pub fn run_of(
+    program: &Path,
+    folder: &Path,
+    args: &[&str],
+    variables: &[(String, String)],
+) -> Ended {
     let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
-    let mut command = command(&[], &binary(), &args, folder);
+    let mut command = command(&[], program, &args, folder);
     command.envs(variables.iter().cloned());
     let output = command.output().expect("the binary can be run");
     Ended {
@@ -107,6 +117,12 @@ impl Launch {
         Launch { program, folder, before: Vec::new(), args, variables: Vec::new() }
     }
 
+    /// Another build of it.
+    pub fn running(mut self, program: &Path) -> Launch {
+        program.clone_into(&mut self.program);
+        self
+    }
+
     /// Sets variables of its environment.
     pub fn with_variables(mut self, variables: &[(String, String)]) -> Launch {
         self.variables.extend_from_slice(variables);
@@ -132,6 +148,14 @@ impl Launch {
         if rustix::process::geteuid().is_root() {
             self.before = ["setpriv", "--bounding-set=-all"].map(str::to_owned).to_vec();
         }
+        self
+    }
+
+    /// It lives in the network that a process has, and listens there. `nsenter` becomes it.
+    pub fn in_the_network_of(mut self, process: u32, address: std::net::Ipv4Addr) -> Launch {
+        self.before = vec!["nsenter".to_owned(), format!("--net=/proc/{process}/ns/net")];
+        let flag = self.args.iter().position(|arg| arg == "--listen").expect("it is told where");
+        self.args[flag + 1] = format!("{address}:0");
         self
     }
 

@@ -241,7 +241,10 @@ impl<H: Host> Live<H> {
             Message::Read { ask, to, ticket } => {
                 count(&self.shared.stats.reads);
                 let answer = machine.view(ask);
-                machine.hold_command(to, answer, ticket, lease_is_valid);
+                match is_planted(Bug::ReadBeforeDurable) {
+                    true => drop(to.send(answer)),
+                    false => machine.hold_command(to, answer, ticket, lease_is_valid),
+                }
             }
             Message::Subscribe { ask, to, ticket } => {
                 let answer = match machine.gate.subscribers() < settings.feeds_max {
@@ -320,7 +323,7 @@ impl<H: Host> Live<H> {
             Phase::Up(machine) => machine,
         };
         if machine.gate.wants_write() {
-            let write = machine.begin_write(self.shared.next_write_id());
+            let write = machine.begin_write(self.shared.next_write_id(), self.shared.form());
             self.shared.count_write(write.row.blob.len());
             write::start(&self.shared, self.key, &self.lane, write, myself);
         }

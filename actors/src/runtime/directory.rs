@@ -368,7 +368,7 @@ impl<H: Host> Shared<H> {
                 row
             }
         };
-        let mut machine = Machine::load(key, self.host.clone(), row)
+        let mut machine = Machine::load(key, self.host.clone(), row, self.settings.reads)
             .map_err(|error| LoadError::Unreadable(error.to_string()))?;
         let refreshed = self.host.refresh(&mut machine.state, self.clock.now()).await;
         refreshed.map_err(|error| LoadError::Unavailable(error.to_string()))?;
@@ -410,8 +410,17 @@ impl<H: Host> Shared<H> {
             tracing::warn!(entity = %key, %error, "a row is not read");
             self.unavailable()
         })?;
-        let machine = Machine::load(key, self.host.clone(), row);
+        let machine = Machine::load(key, self.host.clone(), row, self.settings.reads);
         machine.map_err(|_| CommandError::Unreadable)?.view(ask)
+    }
+
+    /// The form of rows that are written now: one that whoever may read them reads.
+    pub fn form(&self) -> u8 {
+        let newest = self.settings.reads;
+        if is_planted(Bug::NewestFormWritten) {
+            return newest;
+        }
+        self.ownership.form().map_or(newest, |form| form.min(newest))
     }
 
     pub fn next_write_id(&self) -> WriteId {

@@ -6,6 +6,7 @@ use barrow_engine::time::Timestamp;
 use barrow_fuzz::{INPUTS, Verdict, fuzz};
 
 use super::envelope::Envelope;
+use super::form::FORM;
 use super::memory::{IdempotencyKey, KEYS_MAX};
 use super::outbox::PENDING_MAX;
 
@@ -19,7 +20,7 @@ fn cart() -> Vec<u8> {
 }
 
 /// An envelope with something in each of its parts.
-fn full() -> Envelope {
+pub(super) fn full() -> Envelope {
     let key = |id: u128| EntityKey::new(EntityKind::Session, id);
     let mut envelope =
         Envelope { version: 300, armed: Some(Timestamp(1_795_334_400_000)), ..Envelope::default() };
@@ -37,7 +38,7 @@ fn full() -> Envelope {
 
 fn written(envelope: &Envelope, cart: &Cart) -> Vec<u8> {
     let mut row = Vec::new();
-    envelope.encode::<CartEntity>(cart, &mut row);
+    envelope.encode::<CartEntity>(cart, FORM, &mut row);
     row
 }
 
@@ -51,12 +52,13 @@ fn fuzz_rows_of_entities() {
     ];
     let samples: Vec<&[u8]> = samples.iter().map(Vec::as_slice).collect();
     fuzz("entity_rows", INPUTS, &samples, |bytes| {
-        let Ok((mut envelope, cart)) = Envelope::decode::<CartEntity>(1, bytes) else {
+        let Ok((mut envelope, cart)) = Envelope::decode::<CartEntity>(1, bytes, FORM) else {
             return Verdict::Refused;
         };
         let row = written(&envelope, &cart);
         assert!(row.len() <= bytes.len(), "{} bytes became {}", bytes.len(), row.len());
-        let (again, cart) = Envelope::decode::<CartEntity>(1, &row).expect("it was written so");
+        let (again, cart) =
+            Envelope::decode::<CartEntity>(1, &row, FORM).expect("it was written so");
         assert_eq!(again, envelope);
         assert_eq!(written(&again, &cart), row);
         assert!(envelope.memory.len() <= KEYS_MAX);

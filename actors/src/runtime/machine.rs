@@ -9,6 +9,7 @@ use barrow_engine::time::Timestamp;
 use tokio::sync::oneshot;
 
 use super::envelope::Envelope;
+use super::form::FORM;
 use super::gate::{Answer, Gate, Held, Ticket};
 use super::host::{Command, Host, State};
 use super::memory::{IdempotencyKey, Recall};
@@ -43,6 +44,9 @@ pub(super) struct Machine<H: Host> {
     pub gate: Gate<H>,
     host: Arc<H>,
     envelope: Envelope,
+    /// In which the row was read or written last. No earlier one is written: it might not hold
+    /// all of it.
+    form: u8,
     /// Subscribers get this once the write in flight is durable.
     publication: Option<Reply<H::View>>,
     published_version: u64,
@@ -55,11 +59,19 @@ pub(super) struct Machine<H: Host> {
 
 impl<H: Host> Machine<H> {
     /// From the stored row, or from nothing.
-    pub fn load(key: EntityKey, host: Arc<H>, row: Option<Row>) -> Result<Self, DecodeError> {
+    /// `reads` is the newest form that may be met.
+    pub fn load(
+        key: EntityKey,
+        host: Arc<H>,
+        row: Option<Row>,
+        reads: u8,
+    ) -> Result<Self, DecodeError> {
+        let form = row.as_ref().and_then(|row| row.blob.first()).copied().unwrap_or(FORM);
         let (durable, envelope, state) = match row {
             None => (Expected::Absent, Envelope::default(), H::Entity::initial(key.id)),
             Some(row) => {
-                let (mut envelope, state) = Envelope::decode::<H::Entity>(key.id, &row.blob)?;
+                let (mut envelope, state) =
+                    Envelope::decode::<H::Entity>(key.id, &row.blob, reads)?;
                 if is_planted(Bug::DedupeForgotten) {
                     envelope.memory = Default::default();
                 }
@@ -75,6 +87,7 @@ impl<H: Host> Machine<H> {
             host,
             published_version: envelope.version,
             envelope,
+            form,
             publication: None,
             durable_sequence,
             writing_sequence: 0,
@@ -189,8 +202,12 @@ impl<H: Host> Machine<H> {
             Arrival::New => {}
         }
         match H::Entity::receive(source, &effect.effect.body) {
-            None => tracing::error!(entity = %self.key, %source, "an effect was not understood"),
-            Some(command) => match self.decide(command, now, settings) {
+            // It stays with its source until this entity is with a build that understands it.
+            Err(DecodeError::FutureVersion { .. }) => return Err(DeliveryError),
+            Err(error) => {
+                tracing::error!(entity = %self.key, %source, %error, "an effect is dropped");
+            }
+            Ok(command) => match self.decide(command, now, settings) {
                 Ok(()) => {}
                 Err(CommandError::Overloaded { .. }) => return Err(DeliveryError),
                 Err(error) => {
@@ -231,8 +248,9 @@ impl<H: Host> Machine<H> {
         self.envelope.outbox.unconfirmed()
     }
 
-    /// The state as a row, under a new write id; what waits rides with it.
-    pub fn begin_write(&mut self, write_id: WriteId) -> PendingWrite {
+    /// The state as a row in that form, under a new write id; what waits rides with it.
+    pub fn begin_write(&mut self, write_id: WriteId, form: u8) -> PendingWrite {
+        self.form = self.form.max(form);
         let expected = self.gate.durable();
         let version = row_version(expected) + 1;
         let row = self.to_row(version, write_id);
@@ -268,7 +286,7 @@ impl<H: Host> Machine<H> {
 
     fn to_row(&self, version: u64, write_id: WriteId) -> Row {
         let mut blob = Vec::with_capacity(512);
-        self.envelope.encode::<H::Entity>(&self.state, &mut blob);
+        self.envelope.encode::<H::Entity>(&self.state, self.form, &mut blob);
         let is_idle = self.envelope.outbox.is_empty();
         let due = if is_idle { self.envelope.armed } else { Some(DUE_AT_ONCE) };
         Row { version, write_id, due, expires: self.expires(), blob: blob.into() }

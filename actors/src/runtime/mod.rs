@@ -25,6 +25,7 @@ mod actor;
 mod directory;
 mod elsewhere;
 mod envelope;
+mod form;
 #[cfg(test)]
 mod fuzz;
 mod gate;
@@ -46,7 +47,9 @@ mod supervisor;
 mod warm;
 mod write;
 
-pub use envelope::ENVELOPE_VERSION;
+pub use form::newest_form;
+#[cfg(feature = "planted")]
+pub use form::{NEXT_FORM, know_next_form};
 pub use handle::{Feed, Runtime, RuntimeParts};
 pub use host::{Host, HostError, WireError};
 pub use memory::{IdempotencyKey, KEY_AGE_MIN, KEYS_MAX, KEYS_MIN};

@@ -15,6 +15,8 @@ pub enum Bug {
     ReplyBeforeDurable,
     /// A refusal or a repeat is answered when it is decided (R3).
     RejectionBeforeDurable,
+    /// A read is answered from what is not durable yet (R4).
+    ReadBeforeDurable,
     /// The store writes whatever lies there (R1).
     NoVersionCheck,
     /// Versions are compared without the ids of the writes that made them (R1, R2).
@@ -39,6 +41,8 @@ pub enum Bug {
     LeaseIgnored,
     /// A command without a key is sent to its owner again where no answer came (R6).
     ForwardedAgain,
+    /// A row is written in the newest form that its writer knows, whatever the others read.
+    NewestFormWritten,
 }
 
 #[cfg(feature = "planted")]
@@ -53,9 +57,10 @@ mod switch {
 
     impl Bug {
         /// Those that one node alone can show.
-        pub const ALL: [Bug; 12] = [
+        pub const ALL: [Bug; 13] = [
             Bug::ReplyBeforeDurable,
             Bug::RejectionBeforeDurable,
+            Bug::ReadBeforeDurable,
             Bug::NoVersionCheck,
             Bug::VersionWithoutWriteId,
             Bug::NextActivationEarly,
@@ -69,7 +74,8 @@ mod switch {
         ];
 
         /// Those that only show where there are several nodes.
-        pub const OF_CLUSTERS: [Bug; 2] = [Bug::LeaseIgnored, Bug::ForwardedAgain];
+        pub const OF_CLUSTERS: [Bug; 3] =
+            [Bug::LeaseIgnored, Bug::ForwardedAgain, Bug::NewestFormWritten];
     }
 
     /// Breaks a rule on this thread, or none any more.

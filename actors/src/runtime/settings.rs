@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::form::newest_form;
+
 /// Limits and times of one runtime.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuntimeSettings {
@@ -33,6 +35,8 @@ pub struct RuntimeSettings {
     pub feeds_max: usize,
     /// What a caller is told to wait after a refusal for load.
     pub retry_after: Duration,
+    /// The newest form of rows that is read, and written where nobody reads less.
+    pub reads: u8,
 }
 
 impl Default for RuntimeSettings {
@@ -51,6 +55,7 @@ impl Default for RuntimeSettings {
             warm_bytes_max: 64 << 20,
             feeds_max: 8,
             retry_after: Duration::from_secs(1),
+            reads: newest_form(),
         }
     }
 }

@@ -221,7 +221,8 @@ reaches the table, whatever the nodes do.
 Examples:
   barrow cluster status --config barrow.toml
   barrow cluster shards --node 3f9a --json
-  barrow cluster drain 3f9a                have it hand its shards to the others, and wait";
+  barrow cluster drain 3f9a                have it hand its shards to the others, and wait
+  barrow cluster raise-form                end an upgrade: the build before cannot come back";
 
 #[derive(Debug, Args)]
 pub struct ClusterArgs {
@@ -237,6 +238,8 @@ pub enum ClusterCommand {
     Shards(ShardsArgs),
     /// Have a node hand its shards to the others; it goes on to answer until it is stopped
     Drain(DrainArgs),
+    /// Have the nodes write the newest form that all of them read, at once instead of in a while
+    RaiseForm(ReportArgs),
 }
 
 #[derive(Debug, Args)]

@@ -3,15 +3,18 @@
 
 mod choice;
 mod drain;
+mod form;
 mod report;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use barrow_actors::runtime::newest_form;
 use barrow_cluster::node::HEARTBEAT_PREFIX;
 use barrow_cluster::{
     ControlError, ControlOutcome, ControlRow, ControlTable, MemberId, Peer, VIEW_KEY, View,
+    ViewError,
 };
 use tokio::time::{Instant, sleep, timeout};
 
@@ -33,6 +36,12 @@ const WATCH_MAX: Duration = Duration::from_secs(2);
 /// How often they are read meanwhile.
 const WATCH_INTERVAL: Duration = Duration::from_millis(250);
 
+/// The view is changed by every handoff: so often somebody else may have been first.
+const TRIES_MAX: u32 = 20;
+
+/// Between two of them.
+const RETRY_INTERVAL: Duration = Duration::from_millis(50);
+
 /// Does what it says.
 pub fn run(args: &ClusterArgs, loaded: &Loaded) -> Result<(), Failure> {
     let config = &loaded.config;
@@ -49,6 +58,7 @@ pub fn run(args: &ClusterArgs, loaded: &Loaded) -> Result<(), Failure> {
             ClusterCommand::Status(args) => status(&table, args.json).await,
             ClusterCommand::Shards(args) => shards(&table, args).await,
             ClusterCommand::Drain(args) => drain::run(&table, args).await,
+            ClusterCommand::RaiseForm(args) => form::run(&table, args.json).await,
         }
     })
 }
@@ -72,6 +82,31 @@ impl Table {
         answered(self.0.cas(VIEW_KEY, view.version, view.encode())).await
     }
 
+    /// Replaces the view by what `next` makes of it, until that says that nothing is to be changed
+    /// any more; answers the view as it is then.
+    async fn amend(
+        &self,
+        next: impl Fn(&View) -> Result<Option<View>, Failure>,
+    ) -> Result<View, Failure> {
+        let mut failed = None;
+        for _ in 0..TRIES_MAX {
+            let view = self.view().await?;
+            let Some(next) = next(&view)? else { return Ok(view) };
+            match self.change(&next).await {
+                Ok(ControlOutcome::Written) => return Ok(next),
+                Ok(ControlOutcome::Conflict(_)) => {}
+                // The next read tells whether it was made.
+                Err(error @ ControlError::OutcomeUnknown(_)) => failed = Some(error),
+                Err(error) => return Err(away(error)),
+            }
+            sleep(RETRY_INTERVAL).await;
+        }
+        Err(match failed {
+            Some(error) => away(error),
+            None => Failure::refused("others changed the view each time").hint("try again"),
+        })
+    }
+
     /// The heartbeat rows, with their versions.
     async fn rows(&self) -> Result<BTreeMap<MemberId, (u64, Option<Peer>)>, Failure> {
         let rows = answered(self.0.list(HEARTBEAT_PREFIX)).await.map_err(away)?;
@@ -84,7 +119,10 @@ impl Table {
 }
 
 fn decode(row: &ControlRow) -> Result<View, Failure> {
-    View::decode(row.version, &row.value).map_err(Failure::refused)
+    View::decode(row.version, &row.value, newest_form()).map_err(|error| match error {
+        ViewError::FutureForm { .. } => Failure::too_old(error),
+        ViewError::Damaged(_) => Failure::refused(error),
+    })
 }
 
 /// A write that did not answer in time may have been made.

@@ -18,6 +18,8 @@ pub enum Exit {
     Configuration = 3,
     /// Something Barrow depends on cannot be reached or does not answer.
     Unreachable = 4,
+    /// What is stored is of a later build: no restart of this one mends it.
+    TooOld = 5,
 }
 
 impl From<Exit> for ExitCode {
@@ -51,6 +53,12 @@ impl Failure {
 
     pub fn unreachable(what: impl fmt::Display) -> Failure {
         Failure { exit: Exit::Unreachable, what: what.to_string(), hint: None }
+    }
+
+    pub fn too_old(what: impl fmt::Display) -> Failure {
+        let hint =
+            "use the later build: what is stored does not go back (docs/operations/cluster.md)";
+        Failure { exit: Exit::TooOld, what: what.to_string(), hint: None }.hint(hint)
     }
 
     pub fn hint(mut self, hint: impl fmt::Display) -> Failure {

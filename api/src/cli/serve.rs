@@ -172,6 +172,7 @@ async fn start(
     running.map_err(|error| match error {
         StartError::Cluster(ClusterError::Listen(_)) => Failure::refused(error),
         StartError::Cluster(ClusterError::Advertise(_)) => Failure::configuration(error),
+        StartError::Cluster(ClusterError::TooOld { .. }) => Failure::too_old(error),
         error => Failure::unreachable(error),
     })
 }

@@ -210,6 +210,9 @@ section! {
         /// How long a start waits until this node is a member and the entities that it needs
         /// answer: after a crash, until it may take the place of the dead.
         pub join_timeout: Span = Span::seconds(30),
+        /// After an upgrade, for how long all nodes have to read a later form of what is stored
+        /// before they write it. Until then the build before can come back. 0s: at once.
+        pub form_wait: Span = Span::days(1),
     }
 }
 

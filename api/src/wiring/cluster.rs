@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use barrow_actors::carts::Carts;
-use barrow_actors::runtime::{ENVELOPE_VERSION, EffectRouter, PeerService};
+use barrow_actors::runtime::{EffectRouter, PeerService, newest_form};
 use barrow_actors::sessions::Sessions;
 use barrow_adapters::host::{SystemClock, SystemEntropy};
-use barrow_cluster::node::{Ended, HandoffSettings};
+use barrow_cluster::node::{Ended, NodeSettings};
 use barrow_cluster::transport::grpc::{Peers, Server, Settings};
 use barrow_cluster::transport::stream::TcpConnect;
 use barrow_cluster::transport::tls::{Identity, IdentityError, Trust};
@@ -54,6 +54,8 @@ pub enum ClusterError {
     Thread(String),
     #[error("this node did not become a member within {0:?}: is the control table there?")]
     NotJoined(Duration),
+    #[error("the shop is stored in form {form}; the newest that this build reads is {reads}")]
+    TooOld { form: u8, reads: u8 },
 }
 
 /// A node of a cluster. It leaves when it is told to, or loses its place when it is dropped.
@@ -84,13 +86,14 @@ impl Node {
         let identity = Identity::generate()?;
         let me = MemberId(SystemEntropy.next_u128());
         let shards = Arc::new(Shards::new(me, Lease::until(Duration::ZERO)));
-        // Requests that wait for a slow peer keep others from being admitted here: so each peer may
-        // hold up a quarter of them.
-        let calls_max = (config.limits.requests / 4).max(1);
-        let settings = Settings { calls_max, ..Settings::default() };
+        // Requests that wait for a slow peer, or for the shards of a dead one, keep others from
+        // being admitted here: so each peer may hold up a quarter of them, and so may all shards
+        // that are nobody's.
+        let held_max = (config.limits.requests / 4).max(1);
+        let settings = Settings { calls_max: held_max, ..Settings::default() };
         let peers = Arc::new(Peers::new(identity.clone(), Arc::new(TcpConnect), settings));
-        let router =
-            Arc::new(Router::new(shards.clone(), peers.clone(), RouterSettings::default()));
+        let settings = RouterSettings { parked_max: held_max, ..RouterSettings::default() };
+        let router = Arc::new(Router::new(shards.clone(), peers.clone(), settings));
         let service = Arc::new(PeerService::new(router.clone(), effects));
         let trust = Arc::new(Members(shards.clone()));
         let server = Server::new(&identity, service.clone(), trust, Settings::default());
@@ -120,9 +123,16 @@ impl Node {
             server,
             stop,
         };
-        match shards.joined(patience).await {
-            true => Ok(node),
-            false => Err(ClusterError::NotJoined(patience)),
+        tokio::select! {
+            biased;
+            joined = shards.joined(patience) => match joined {
+                true => Ok(node),
+                false => Err(ClusterError::NotJoined(patience)),
+            },
+            ended = node.membership.ended() => Err(match ended {
+                Ended::TooOld { form } => ClusterError::TooOld { form, reads: newest_form() },
+                _ => ClusterError::NotJoined(patience),
+            }),
         }
     }
 
@@ -230,7 +240,7 @@ fn member(config: &Config, id: MemberId, location: &Location) -> Member {
         name: location.name.clone(),
         weight,
         build: env!("CARGO_PKG_VERSION").to_owned(),
-        reads: ENVELOPE_VERSION,
+        reads: newest_form(),
         draining: false,
     }
 }
@@ -291,7 +301,10 @@ async fn be_member(
         uptime: Arc::new(|| SystemClock.uptime()),
         member: parts.member,
         peer: parts.peer,
-        settings: HandoffSettings::default(),
+        settings: NodeSettings {
+            form_wait: config.cluster.form_wait.get(),
+            ..NodeSettings::default()
+        },
     });
     drop(tell.send(Ok(membership)));
     if run.await == Ended::Evicted {

@@ -83,6 +83,7 @@ pub fn collect_cluster(out: &mut Exposition, figures: &super::cluster::Figures) 
         ("barrow_cluster_members", "Members of the view.", view.members.len() as u64),
         ("barrow_cluster_shards_owned", "Shards of this node.", owned),
         ("barrow_cluster_view_version", "The view that this node knows.", view.version),
+        ("barrow_cluster_form", "The form that rows are written in.", u64::from(view.form)),
         (
             "barrow_cluster_peers_unreached",
             "Members that the last call to them did not reach.",
@@ -99,6 +100,7 @@ pub fn collect_cluster(out: &mut Exposition, figures: &super::cluster::Figures) 
         ("barrow_cluster_parked_total", "Calls that waited for a shard.", get(&stats.parked)),
         ("barrow_cluster_moved_total", "Calls whose shard was elsewhere.", get(&stats.moved)),
         ("barrow_cluster_failed_total", "Calls that got no answer.", get(&stats.failed)),
+        ("barrow_cluster_crowded_total", "Calls refused for load.", get(&stats.crowded)),
         ("barrow_cluster_served_total", "Calls of other nodes answered.", get(&stats.served)),
         ("barrow_cluster_call_frames_total", "Frames of calls sent.", sent.call_frames),
         ("barrow_cluster_answer_frames_total", "Frames of answers sent.", served.answer_frames),

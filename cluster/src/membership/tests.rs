@@ -83,7 +83,7 @@ fn start(id: u128, table: &Arc<SlowTable>, hangs: bool) -> Running {
         uptime: Arc::clone(&uptime),
         member: member(id),
         peer: peer(id),
-        settings: HandoffSettings::default(),
+        settings: NodeSettings::default(),
     });
     tokio::spawn(run);
     Running { shards, membership, uptime }

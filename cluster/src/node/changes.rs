@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Answer, Effect, Handoff, Node, RETRY_INTERVAL, VIEW_KEY, Write, decode};
+use super::{Answer, Effect, Handoff, Node, RETRY_INTERVAL, VIEW_KEY, Write};
+use crate::plan::{self, JoinError};
 use crate::planted::{Bug, is_planted};
-use crate::{ControlError, ControlOutcome, View, ViewError, plan};
+use crate::{ControlError, ControlOutcome, View, ViewError};
 
 /// A change that was sent, and whose outcome is not known.
 #[derive(Debug, Clone)]
@@ -35,9 +36,16 @@ impl Node {
     pub(super) fn wanted_view(&mut self, uptime: Duration) -> Option<View> {
         let mut next = View::clone(&self.view);
         if !self.was_member {
-            if plan::join(&mut next, self.me.clone()).is_err() {
-                tracing::warn!("the cluster is full: this node waits until one leaves");
-                return None;
+            match plan::join(&mut next, self.me.clone()) {
+                Ok(()) => {}
+                Err(JoinError::Full) => {
+                    tracing::warn!("the cluster is full: this node waits until one leaves");
+                    return None;
+                }
+                Err(JoinError::TooOld { form }) => {
+                    self.refuse(form);
+                    return None;
+                }
             }
         } else {
             let delay = self.delay(uptime);
@@ -51,6 +59,7 @@ impl Node {
                 plan::drain(&mut next, me);
             }
             self.hand_over(&mut next);
+            self.raise_form(&mut next, uptime);
         }
         let ownerless: Vec<_> =
             plan::plan(&next).into_iter().filter(|wanted| wanted.from.is_none()).collect();
@@ -76,24 +85,25 @@ impl Node {
     /// What became of a change of the view. R8: if that is unknown, the same one is repeated
     /// until it is known, or a later version is seen.
     pub fn changed(&mut self, answer: &Answer, uptime: Duration) {
+        let found = match answer {
+            Ok(ControlOutcome::Conflict(Some(row))) => self.decode(row),
+            _ => Ok(View::default()),
+        };
         let Some(change) = &mut self.change else { return };
         match answer {
             Ok(ControlOutcome::Written) => {
                 let next = change.next.clone();
                 self.learn(next, uptime);
             }
-            Ok(ControlOutcome::Conflict(found)) => {
-                let found = found.as_ref().map_or_else(|| Ok(View::default()), decode);
-                match found {
-                    Ok(view) => drop(self.learn(view, uptime)),
-                    // A later build has changed it: this change was not made, or was before that.
-                    Err(ViewError::FutureForm { .. } | ViewError::Damaged(_)) => {
-                        self.change = None;
-                        self.is_unreadable = true;
-                        self.poll_due = uptime;
-                    }
+            Ok(ControlOutcome::Conflict(_)) => match found {
+                Ok(view) => drop(self.learn(view, uptime)),
+                // A later build has changed it: this change was not made, or was before that.
+                Err(ViewError::FutureForm { .. } | ViewError::Damaged(_)) => {
+                    self.change = None;
+                    self.is_unreadable = true;
+                    self.poll_due = uptime;
                 }
-            }
+            },
             Err(error) => {
                 change.is_doubtful |= matches!(error, ControlError::OutcomeUnknown(_));
                 self.act_due = uptime + RETRY_INTERVAL;

@@ -16,6 +16,7 @@
 //!   moment on and ends. Nothing is revived: it starts again as another member.
 
 mod changes;
+mod form;
 mod handoff;
 mod heart;
 #[cfg(test)]
@@ -55,18 +56,22 @@ const WARN_INTERVAL: Duration = Duration::from_secs(60);
 /// How often the last removal of the own row is tried. If it stays, the others remove it.
 const REMOVALS_MAX: u32 = 3;
 
-/// How much is handed over at once.
+/// How much is handed over at once, and when stored rows take a later form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HandoffSettings {
+pub struct NodeSettings {
     /// Shards in a batch, while the node stays.
     pub batch: usize,
     /// Shards in a batch, while it leaves.
     pub draining_batch: usize,
+    /// For how long all members have to read a later form before it is written: until then
+    /// builds may go back.
+    pub form_wait: Duration,
 }
 
-impl Default for HandoffSettings {
-    fn default() -> HandoffSettings {
-        HandoffSettings { batch: 64, draining_batch: 256 }
+impl Default for NodeSettings {
+    fn default() -> NodeSettings {
+        let form_wait = Duration::from_secs(24 * 3_600);
+        NodeSettings { batch: 64, draining_batch: 256, form_wait }
     }
 }
 
@@ -133,6 +138,8 @@ pub enum Ended {
     TimedOut,
     /// The others took it for dead, or its rows were lost. It serves nothing any more.
     Evicted,
+    /// It did not become a member: the shop is stored in that form, which it does not read.
+    TooOld { form: u8 },
 }
 
 /// What an answer means for the rest of the node.
@@ -149,7 +156,7 @@ pub enum Effect {
 #[derive(Debug, Clone)]
 pub struct Node {
     me: Member,
-    settings: HandoffSettings,
+    settings: NodeSettings,
     heart: Heart,
     watch: Watch,
     /// The newest that is known to be in the table.
@@ -165,6 +172,10 @@ pub struct Node {
     handoff: Handoff,
     change: Option<Change>,
     killing: Option<(MemberId, u64)>,
+    /// The form that all members read, where it is a later one than the view's, and since when.
+    to_come: Option<(u8, Duration)>,
+    /// The form of the shop, if this build does not read it.
+    too_late: Option<u8>,
     /// Since when shards have no owner that could have one.
     ownerless_since: Option<Duration>,
     polled_at: Option<Duration>,
@@ -184,7 +195,7 @@ fn row_key(id: MemberId) -> String {
 
 impl Node {
     /// `me` and `peer` are of the same run of the same node.
-    pub fn new(me: Member, peer: Peer, settings: HandoffSettings) -> Node {
+    pub fn new(me: Member, peer: Peer, settings: NodeSettings) -> Node {
         Node {
             me,
             settings,
@@ -199,6 +210,8 @@ impl Node {
             handoff: Handoff::Idle,
             change: None,
             killing: None,
+            to_come: None,
+            too_late: None,
             ownerless_since: None,
             polled_at: None,
             poll_due: Duration::ZERO,
@@ -329,8 +342,12 @@ impl Node {
         }
         let Some(poll) = poll else { return self.missed(uptime) };
         let version = poll.view.as_ref().map_or(0, |row| row.version);
-        let view = match poll.view.map_or_else(|| Ok(View::default()), |row| decode(&row)) {
+        let view = poll.view.map_or_else(|| Ok(View::default()), |row| self.decode(&row));
+        let view = match view {
             Ok(view) => view,
+            Err(ViewError::FutureForm { found, .. }) if !self.was_member => {
+                return self.refuse(found);
+            }
             Err(error) => {
                 self.is_unreadable = true;
                 self.warn_unreadable(version, &error, uptime);
@@ -395,7 +412,7 @@ impl Node {
     fn remove_row(&mut self, tries: u32) -> Step {
         let expected = self.heart.version();
         if tries >= REMOVALS_MAX || expected == 0 {
-            return Step::End(self.end(Ended::Left));
+            return Step::End(self.end(self.departure()));
         }
         if tries == 0 {
             self.fence();
@@ -409,9 +426,13 @@ impl Node {
         match answer {
             // A beat was under way.
             Ok(ControlOutcome::Conflict(Some(row))) => self.heart.found_at(row.version),
-            Ok(_) => drop(self.end(Ended::Left)),
+            Ok(_) => drop(self.end(self.departure())),
             Err(_) => {}
         }
+    }
+
+    fn decode(&self, row: &ControlRow) -> Result<View, ViewError> {
+        View::decode(row.version, &row.value, self.me.reads)
     }
 
     fn fence(&mut self) {
@@ -428,8 +449,4 @@ impl Node {
         tracing::error!(node = %self.me.id, why, "this node is no member any more, and ends");
         self.end(Ended::Evicted);
     }
-}
-
-fn decode(row: &ControlRow) -> Result<View, ViewError> {
-    View::decode(row.version, &row.value)
 }

@@ -1,5 +1,6 @@
 //! Each rule of membership, by name, on machines without a runtime.
 
+mod form;
 mod handoff;
 
 use std::time::Duration;
@@ -43,7 +44,8 @@ impl Table {
     }
 
     fn view(&self) -> View {
-        decode(&self.0[VIEW_KEY]).unwrap()
+        let row = &self.0[VIEW_KEY];
+        View::decode(row.version, &row.value, u8::MAX).unwrap()
     }
 
     fn has_row(&self, id: u128) -> bool {
@@ -52,12 +54,17 @@ impl Table {
 }
 
 fn node(id: u128) -> Node {
+    node_reading(id, 1)
+}
+
+/// Of a build that reads forms up to that one.
+fn node_reading(id: u128, reads: u8) -> Node {
     let (id, name) = (MemberId(id), format!("node {id}"));
-    let build = "1".to_owned();
-    let me = Member { id, name: name.clone(), weight: 1, build, reads: 1, draining: false };
+    let build = reads.to_string();
+    let me = Member { id, name: name.clone(), weight: 1, build, reads, draining: false };
     let (address, unreachable) = ("host:1".to_owned(), Vec::new());
     let peer = Peer { id, name, address, certificate: Vec::new(), unreachable };
-    Node::new(me, peer, HandoffSettings::default())
+    Node::new(me, peer, NodeSettings { form_wait: form::WAIT, ..NodeSettings::default() })
 }
 
 fn beat(node: &mut Node, now: Duration) -> Write {

@@ -412,9 +412,19 @@ fn a_cluster_has_an_end_and_who_joined_once_is_in_it_once() {
     let members = (1..=MEMBERS_MAX as u128).map(|id| node(id, 0, "1")).collect();
     let mut view = View { members, ..View::default() };
     let full = view.clone();
-    assert_eq!(join(&mut view, node(5_000, 1, "1")), Err(ClusterFull));
+    assert_eq!(join(&mut view, node(5_000, 1, "1")), Err(JoinError::Full));
     assert_eq!(join(&mut view, node(7, 0, "1")), Ok(()));
     assert_eq!(view, full);
+}
+
+#[test]
+fn who_does_not_read_the_form_of_the_view_is_no_member() {
+    let mut view = View { version: 1, form: 2, ..View::default() };
+    let before = view.clone();
+    assert_eq!(join(&mut view, node(1, 1, "1")), Err(JoinError::TooOld { form: 2 }));
+    assert_eq!(view, before);
+    assert_eq!(join(&mut view, Member { reads: 3, ..node(1, 1, "1") }), Ok(()));
+    assert_eq!(view.form, 2);
 }
 
 #[test]

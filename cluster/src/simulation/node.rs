@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::link::{Link, Shared};
-use crate::node::{Ended, HandoffSettings};
+use crate::node::{Ended, NodeSettings};
 use crate::{
     Lease, Member, MemberId, Membership, MembershipParts, Peer, Place, SHARDS, ShardHost, Shards,
 };
@@ -116,7 +116,7 @@ impl SimNode {
             uptime: Arc::new(move || clock.uptime()),
             member: member(id),
             peer: peer(id),
-            settings: HandoffSettings::default(),
+            settings: NodeSettings::default(),
         });
         let task = tokio::spawn(Paused { inner: Box::pin(run), gate: Arc::clone(&gate) });
         SimNode { id, link, shards, membership, host, clock, gate, task }

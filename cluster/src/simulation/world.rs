@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use super::link::{Echo, Link, Rates, Rng, Shared};
 use super::node::SimNode;
 use crate::node::{Ended, HEARTBEAT_PREFIX};
-use crate::{ControlTable, MemberId, MemoryControlTable, SHARDS, VIEW_KEY, View, plan};
+use crate::{ControlTable, MemberId, MemoryControlTable, SHARDS, VIEW_KEY, View};
 
 /// How often what must hold is looked at.
 const TICK: Duration = Duration::from_millis(20);
@@ -79,6 +79,7 @@ fn simulated<T>(run: impl Future<Output = T>) -> T {
 }
 
 /// How long it takes until every shard is served again after one of four nodes has crashed.
+#[cfg(test)]
 pub fn takeover(seed: u64) -> Duration {
     let (rates, pauses, lengths) = (Rates::default(), (0, 0), (0, 0));
     let (faults, nodes, seconds) = (&[], 4, 0);
@@ -318,13 +319,15 @@ impl World {
     }
 
     /// The shards that a living node knows to be its own.
+    #[cfg(test)]
     fn served(&self) -> usize {
         let living = self.nodes.iter().filter(|node| node.has_lease());
         living.map(|node| node.shards.view().shards_of(node.id).count()).sum()
     }
 
+    #[cfg(test)]
     fn has_moves(&self) -> bool {
-        self.nodes.iter().any(|node| !plan::plan(&node.shards.view()).is_empty())
+        self.nodes.iter().any(|node| !crate::plan::plan(&node.shards.view()).is_empty())
     }
 
     /// Why the cluster is not at rest: every shard has one live owner, and all know it.
@@ -332,7 +335,7 @@ impl World {
         let Some(row) = self.shared.base.load(VIEW_KEY).await.expect("it is in memory") else {
             return Some("there is no view".to_owned());
         };
-        let view = View::decode(row.version, &row.value).expect("a view was written");
+        let view = View::decode(row.version, &row.value, 1).expect("a view was written");
         let members: BTreeSet<_> = view.members.iter().map(|member| member.id).collect();
         let living: BTreeSet<_> = self.nodes.iter().map(|node| node.id).collect();
         let rows = self.shared.base.list(HEARTBEAT_PREFIX).await.expect("it is in memory");

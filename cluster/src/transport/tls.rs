@@ -4,7 +4,10 @@
 //! means to reach, a server exactly those of current members. Both check that the other side holds
 //! the key: the handshake's signature is verified as ever. TLS 1.3 alone, nothing is resumed.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 
 use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -12,9 +15,10 @@ use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_sig
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, Error,
-    PeerIncompatible, ServerConfig, SignatureScheme,
+    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName,
+    Error, PeerIncompatible, ServerConfig, SignatureScheme,
 };
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::stream::BoxStream;
 
@@ -104,6 +108,81 @@ pub(super) async fn connect(
 ) -> std::io::Result<tokio_rustls::client::TlsStream<BoxStream>> {
     let name = ServerName::try_from(SERVER_NAME).expect("it is a name of a host");
     tokio_rustls::TlsConnector::from(config).connect(name, stream).await
+}
+
+/// A caller's connection that notices when the peer says that it does not know this node. In TLS
+/// 1.3 that is told only to who reads, when its own side of the handshake is long done.
+pub(super) struct Caller {
+    inner: tokio_rustls::client::TlsStream<BoxStream>,
+    is_stranger: Arc<AtomicBool>,
+}
+
+impl Caller {
+    /// `is_stranger` is set if this node is not known.
+    pub(super) fn new(
+        inner: tokio_rustls::client::TlsStream<BoxStream>,
+        is_stranger: Arc<AtomicBool>,
+    ) -> Caller {
+        Caller { inner, is_stranger }
+    }
+}
+
+/// Whether the peer's trust refused the certificate.
+fn is_denied(error: &std::io::Error) -> bool {
+    let error = error.get_ref().and_then(|error| error.downcast_ref::<Error>());
+    matches!(error, Some(Error::AlertReceived(AlertDescription::AccessDenied)))
+}
+
+impl AsyncRead for Caller {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        let polled = Pin::new(&mut self.inner).poll_read(context, buffer);
+        if let Poll::Ready(Err(error)) = &polled
+            && is_denied(error)
+        {
+            self.is_stranger.store(true, Ordering::Release);
+        }
+        polled
+    }
+}
+
+impl AsyncWrite for Caller {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[std::io::IoSlice<'_>],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(context)
+    }
+
+    fn poll_shutdown(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(context)
+    }
 }
 
 fn provider() -> Arc<CryptoProvider> {

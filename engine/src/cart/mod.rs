@@ -139,8 +139,8 @@ impl Entity for CartEntity {
     }
 
     /// Nobody sends a cart messages.
-    fn receive(_source: EntityKey, _body: &[u8]) -> Option<CartCommand> {
-        None
+    fn receive(_source: EntityKey, _body: &[u8]) -> Result<CartCommand, DecodeError> {
+        Err(DecodeError::Damaged("nobody sends it messages"))
     }
 
     fn encode(cart: &Cart, out: &mut Vec<u8>) {

@@ -132,14 +132,17 @@ impl Entity for SessionEntity {
         Self::due(session).map(|due| due.plus(SESSION_ROW_SLACK))
     }
 
-    fn receive(source: EntityKey, body: &[u8]) -> Option<SessionCommand> {
-        let cart = (source.kind == EntityKind::Cart).then_some(CartId(source.id))?;
-        match SessionNews::decode(body).ok()? {
-            SessionNews::CartOpened { at } => {
-                Some(SessionCommand::SetCurrentCart { cart, opened_at: at })
-            }
-            SessionNews::CartEnded => Some(SessionCommand::ClearCurrentCart { cart }),
+    fn receive(source: EntityKey, body: &[u8]) -> Result<SessionCommand, DecodeError> {
+        if source.kind != EntityKind::Cart {
+            return Err(DecodeError::Damaged("only carts have news for sessions"));
         }
+        let cart = CartId(source.id);
+        Ok(match SessionNews::decode(body)? {
+            SessionNews::CartOpened { at } => {
+                SessionCommand::SetCurrentCart { cart, opened_at: at }
+            }
+            SessionNews::CartEnded => SessionCommand::ClearCurrentCart { cart },
+        })
     }
 
     fn encode(session: &Session, out: &mut Vec<u8>) {
@@ -244,11 +247,14 @@ mod tests {
         let opened = SessionNews::CartOpened { at: Timestamp(10) }.encode();
         let cart = crate::cart::key(CartId(1));
         let heard = SessionEntity::receive(cart, &opened);
-        assert_eq!(heard, Some(set(1, 10)));
+        assert_eq!(heard, Ok(set(1, 10)));
         let ended = SessionEntity::receive(cart, &SessionNews::CartEnded.encode());
-        assert_eq!(ended, Some(ClearCurrentCart { cart: CartId(1) }));
-        assert_eq!(SessionEntity::receive(key(SessionId(1)), &opened), None);
-        assert_eq!(SessionEntity::receive(cart, &[9, 9]), None);
+        assert_eq!(ended, Ok(ClearCurrentCart { cart: CartId(1) }));
+        let from = |source, body| SessionEntity::receive(source, body);
+        assert!(matches!(from(key(SessionId(1)), &opened), Err(DecodeError::Damaged(_))));
+        assert!(matches!(from(cart, &[1, 9]), Err(DecodeError::Damaged(_))));
+        let later = DecodeError::FutureVersion { found: 9, supported: 1 };
+        assert_eq!(from(cart, &[9, 9]), Err(later));
     }
 
     #[test]

@@ -145,8 +145,8 @@ impl Entity for Revocations {
         None
     }
 
-    fn receive(_source: EntityKey, _body: &[u8]) -> Option<RevocationsCommand> {
-        None
+    fn receive(_source: EntityKey, _body: &[u8]) -> Result<RevocationsCommand, DecodeError> {
+        Err(DecodeError::Damaged("nobody sends it messages"))
     }
 
     fn encode(state: &RevokedSessions, out: &mut Vec<u8>) {

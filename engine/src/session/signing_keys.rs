@@ -144,8 +144,8 @@ impl Entity for SigningKeys {
         None
     }
 
-    fn receive(_source: EntityKey, _body: &[u8]) -> Option<SigningKeysCommand> {
-        None
+    fn receive(_source: EntityKey, _body: &[u8]) -> Result<SigningKeysCommand, DecodeError> {
+        Err(DecodeError::Damaged("nobody sends it messages"))
     }
 
     fn encode(state: &SigningKeyRing, out: &mut Vec<u8>) {

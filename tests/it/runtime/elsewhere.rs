@@ -3,6 +3,7 @@
 
 use barrow_actors::runtime::{Feed, PeerService};
 use barrow_cluster::transport::loopback::Loopback;
+use barrow_cluster::transport::{Call, CallError, Refusal, Transport};
 use barrow_cluster::{Member, MemberId, Peer, Router, RouterSettings, Shards, View};
 
 use super::*;
@@ -282,4 +283,21 @@ async fn a_feed_follows_the_entity_on_the_other_node_until_its_shard_moves() {
     assert_eq!(next(&mut feed).await, [10, 11]);
     second.append(1, 12).await.unwrap();
     assert_eq!(next(&mut feed).await, [10, 11, 12]);
+}
+
+/// The first byte of what nodes ask and answer is its version.
+#[tokio::test(start_paused = true)]
+async fn what_a_later_build_asks_is_refused_and_not_done() {
+    let pair = Pair::start();
+    pair.nodes[0].append(1, 1).await.unwrap();
+    let ask = async |version: u8| {
+        let mut payload = vec![version, 2];
+        payload.extend_from_slice(&key(1).to_bytes());
+        let (shard, patience) = (key(1).shard().index(), Duration::from_secs(1));
+        let call = Call { shard, view: 1, patience, payload: payload.into() };
+        pair.network.call(&peer(FIRST), call).await
+    };
+    assert!(ask(1).await.is_ok(), "a read of this build");
+    assert_eq!(ask(2).await, Err(CallError::Refused(Refusal::Unreadable)));
+    assert_eq!(pair.nodes[0].read(1).await, [1]);
 }

@@ -3,6 +3,7 @@
 mod calls;
 mod effects_and_timers;
 mod elsewhere;
+mod forms;
 mod isolation;
 mod keys;
 mod life;
@@ -20,7 +21,7 @@ use barrow_cluster::{Lease, SoleOwner};
 use barrow_engine::entity::{EntityKey, EntityKind};
 use barrow_engine::ports::{Clock, EntityStore};
 use barrow_tests::host::{SeededEntropy, SimulatedClock};
-use barrow_tests::probe::{ProbeCommand, ProbeHost, Refused};
+use barrow_tests::probe::{NOT_UNDERSTOOD_ITEM, ProbeCommand, ProbeHost, Refused};
 use barrow_tests::scripted_store::ScriptedStore;
 
 type Answer = Result<Reply<Vec<u64>>, CommandError<Refused>>;

@@ -2,11 +2,12 @@
 //! one configuration, each process with a data directory of its own.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use barrow_servers::{
     ACCESS_KEY, DynamoDb, Postgres, REGION, Redis, RedisCluster, SECRET_KEY, Sync, or_skip,
 };
-use barrow_tests::server::{Ended, Launch, run_with};
+use barrow_tests::server::{Ended, Launch, binary, run_of};
 use tempfile::TempDir;
 
 use crate::support::goods;
@@ -62,12 +63,23 @@ impl Ground {
 
     /// Runs a command on a data directory.
     pub fn run_on(&self, data: &str, args: &[&str]) -> Ended {
+        self.run_of(&binary(), data, args)
+    }
+
+    /// Runs a command of another build on a data directory.
+    pub fn run_of(&self, program: &Path, data: &str, args: &[&str]) -> Ended {
         let mut all: Vec<&str> = args.to_vec();
         all.extend(["--data", data, "--listen", "127.0.0.1:0"]);
         for setting in &self.settings {
             all.extend(["--set", setting]);
         }
-        run_with(self.folder.path(), &all, &self.variables)
+        run_of(program, self.folder.path(), &all, &self.variables)
+    }
+
+    /// What a key is set to.
+    pub fn setting(&self, key: &str) -> Option<&str> {
+        let mut settings = self.settings.iter().rev();
+        settings.find_map(|setting| setting.strip_prefix(key)?.strip_prefix('='))
     }
 
     /// Runs a command that has to end well, and answers what it said.

@@ -123,7 +123,8 @@ fn tests_that_are_named_exist() {
         for word in quoted(&text) {
             let is_name =
                 word.bytes().all(|b| b.is_ascii_lowercase() || b"_0123456789".contains(&b));
-            if is_name && word.split('_').count() >= TEST_NAME_WORDS_MIN {
+            let is_figure = word.starts_with("barrow_");
+            if is_name && !is_figure && word.split('_').count() >= TEST_NAME_WORDS_MIN {
                 seen += 1;
                 let defined = format!("fn {word}(");
                 if !sources.iter().any(|source| source.contains(&defined)) {

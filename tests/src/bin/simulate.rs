@@ -6,15 +6,17 @@
 //! table in docs/reliability.md.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Context;
 use barrow_actors::runtime::Bug;
 use barrow_tests::cluster_simulation as cluster;
+use barrow_tests::cluster_simulation::planted::Planted;
 use barrow_tests::simulation::planted::{Found, describe, hunt};
-use barrow_tests::simulation::{Outcome, Plan, kept_seeds, kept_seeds_file, report, run_all};
+use barrow_tests::simulation::seeds::{Seeds, on_all_cores};
+use barrow_tests::simulation::{self, Outcome, Plan};
 
 /// A bug that is not found on so many seeds is not found.
 const PLANTED_SEEDS_MAX: u64 = 2_000;
@@ -60,142 +62,147 @@ fn main() -> anyhow::Result<ExitCode> {
 }
 
 fn simulate(seeds: &[u64]) -> anyhow::Result<ExitCode> {
-    let started = Instant::now();
-    let (mut failed, mut total) = (Vec::new(), Outcome::default());
-    run_all(seeds, Plan::default(), |seed, outcome| {
-        if !outcome.violations.is_empty() {
-            println!("{}", report(seed, &outcome));
-            failed.push(seed);
-        }
-        if seeds.len() == 1 {
-            println!("seed {seed}: trace {:016x}", outcome.trace);
-        }
+    let (mut told, mut total) = (Told::new(simulation::SEEDS, seeds.len()), Outcome::default());
+    simulation::run_all(seeds, Plan::default(), |seed, outcome| {
+        told.hear(seed, outcome.trace, &outcome.violations);
         total.add(&outcome);
     });
-    let seconds = started.elapsed().as_secs_f64();
-    println!("{}", summary(&total, seeds.len(), failed.len(), seconds));
-    keep(&failed, &kept_seeds(), kept_seeds_file())
+    let Outcome { totals, broken, expired, .. } = &total;
+    let (crashes, outages, jumps) = (broken.crashes, broken.outages, broken.clock_jumps);
+    told.sum_up(format!(
+        "{totals}; {crashes} crashes, {outages} outages of the store, {jumps} jumps of the clock; \
+         {expired} carts expired"
+    ))
 }
 
 fn simulate_clusters(seeds: &[u64]) -> anyhow::Result<ExitCode> {
-    let started = Instant::now();
-    let (mut failed, mut total) = (Vec::new(), cluster::Outcome::default());
+    let mut told = Told::new(cluster::SEEDS, seeds.len());
+    let mut total = cluster::Outcome::default();
     cluster::run_all(seeds, cluster::Plan::default(), |seed, outcome| {
-        if !outcome.violations.is_empty() {
-            println!("{}", cluster::report(seed, &outcome));
-            failed.push(seed);
-        }
-        if seeds.len() == 1 {
-            println!("seed {seed}: trace {:016x}", outcome.trace);
-        }
+        told.hear(seed, outcome.trace, &outcome.violations);
         total.add(&outcome);
     });
-    let seconds = started.elapsed().as_secs_f64();
-    println!("{}", summary_of_clusters(&total, seeds.len(), failed.len(), seconds));
-    keep(&failed, &cluster::kept_seeds(), cluster::kept_seeds_file())
+    let cluster::Strikes { crashes, pauses, partitions, cuts, leaves, deploys, others } =
+        total.strikes;
+    told.sum_up(format!(
+        "{}; {crashes} crashes, {pauses} pauses, {partitions} partitions, {cuts} nodes cut off \
+         from table or store, {leaves} leaves, {deploys} deploys, {others} other faults; {} took \
+         the later form, {} processes were too old for it",
+        total.totals, total.raised, total.refused
+    ))
 }
 
-fn summary_of_clusters(
-    total: &cluster::Outcome,
-    seeds: usize,
-    failed: usize,
-    seconds: f64,
-) -> String {
-    let cluster::Outcome { acknowledged, replays, open, reads, counts, strikes, .. } = total;
-    format!(
-        "{seeds} seeds in {seconds:.0} s, {failed} with violations: {} requests; {acknowledged} \
-         changes acknowledged ({replays} of them repeats), {open} left open, {reads} reads ({} \
-         from streams), {} refused, {} turned away, {} without an answer; {} crashes, {} pauses, \
-         {} partitions, {} nodes cut off from table or store, {} leaves, {} other faults",
-        counts.requests,
-        counts.streamed,
-        counts.refusals,
-        counts.turned_away,
-        counts.unanswered,
-        strikes.crashes,
-        strikes.pauses,
-        strikes.partitions,
-        strikes.cuts,
-        strikes.leaves,
-        strikes.others,
-    )
+/// What is told of the seeds.
+struct Told {
+    started: Instant,
+    seeds: Seeds,
+    count: usize,
+    failed: Vec<u64>,
 }
 
-fn summary(total: &Outcome, seeds: usize, failed: usize, seconds: f64) -> String {
-    let Outcome { acknowledged, replays, open, reads, expired, counts, broken, .. } = total;
-    format!(
-        "{seeds} seeds in {seconds:.0} s, {failed} with violations: {} requests; {acknowledged} \
-         changes acknowledged ({replays} of them repeats), {open} left open, {reads} reads ({} \
-         from streams), {} refused, {} turned away, {} without an answer; {} crashes, {} outages \
-         of the store, {} jumps of the clock; {expired} carts expired",
-        counts.requests,
-        counts.streamed,
-        counts.refusals,
-        counts.turned_away,
-        counts.unanswered,
-        broken.crashes,
-        broken.outages,
-        broken.clock_jumps,
-    )
-}
-
-/// A seed that found something is run first from now on.
-fn keep(failed: &[u64], known: &[u64], file: PathBuf) -> anyhow::Result<ExitCode> {
-    let cannot = "the failing seeds could not be kept";
-    let mut file = std::fs::OpenOptions::new().append(true).open(file).context(cannot)?;
-    for seed in failed.iter().filter(|seed| !known.contains(seed)) {
-        writeln!(file, "{seed}").context(cannot)?;
+impl Told {
+    fn new(seeds: Seeds, count: usize) -> Told {
+        Told { started: Instant::now(), seeds, count, failed: Vec::new() }
     }
-    Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+
+    fn hear(&mut self, seed: u64, trace: u64, violations: &[String]) {
+        if !violations.is_empty() {
+            println!("{}", self.seeds.report(seed, violations));
+            self.failed.push(seed);
+        }
+        if self.count == 1 {
+            println!("seed {seed}: trace {trace:016x}");
+        }
+    }
+
+    /// A seed that found something is run first from now on.
+    fn sum_up(self, total: String) -> anyhow::Result<ExitCode> {
+        let Told { started, seeds, count, failed } = self;
+        let (seconds, wrong) = (started.elapsed().as_secs_f64(), failed.len());
+        println!("{count} seeds in {seconds:.0} s, {wrong} with violations: {total}");
+        let (cannot, known) = ("the failing seeds could not be kept", seeds.kept());
+        let mut file =
+            std::fs::OpenOptions::new().append(true).open(seeds.path()).context(cannot)?;
+        for seed in failed.iter().filter(|seed| !known.contains(seed)) {
+            writeln!(file, "{seed}").context(cannot)?;
+        }
+        Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
 }
 
 fn hunt_all() -> anyhow::Result<ExitCode> {
-    let bugs = Bug::ALL.map(|bug| (describe(bug), bug));
-    let hunted = table_of(&bugs, PLANTED_SEEDS_MAX, |bug| hunt(*bug, PLANTED_SEEDS_MAX));
-    write_table("table of planted bugs", hunted)
+    let mut table = "| bug | seeds until found | first seen as |\n|---|---|---|\n".to_owned();
+    let mut missed = 0;
+    for bug in Bug::ALL {
+        let found = hunt(bug, PLANTED_SEEDS_MAX);
+        missed += usize::from(found.is_none());
+        let (seeds, seen) = told(found.as_ref(), PLANTED_SEEDS_MAX);
+        add_row(&mut table, &[describe(bug), &seeds, &seen]);
+    }
+    write_table("table of planted bugs", &table)?;
+    Ok(if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn hunt_all_in_clusters() -> anyhow::Result<ExitCode> {
-    use cluster::planted::{Planted, describe, hunt};
-    let bugs = Planted::ALL.map(|bug| (describe(bug), bug));
-    let hunted = table_of(&bugs, CLUSTER_SEEDS_MAX, |bug| hunt(*bug, CLUSTER_SEEDS_MAX));
-    write_table("table of bugs planted in clusters", hunted)
-}
-
-/// The table, and how many bugs were not found.
-fn table_of<B>(
-    bugs: &[(&str, B)],
-    seeds_max: u64,
-    hunt: impl Fn(&B) -> Option<Found>,
-) -> (String, usize) {
-    let mut table = "| bug | seeds until found | first seen as |\n|---|---|---|\n".to_owned();
-    let mut missed = 0;
-    for (description, bug) in bugs {
-        let row = match hunt(bug) {
-            Some(found) => format!("{} | {}", found.seeds, shortened(&found.violation)),
-            None => {
-                missed += 1;
-                format!("not in {seeds_max} | -")
-            }
-        };
-        let row = format!("| {description} | {row} |\n");
-        print!("{row}");
-        table.push_str(&row);
+    use cluster::planted::{ALL, hunt};
+    let mut table = "| rule | bug | seeds until found by whole nodes | by memberships alone | \
+                     first seen as |\n|---|---|---|---|---|\n"
+        .to_owned();
+    let started = Instant::now();
+    let mut hunts = Vec::new();
+    on_all_cores(
+        &ALL,
+        |bug| hunt(bug, CLUSTER_SEEDS_MAX),
+        |bug, hunted| {
+            println!("{}: {hunted:?}", bug.describe().1);
+            hunts.push((bug, hunted));
+        },
+    );
+    println!("{:.0} s", started.elapsed().as_secs_f64());
+    for bug in ALL {
+        let Some((_, hunted)) = hunts.iter().find(|(of, _)| *of == bug) else { continue };
+        let by_nodes = told(hunted.by_nodes.as_ref(), CLUSTER_SEEDS_MAX);
+        let by_memberships = told(hunted.by_memberships.as_ref(), CLUSTER_SEEDS_MAX);
+        let not_tried = || "-".to_owned();
+        let seen = if hunted.by_nodes.is_some() { by_nodes.1 } else { by_memberships.1 };
+        let nodes = if bug.schedule().is_some() { by_nodes.0 } else { not_tried() };
+        let is_of_membership = matches!(bug, Planted::Membership(_));
+        let memberships = if is_of_membership { by_memberships.0 } else { not_tried() };
+        let (rule, what) = bug.describe();
+        add_row(&mut table, &[rule, what, &nodes, &memberships, &seen]);
     }
-    (table, missed)
+    write_table("table of bugs planted in clusters", &table)?;
+    let all = hunts.iter().all(|(_, hunted)| hunted.is_found());
+    Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The beginning of it, without the names of carts.
+/// On how many seeds it was found, and as what it was seen.
+fn told(found: Option<&Found>, seeds_max: u64) -> (String, String) {
+    match found {
+        Some(found) => (found.seeds.to_string(), shortened(&found.violation)),
+        None => (format!("not in {seeds_max}"), "-".to_owned()),
+    }
+}
+
+fn add_row(table: &mut String, cells: &[&str]) {
+    let row = format!("| {} |\n", cells.join(" | "));
+    print!("{row}");
+    table.push_str(&row);
+}
+
+/// The beginning of it, without the names of carts and nodes.
 fn shortened(violation: &str) -> String {
     const CHARS_MAX: usize = 90;
+    let is_node = |word: &str| word.len() == 32 && word.chars().all(|c| c.is_ascii_hexdigit());
     let words = violation.split(' ').filter(|word| !word.starts_with("cart_"));
-    let text: String = words.collect::<Vec<_>>().join(" ");
+    let words = words.map(|word| if is_node(word) { "a node" } else { word });
+    let text = words.collect::<Vec<_>>().join(" ");
     let start: String = text.chars().filter(|c| *c != '|').take(CHARS_MAX).collect();
     start.split(" {").next().unwrap_or_default().to_owned()
 }
 
 /// Replaces what stands between the two marks.
-fn write_table(name: &str, (table, missed): (String, usize)) -> anyhow::Result<ExitCode> {
+fn write_table(name: &str, table: &str) -> anyhow::Result<()> {
     let begin = format!("<!-- {name} -->\n");
     let end = "<!-- end of the table -->";
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reliability.md");
@@ -203,6 +210,5 @@ fn write_table(name: &str, (table, missed): (String, usize)) -> anyhow::Result<E
     let (before, rest) = text.split_once(&begin).context("the page has no such table")?;
     let (_, after) = rest.split_once(end).context("the table has no end")?;
     let text = format!("{before}{begin}{table}{end}{after}");
-    std::fs::write(&page, text).context("docs/reliability.md cannot be written")?;
-    Ok(if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    std::fs::write(&page, text).context("docs/reliability.md cannot be written")
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use barrow_actors::runtime::NEXT_FORM;
 use barrow_adapters::decorators::Faults;
 use barrow_cluster::node::HEARTBEAT_PREFIX;
 use barrow_cluster::{ControlTable, SHARDS, VIEW_KEY, View, plan};
@@ -72,7 +73,7 @@ impl Converging<'_> {
         let Some(row) = ground.table.load(VIEW_KEY).await.expect("it is in memory") else {
             return Some("there is no view".to_owned());
         };
-        let view = View::decode(row.version, &row.value).expect("a view was written");
+        let view = View::decode(row.version, &row.value, NEXT_FORM).expect("a view was written");
         let members: BTreeSet<_> = view.members.iter().map(|member| member.id).collect();
         let living: BTreeSet<_> = runs.iter().map(|run| run.id).collect();
         let rows = ground.table.list(HEARTBEAT_PREFIX).await.expect("it is in memory");

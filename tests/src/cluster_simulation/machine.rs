@@ -3,13 +3,15 @@
 //! tasks, a process that stands still is not polled, and its clock goes at its own rate.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::runtime::{Handle, Runtime};
 use tokio::time::Instant;
 
+use barrow_actors::runtime::NEXT_FORM;
+use barrow_cluster::FIRST_FORM;
 use barrow_engine::ports::Clock;
 use barrow_engine::time::Timestamp;
 
@@ -58,6 +60,8 @@ pub struct Seat {
     orders: Mutex<Orders>,
     run: Mutex<Option<Arc<Run>>>,
     wall_skew_ms: Arc<AtomicI64>,
+    /// The newest form that the build reads which is installed there.
+    reads: AtomicU8,
 }
 
 #[derive(Default, Clone, Copy)]
@@ -82,6 +86,16 @@ impl Seat {
     /// From now on a process runs there.
     pub fn turn_on(&self) {
         self.orders.lock().is_off = false;
+    }
+
+    /// The newest form that the installed build reads.
+    pub fn reads(&self) -> u8 {
+        self.reads.load(Ordering::Relaxed)
+    }
+
+    /// Installs the build that reads up to this form; the next process is of it.
+    pub fn install(&self, reads: u8) {
+        self.reads.store(reads, Ordering::Relaxed);
     }
 
     /// The process stands still, or wakes.
@@ -116,7 +130,8 @@ impl Machine {
     pub fn new(number: usize, per_mille: u64, up_before: Duration) -> Machine {
         let orders = Mutex::new(Orders { is_off: true, ..Orders::default() });
         let (run, wall_skew_ms) = (Mutex::default(), Arc::default());
-        let seat = Arc::new(Seat { number, orders, run, wall_skew_ms });
+        let reads = AtomicU8::new(FIRST_FORM);
+        let seat = Arc::new(Seat { number, orders, run, wall_skew_ms, reads });
         Machine { seat, per_mille, up_before, process: None }
     }
 
@@ -125,7 +140,12 @@ impl Machine {
         let orders = *self.seat.orders.lock();
         self.seat.orders.lock().kill = false;
         let ends = |process: &Process| orders.kill || process.run.has_ended();
-        if self.process.as_ref().is_some_and(ends) {
+        if let Some(process) = self.process.as_ref().filter(|process| ends(process)) {
+            if process.run.is_too_old() {
+                // Whoever runs the shop sees why it ended, and installs the later build.
+                self.seat.install(NEXT_FORM);
+                ground.refused.fetch_add(1, Ordering::Relaxed);
+            }
             *self.seat.run.lock() = None;
             self.process = None;
         }
@@ -169,7 +189,7 @@ impl Machine {
             wall_at_start_ms: EPOCH_MS + now.as_millis() as i64,
             wall_skew_ms: self.seat.wall_skew_ms.clone(),
         });
-        let run = Run::start(ground, self.seat.number, clock);
+        let run = Run::start(ground, self.seat.number, self.seat.reads(), clock);
         drop(context);
         *self.seat.run.lock() = Some(run.clone());
         self.process = Some(Process { runtime, run, started_at: now, start, stood_still: false });

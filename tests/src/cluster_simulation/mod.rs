@@ -5,7 +5,9 @@
 //!
 //! Everything follows from the seed. After a phase of faults everything heals, and it has to come
 //! to rest: every shard has one owner, and every cart answers through every node. What the clients
-//! saw is checked as that of one node is; and all the while no shard may be served twice.
+//! saw is checked as that of one node is; and all the while no shard may be served twice, and no
+//! row written that a member might not read: nodes are of two builds, which are deployed forwards
+//! and back.
 
 mod converge;
 mod door;
@@ -14,7 +16,6 @@ mod machine;
 mod network;
 mod node;
 pub mod planted;
-mod seeds;
 mod store;
 mod table;
 mod weather;
@@ -22,30 +23,37 @@ mod world;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use barrow_adapters::decorators::{Faults, Faulty};
 use barrow_adapters::host::TokioSleeper;
 use barrow_adapters::simulated::SimulatedEntityStore;
-use barrow_cluster::MemoryControlTable;
+use barrow_cluster::{FIRST_FORM, MemoryControlTable};
 use barrow_engine::ports::{EntityStore, Entropy};
-use tokio::task::JoinSet;
 
 use crate::host::{SeededEntropy, SimulatedClock};
 use crate::simulation::check;
-use crate::simulation::client::{Client, Shopper};
-use crate::simulation::history::{Counts, End, History, Log, Seen};
+use crate::simulation::client::{Client, Shopper, finish, start};
+use crate::simulation::history::{History, Totals};
 use crate::simulation::planted::Conditions;
+use crate::simulation::seeds::{Seeds, on_all_cores};
 use converge::Converging;
 use door::Door;
 use ground::{Cuts, Ground};
 use machine::{Machine, Seat, paused_runtime};
 use network::Network;
-pub use seeds::{kept_seeds, kept_seeds_file, report, run_all};
 use table::NO_FAULTS;
 use weather::Weather;
-pub use weather::{Fault, Strikes};
+pub use weather::{Fault, Forecast, Strikes};
 use world::World;
+
+/// The longest time for which all nodes have to read a later form before it is written: some
+/// clusters go back before, others come back too late.
+const FORM_WAIT_SECONDS: u64 = 10;
+
+/// Those that once found something in a cluster.
+pub const SEEDS: Seeds = Seeds { file: "cluster-seeds.txt", command: "./dev sim --cluster" };
 
 /// How much one run does, and what goes wrong in it.
 #[derive(Debug, Clone, Copy)]
@@ -57,9 +65,9 @@ pub struct Plan {
     pub carts: usize,
     /// The longest time between two requests of a client, in milliseconds.
     pub pause_ms_max: u64,
-    pub faults: &'static [Fault],
-    /// The longest time between two faults, in milliseconds.
-    pub fault_pause_ms_max: u64,
+    /// Adds have keys, all but a few.
+    pub has_keys: bool,
+    pub weather: Forecast,
     /// Of simulated time, with faults.
     pub chaos: Duration,
     /// Of simulated time, without any.
@@ -73,8 +81,8 @@ impl Default for Plan {
             clients: 2,
             carts: 2,
             pause_ms_max: 300,
-            faults: Fault::ALL,
-            fault_pause_ms_max: 3_000,
+            has_keys: true,
+            weather: Forecast::default(),
             chaos: Duration::from_secs(25),
             calm: Duration::from_secs(1),
         }
@@ -84,12 +92,12 @@ impl Default for Plan {
 /// What a run came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outcome {
-    pub acknowledged: usize,
-    pub replays: usize,
-    pub open: usize,
-    pub reads: usize,
-    pub counts: Counts,
+    pub totals: Totals,
     pub strikes: Strikes,
+    /// Runs in which rows took the later form.
+    pub raised: usize,
+    /// Processes that were not taken as members, since they do not read it.
+    pub refused: usize,
     /// The same for the same seed.
     pub trace: u64,
     pub violations: Vec<String>,
@@ -98,12 +106,10 @@ pub struct Outcome {
 impl Outcome {
     /// Counts another run's as well.
     pub fn add(&mut self, other: &Outcome) {
-        self.acknowledged += other.acknowledged;
-        self.replays += other.replays;
-        self.open += other.open;
-        self.reads += other.reads;
-        self.counts.add(&other.counts);
+        self.totals.add(&other.totals);
         self.strikes.add(&other.strikes);
+        self.raised += other.raised;
+        self.refused += other.refused;
     }
 }
 
@@ -111,24 +117,33 @@ impl Outcome {
 pub fn run(seed: u64, plan: Plan) -> Outcome {
     let outside = paused_runtime();
     let context = outside.enter();
-    let ground = ground(SeededEntropy::new(seed));
+    let history = Arc::new(History::default());
+    let ground = ground(SeededEntropy::new(seed), history.clone());
     let machines = machines(&ground);
     drop(context);
     let seats: Arc<[Arc<Seat>]> = machines.iter().map(|machine| machine.seat.clone()).collect();
     ground.cuts.lock().resize(seats.len(), Cuts::default());
-    let history = Arc::new(History::default());
     let simulation = Simulation { plan, ground: ground.clone(), seats, history: history.clone() };
     let task = outside.spawn(async move { simulation.run().await });
     World::new(outside, machines, ground, history).run_until_end_of(task)
 }
 
+/// Runs each seed on some core. `done` hears of each outcome, in whatever order.
+///
+/// # Panics
+/// If a simulation does.
+pub fn run_all(seeds: &[u64], plan: Plan, done: impl FnMut(u64, Outcome)) {
+    on_all_cores(seeds, |seed| run(seed, plan), done);
+}
+
 /// On the current runtime.
-fn ground(dice: SeededEntropy) -> Arc<Ground> {
+fn ground(dice: SeededEntropy, history: Arc<History>) -> Arc<Ground> {
     let clock = Arc::new(SimulatedClock::default());
     let rows = Arc::new(SimulatedEntityStore::new());
     let inner: Arc<dyn EntityStore> = Arc::new(Conditions(rows.clone()));
     let (sleeper, faults) = (Arc::new(TokioSleeper), Faults::default());
     let store = Faulty::new(inner, clock.clone(), sleeper, dice.next_u64(), faults);
+    let form_wait = Duration::from_secs(dice.below(FORM_WAIT_SECONDS));
     Arc::new(Ground {
         outside: tokio::runtime::Handle::current(),
         dice,
@@ -139,6 +154,10 @@ fn ground(dice: SeededEntropy) -> Arc<Ground> {
         table_faults: parking_lot::Mutex::new(NO_FAULTS),
         network: Network::default(),
         cuts: parking_lot::Mutex::default(),
+        form_wait,
+        refused: AtomicUsize::new(0),
+        history,
+        evictions: AtomicUsize::new(0),
     })
 }
 
@@ -174,17 +193,16 @@ impl Simulation {
             let door = Door::new(seats.clone(), ground.dice.next_u64());
             shoppers.push(Shopper::arrive(&door, plan.carts).await);
         }
-        let weather = Weather {
-            ground: ground.clone(),
-            seats: seats.clone(),
-            faults: plan.faults,
-            pause_ms_max: plan.fault_pause_ms_max,
-        };
+        let weather =
+            Weather { ground: ground.clone(), seats: seats.clone(), forecast: plan.weather };
 
         let chaos = start(self.clients(&shoppers).map(|client| client.run(plan.chaos)));
         let strikes = weather.rage(plan.chaos).await;
         weather.heal();
         finish(chaos).await;
+        if plan.weather.is_survived_by_all && ground.evictions() > 0 {
+            history.wrong("a node was taken for dead that did all it could");
+        }
 
         let converging = Converging { shoppers: &shoppers, history, weather: &weather };
         converging.heal().await;
@@ -196,7 +214,10 @@ impl Simulation {
         let violations = check::check(&log, &finals);
         let mut trace = DefaultHasher::new();
         (&log, &finals, &strikes).hash(&mut trace);
-        outcome(&log, strikes, trace.finish(), violations)
+        let raised = usize::from(ground.form().await > FIRST_FORM);
+        let refused = ground.refused.load(Ordering::Relaxed);
+        let totals = log.totals();
+        Outcome { totals, strikes, raised, refused, trace: trace.finish(), violations }
     }
 
     fn clients(&self, shoppers: &[Arc<Shopper>]) -> impl Iterator<Item = Client> {
@@ -206,36 +227,8 @@ impl Simulation {
             let door = Arc::new(Door::new(seats.clone(), ground.dice.next_u64()));
             let client =
                 Client::new(number, ground.dice.next_u64(), shopper, door, history.clone());
-            client.at_leisure(plan.pause_ms_max)
+            let client = client.at_leisure(plan.pause_ms_max);
+            if plan.has_keys { client } else { client.without_keys() }
         })
     }
-}
-
-fn start(clients: impl Iterator<Item = impl Future<Output = ()> + Send + 'static>) -> JoinSet<()> {
-    let mut running = JoinSet::new();
-    clients.for_each(|client| drop(running.spawn(client)));
-    running
-}
-
-async fn finish(mut clients: JoinSet<()>) {
-    while let Some(client) = clients.join_next().await {
-        client.expect("a client does not panic");
-    }
-}
-
-fn outcome(log: &Log, strikes: Strikes, trace: u64, violations: Vec<String>) -> Outcome {
-    let counts = log.counts;
-    let mut outcome = Outcome { counts, strikes, trace, violations, ..Outcome::default() };
-    for event in &log.events {
-        match &event.seen {
-            Seen::Added { end: End::Acknowledged { replayed, .. }, .. } => {
-                outcome.acknowledged += 1;
-                outcome.replays += usize::from(*replayed);
-            }
-            Seen::Added { end: End::Open, .. } => outcome.open += 1,
-            Seen::Cart { .. } => outcome.reads += 1,
-            _ => {}
-        }
-    }
-    outcome
 }

@@ -1,12 +1,13 @@
 //! One process of the cluster: the wiring of `api`, with the ports of a simulation.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use barrow_actors::carts::{CartParts, Carts};
-use barrow_actors::runtime::{DueScanner, ENVELOPE_VERSION, EffectRouter, PeerService};
+use barrow_actors::runtime::{DueScanner, EffectRouter, PeerService, RuntimeSettings};
 use barrow_actors::sessions::{SessionParts, Sessions};
 use barrow_adapters::embedded::EmbeddedCache;
 use barrow_api::app::{App, AppParts};
@@ -16,12 +17,13 @@ use barrow_api::routes;
 use barrow_api::wire::cart_json::CartJson;
 use barrow_api::wire::media::MediaUrls;
 use barrow_cluster::{
-    Ended, HandoffSettings, Lease, Member, MemberId, Membership, MembershipParts, Peer, Place,
-    Router, RouterSettings, ShardHost, Shards,
+    Ended, Lease, Member, MemberId, Membership, MembershipParts, NodeSettings, Peer, Place, Router,
+    RouterSettings, ShardHost, Shards,
 };
 use barrow_engine::entity::EntityKind;
 use barrow_engine::ports::{Clock, EntityStore, Entropy};
 use barrow_engine::pricing::Shop;
+use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
 use super::ground::Ground;
@@ -43,6 +45,7 @@ const DRAIN_MAX: Duration = Duration::from_secs(8);
 pub struct Run {
     pub id: MemberId,
     pub machine: usize,
+    reads: u8,
     pub handle: Handle,
     pub shards: Arc<Shards>,
     pub service: Arc<PeerService>,
@@ -52,15 +55,20 @@ pub struct Run {
     front: OnceLock<Front>,
     is_leaving: AtomicBool,
     has_ended: AtomicBool,
+    is_too_old: AtomicBool,
 }
 
-/// The entities of a process, once there are any.
 #[derive(Default)]
-struct Entities(OnceLock<(Carts, Sessions)>);
+struct Entities {
+    /// Once there are any.
+    all: OnceLock<(Carts, Sessions)>,
+    /// Shards whose entities may still answer though nothing new is let in.
+    draining: Mutex<BTreeSet<u16>>,
+}
 
 impl Entities {
     async fn drain(&self) {
-        let Some((carts, sessions)) = self.0.get() else { return };
+        let Some((carts, sessions)) = self.all.get() else { return };
         carts.drain(DRAIN_MAX).await;
         sessions.drain(DRAIN_MAX).await;
     }
@@ -69,14 +77,25 @@ impl Entities {
 #[async_trait]
 impl ShardHost for Entities {
     async fn drain(&self, shards: &[u16]) -> bool {
-        let Some((carts, sessions)) = self.0.get() else { return true };
-        carts.drain_shards(shards, DRAIN_MAX).await & sessions.drain_shards(shards, DRAIN_MAX).await
+        let Some((carts, sessions)) = self.all.get() else { return true };
+        self.draining.lock().extend(shards);
+        let is_drained = carts.drain_shards(shards, DRAIN_MAX).await
+            & sessions.drain_shards(shards, DRAIN_MAX).await;
+        if is_drained {
+            self.draining.lock().retain(|shard| !shards.contains(shard));
+        }
+        is_drained
     }
 }
 
 impl Run {
-    /// Starts a process on the current runtime.
-    pub fn start(ground: &Arc<Ground>, machine: usize, clock: Arc<ProcessClock>) -> Arc<Run> {
+    /// Starts a process on the current runtime, of the build that reads forms up to `reads`.
+    pub fn start(
+        ground: &Arc<Ground>,
+        machine: usize,
+        reads: u8,
+        clock: Arc<ProcessClock>,
+    ) -> Arc<Run> {
         let entropy = Arc::new(SeededEntropy::new(ground.dice.next_u64()));
         let id = MemberId(entropy.next_u128());
         let shards = Arc::new(Shards::new(id, Lease::until(Duration::ZERO)));
@@ -97,16 +116,17 @@ impl Run {
                 id,
                 name: name.clone(),
                 weight: 1,
-                build: "1".to_owned(),
-                reads: ENVELOPE_VERSION,
+                build: reads.to_string(),
+                reads,
                 draining: false,
             },
             peer: Peer { id, name, address, certificate: vec![1], unreachable: Vec::new() },
-            settings: HandoffSettings::default(),
+            settings: NodeSettings { form_wait: ground.form_wait, ..NodeSettings::default() },
         });
         let run = Arc::new(Run {
             id,
             machine,
+            reads,
             handle: Handle::current(),
             shards,
             service: Arc::new(PeerService::new(router.clone(), effects.clone())),
@@ -116,15 +136,20 @@ impl Run {
             front: OnceLock::new(),
             is_leaving: AtomicBool::new(false),
             has_ended: AtomicBool::new(false),
+            is_too_old: AtomicBool::new(false),
         });
         ground.network.join(run.clone());
         tokio::spawn({
-            let run = run.clone();
+            let (run, ground) = (run.clone(), ground.clone());
             async move {
-                // What is handed over is still to be drained by whoever let it leave.
-                if running.await != Ended::Left {
-                    run.end();
+                match running.await {
+                    // What is handed over is still to be drained by whoever let it leave.
+                    Ended::Left => return,
+                    Ended::Evicted => ground.count_eviction(),
+                    Ended::TooOld { .. } => run.is_too_old.store(true, Ordering::Relaxed),
+                    Ended::TimedOut => {}
                 }
+                run.end();
             }
         });
         let boot = Boot { ground: ground.clone(), run: run.clone(), router, effects, entropy };
@@ -143,6 +168,11 @@ impl Run {
     /// Its runtime is to be dropped.
     pub fn has_ended(&self) -> bool {
         self.has_ended.load(Ordering::Relaxed)
+    }
+
+    /// Refused by the others, whose rows it may not be able to read.
+    pub fn is_too_old(&self) -> bool {
+        self.is_too_old.load(Ordering::Relaxed)
     }
 
     /// What answers requests, once it is up.
@@ -169,6 +199,18 @@ impl Run {
 
     pub fn has_lease(&self) -> bool {
         self.shards.lease().is_valid(self.clock.uptime())
+    }
+
+    /// The shards that it may answer for while its lease is valid.
+    pub fn serves(&self) -> BTreeSet<u16> {
+        let view = self.shards.view();
+        let own = view.shards_of(self.id);
+        let open = own.filter(|shard| matches!(self.shards.place(*shard), Place::Here(_)));
+        open.chain(self.entities.draining.lock().iter().copied()).collect()
+    }
+
+    pub fn is_draining(&self) -> bool {
+        !self.entities.draining.lock().is_empty()
     }
 
     /// How many shards it has, if all of them are open.
@@ -198,7 +240,7 @@ impl Boot {
         let store: Arc<dyn EntityStore> =
             Arc::new(StoreFromMachine { ground: ground.clone(), machine: run.machine });
         let shop = Arc::new(Shop::sample());
-        let settings = pressed(entropy);
+        let settings = RuntimeSettings { reads: run.reads, ..pressed(entropy) };
         let sessions = Sessions::start(SessionParts {
             store: store.clone(),
             cache: Arc::new(EmbeddedCache::new(1 << 20)),
@@ -220,7 +262,7 @@ impl Boot {
             effects: effects.clone(),
             settings,
         });
-        let _ = run.entities.0.set((carts.clone(), sessions.clone()));
+        let _ = run.entities.all.set((carts.clone(), sessions.clone()));
         run.service.set_ready();
         let mut wakeables = sessions.wakeables();
         wakeables.insert(EntityKind::Cart, carts.wakeable());

@@ -57,8 +57,12 @@ impl EntityStore for StoreFromMachine {
         expected: Expected,
         row: Row,
     ) -> Result<CasOutcome, StoreError> {
-        let store = self.ground.store.clone();
-        let answer = self.call(async move { store.cas(key, expected, row).await }).await;
+        let ground = self.ground.clone();
+        let write = async move {
+            ground.check_form(key, &row).await;
+            ground.store.cas(key, expected, row).await
+        };
+        let answer = self.call(write).await;
         answer.unwrap_or_else(|| Err(StoreError::OutcomeUnknown(silent())))
     }
 

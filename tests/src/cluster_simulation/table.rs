@@ -14,11 +14,14 @@ pub struct TableFaults {
     pub answer_lost: u64,
     /// A write comes after its answer said that nobody knows.
     pub late: u64,
+    /// A removal takes as long as a call may.
+    pub slow_removals: u64,
     pub is_out: bool,
 }
 
 const LATENCY_MS_MAX: u64 = 15;
 const LATE_MS_MAX: u64 = 4_000;
+const SLOW_MS_MAX: u64 = 1_950;
 
 pub struct TableFromMachine {
     pub ground: Arc<Ground>,
@@ -64,6 +67,9 @@ async fn write(ground: Arc<Ground>, machine: usize, call: Call) -> Answer {
         return away();
     }
     let faults = *ground.table_faults.lock();
+    if matches!(call, Call::Delete(..)) && ground.dice.chance(faults.slow_removals) {
+        tokio::time::sleep(ground.up_to_ms(SLOW_MS_MAX)).await;
+    }
     if ground.dice.chance(faults.late) {
         let after = ground.up_to_ms(LATE_MS_MAX);
         let later = ground.clone();
@@ -126,4 +132,4 @@ impl ControlTable for TableFromMachine {
 
 /// Without a fault.
 pub const NO_FAULTS: TableFaults =
-    TableFaults { failed: 0, answer_lost: 0, late: 0, is_out: false };
+    TableFaults { failed: 0, answer_lost: 0, late: 0, slow_removals: 0, is_out: false };

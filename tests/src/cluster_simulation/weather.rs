@@ -3,13 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use barrow_actors::runtime::NEXT_FORM;
 use barrow_adapters::decorators::{Faults, Rate};
+use barrow_cluster::node::HEARTBEAT_PREFIX;
+use barrow_cluster::{ControlTable, FIRST_FORM};
 use tokio::time::{Instant, sleep};
 
 use super::ground::Ground;
 use super::machine::Seat;
 use super::network::Link;
 use super::table::{NO_FAULTS, TableFaults};
+use crate::host::SeededEntropy;
 use crate::simulation::weather::draw_faults;
 
 /// The wall clock of a machine is within so many milliseconds of the true time. Two of them
@@ -32,10 +36,16 @@ pub enum Fault {
     StoreWeather,
     StoreOutage,
     TableWeather,
+    /// Nobody reaches the table.
+    TableOutage,
+    /// Somebody removes a node's heartbeat row by hand.
+    LostRow,
     /// A node hands over what it has, and is started again.
     Leave,
     /// All of them, one after another.
     RollingRestart,
+    /// The same, with the other build: the later one, or back where all have that.
+    Deploy,
     WallClock,
 }
 
@@ -55,9 +65,13 @@ impl Fault {
         Fault::StoreWeather,
         Fault::StoreOutage,
         Fault::TableWeather,
+        Fault::TableOutage,
+        Fault::LostRow,
         Fault::Leave,
         Fault::Leave,
         Fault::RollingRestart,
+        Fault::Deploy,
+        Fault::Deploy,
         Fault::WallClock,
     ];
 }
@@ -70,6 +84,7 @@ pub struct Strikes {
     pub partitions: usize,
     pub cuts: usize,
     pub leaves: usize,
+    pub deploys: usize,
     pub others: usize,
 }
 
@@ -80,6 +95,7 @@ impl Strikes {
         self.partitions += other.partitions;
         self.cuts += other.cuts;
         self.leaves += other.leaves;
+        self.deploys += other.deploys;
         self.others += other.others;
     }
 
@@ -90,9 +106,52 @@ impl Strikes {
             Fault::Partition | Fault::OneWayPartition | Fault::Hold => &mut self.partitions,
             Fault::CutFromTable | Fault::CutFromStore => &mut self.cuts,
             Fault::Leave | Fault::RollingRestart => &mut self.leaves,
+            Fault::Deploy => &mut self.deploys,
             _ => &mut self.others,
         } += 1;
     }
+}
+
+/// What is to be expected.
+#[derive(Debug, Clone, Copy)]
+pub struct Forecast {
+    pub faults: &'static [Fault],
+    /// The shortest and the longest time between two faults, in milliseconds.
+    pub pauses_ms: (u64, u64),
+    /// How long a fault lasts; a crash half as long, a pause twice.
+    pub length: fn(&SeededEntropy) -> Duration,
+    /// How the store and the table are, drawn anew with each change of their weather.
+    pub store: fn(&SeededEntropy) -> Faults,
+    pub table: fn(&SeededEntropy) -> TableFaults,
+    /// Nothing happens for which a node could be taken for dead.
+    pub is_survived_by_all: bool,
+}
+
+impl Default for Forecast {
+    fn default() -> Self {
+        Forecast {
+            faults: Fault::ALL,
+            pauses_ms: (0, 3_000),
+            length: draw_length,
+            store: draw_faults,
+            table: draw_table_faults,
+            is_survived_by_all: false,
+        }
+    }
+}
+
+/// Mostly for about as long as a lease, now and then far longer.
+fn draw_length(dice: &SeededEntropy) -> Duration {
+    Duration::from_millis(match dice.chance(20) {
+        true => dice.below(15_000),
+        false => 100 + dice.below(7_000),
+    })
+}
+
+fn draw_table_faults(dice: &SeededEntropy) -> TableFaults {
+    let percent = |max| if dice.chance(60) { dice.below(max) } else { 0 };
+    let (failed, answer_lost, late) = (percent(10), percent(15), percent(10));
+    TableFaults { failed, answer_lost, late, slow_removals: percent(100), is_out: false }
 }
 
 /// Everything around the nodes that breaks.
@@ -100,9 +159,7 @@ impl Strikes {
 pub struct Weather {
     pub ground: Arc<Ground>,
     pub seats: Arc<[Arc<Seat>]>,
-    pub faults: &'static [Fault],
-    /// The longest time between two faults, in milliseconds.
-    pub pause_ms_max: u64,
+    pub forecast: Forecast,
 }
 
 impl Weather {
@@ -111,12 +168,13 @@ impl Weather {
         let mut strikes = Strikes::default();
         let end = Instant::now() + time;
         let dice = &self.ground.dice;
-        self.ground.store.set_faults(draw_faults(dice));
-        *self.ground.table_faults.lock() = self.draw_table_faults();
+        let Forecast { faults, pauses_ms: (shortest, longest), .. } = self.forecast;
+        self.ground.store.set_faults((self.forecast.store)(dice));
+        *self.ground.table_faults.lock() = (self.forecast.table)(dice);
         let mut under_way = tokio::task::JoinSet::new();
         while Instant::now() < end {
-            sleep(self.ground.up_to_ms(self.pause_ms_max)).await;
-            let fault = self.faults[dice.below(self.faults.len() as u64) as usize];
+            sleep(Duration::from_millis(shortest + dice.below(longest - shortest))).await;
+            let fault = faults[dice.below(faults.len() as u64) as usize];
             let seat = self.seats[dice.below(self.seats.len() as u64) as usize].clone();
             strikes.count(fault);
             let weather = self.clone();
@@ -140,7 +198,7 @@ impl Weather {
 
     async fn strike(&self, fault: Fault, seat: &Arc<Seat>) {
         let (ground, machine) = (&self.ground, seat.number);
-        let length = self.length();
+        let length = (self.forecast.length)(&ground.dice);
         match fault {
             Fault::Crash => {
                 seat.crash();
@@ -170,17 +228,34 @@ impl Weather {
                 sleep(length / 2).await;
                 ground.cut(machine, |cuts| cuts.store = false);
             }
-            Fault::StoreWeather => ground.store.set_faults(draw_faults(&ground.dice)),
+            Fault::StoreWeather => ground.store.set_faults((self.forecast.store)(&ground.dice)),
             Fault::StoreOutage => {
                 let down = Faults { unavailable: Rate::ALWAYS, ..Faults::default() };
                 ground.store.set_faults(down);
                 sleep(length / 8).await;
-                ground.store.set_faults(draw_faults(&ground.dice));
+                ground.store.set_faults((self.forecast.store)(&ground.dice));
             }
-            Fault::TableWeather => *ground.table_faults.lock() = self.draw_table_faults(),
+            Fault::TableWeather => {
+                *ground.table_faults.lock() = (self.forecast.table)(&ground.dice);
+            }
+            Fault::TableOutage => {
+                ground.table_faults.lock().is_out = true;
+                sleep(length).await;
+                ground.table_faults.lock().is_out = false;
+            }
+            Fault::LostRow => self.lose_row(seat).await,
             Fault::Leave => self.leave(seat).await,
             Fault::RollingRestart => {
                 for seat in self.seats.iter() {
+                    self.leave(seat).await;
+                    sleep(ground.up_to_ms(3_000)).await;
+                }
+            }
+            Fault::Deploy => {
+                let is_later = self.seats.iter().all(|seat| seat.reads() == NEXT_FORM);
+                let reads = if is_later { FIRST_FORM } else { NEXT_FORM };
+                for seat in self.seats.iter() {
+                    seat.install(reads);
                     self.leave(seat).await;
                     sleep(ground.up_to_ms(3_000)).await;
                 }
@@ -190,21 +265,6 @@ impl Weather {
                 seat.set_wall_skew(skew);
             }
         }
-    }
-
-    /// Mostly for about as long as a lease, now and then far longer.
-    fn length(&self) -> Duration {
-        match self.ground.dice.chance(20) {
-            true => self.ground.up_to_ms(15_000),
-            false => Duration::from_millis(100) + self.ground.up_to_ms(7_000),
-        }
-    }
-
-    fn draw_table_faults(&self) -> TableFaults {
-        let dice = &self.ground.dice;
-        let percent = |max| if dice.chance(60) { dice.below(max) } else { 0 };
-        let (failed, answer_lost, late) = (percent(10), percent(15), percent(10));
-        TableFaults { failed, answer_lost, late, is_out: false }
     }
 
     /// Between the machine and all others, or one of them.
@@ -227,6 +287,14 @@ impl Weather {
         set(link);
         sleep(length).await;
         set(Link::Up);
+    }
+
+    async fn lose_row(&self, seat: &Seat) {
+        let (Some(run), table) = (seat.run(), &self.ground.table) else { return };
+        let key = format!("{HEARTBEAT_PREFIX}{}", run.id);
+        if let Some(row) = table.load(&key).await.expect("it is in memory") {
+            table.delete(&key, row.version).await.expect("it is in memory");
+        }
     }
 
     async fn leave(&self, seat: &Arc<Seat>) {

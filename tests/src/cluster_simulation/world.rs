@@ -1,17 +1,17 @@
 //! Moves the clocks of all machines and of what is around them, a few milliseconds at a time, in
 //! one thread; and looks all the while whether a shard is served twice.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use barrow_cluster::{Ownership, SHARDS};
+use barrow_cluster::SHARDS;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::ground::Ground;
 use super::machine::Machine;
+use super::node::Run;
 use crate::simulation::history::History;
 
 /// So far every clock goes before the next one's turn. What one machine does reaches another
@@ -77,15 +77,17 @@ impl World {
             .filter(|(run, uptime)| run.shards.lease().is_valid(*uptime))
             .map(|(run, _)| run)
             .collect();
-        let version = |run: &&Arc<super::node::Run>| run.shards.view().version;
+        let version = |run: &Arc<Run>| run.shards.view().version;
         // In one view a shard has one owner.
-        if serving.windows(2).all(|pair| version(&pair[0]) == version(&pair[1])) {
+        if serving.windows(2).all(|pair| version(pair[0]) == version(pair[1]))
+            && !serving.iter().any(|run| run.is_draining())
+        {
             return;
         }
-        let mut owners = BTreeMap::new();
+        let mut owners = [None; SHARDS];
         for run in serving {
-            for shard in (0..SHARDS as u16).filter(|shard| run.shards.grant(*shard).is_some()) {
-                if let Some(other) = owners.insert(shard, run.machine) {
+            for shard in run.serves() {
+                if let Some(other) = owners[usize::from(shard)].replace(run.machine) {
                     let both = format!("{other} and {} serve shard {shard}", run.machine);
                     self.history.wrong(format!("machines {both}"));
                     return;

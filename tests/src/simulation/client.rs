@@ -7,6 +7,7 @@ use barrow_engine::ids::{CartId, SessionId};
 use http::Method;
 use parking_lot::Mutex;
 use serde_json::json;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::edge::{Edge, EventSource};
@@ -63,6 +64,23 @@ pub struct Client {
     /// Nothing is amiss, so nobody may be turned away.
     calm: bool,
     pause_ms_max: u64,
+    /// Adds have keys, all but a few.
+    has_keys: bool,
+}
+
+/// Lets clients run side by side.
+pub fn start(
+    clients: impl Iterator<Item = impl Future<Output = ()> + Send + 'static>,
+) -> JoinSet<()> {
+    let mut running = JoinSet::new();
+    clients.for_each(|client| drop(running.spawn(client)));
+    running
+}
+
+pub async fn finish(mut clients: JoinSet<()>) {
+    while let Some(client) = clients.join_next().await {
+        client.expect("a client does not panic");
+    }
 }
 
 /// What became of one attempt to change something.
@@ -84,13 +102,19 @@ impl Client {
         history: Arc<History>,
     ) -> Client {
         let dice = SeededEntropy::new(seed);
-        let (sent, newest, calm, pause_ms_max) = (0, None, false, PAUSE_MS_MAX);
-        Client { number, shopper, edge, history, dice, sent, newest, calm, pause_ms_max }
+        let (sent, newest, calm) = (0, None, false);
+        let (pause_ms_max, has_keys) = (PAUSE_MS_MAX, true);
+        Client { number, shopper, edge, history, dice, sent, newest, calm, pause_ms_max, has_keys }
     }
 
     /// Waits for up to so many milliseconds between two requests.
     pub fn at_leisure(self, pause_ms_max: u64) -> Client {
         Client { pause_ms_max, ..self }
+    }
+
+    /// No add has a key.
+    pub fn without_keys(self) -> Client {
+        Client { has_keys: false, ..self }
     }
 
     pub fn in_calm_weather(self) -> Client {
@@ -102,7 +126,7 @@ impl Client {
         while Instant::now() < end {
             let slot = self.dice.below(self.shopper.carts.lock().len() as u64) as usize;
             match self.dice.below(12) {
-                0..=4 => self.add(slot, true).await,
+                0..=4 => self.add(slot, self.has_keys).await,
                 5 => self.add(slot, false).await,
                 6..=7 => self.read(slot).await,
                 8 => self.follow(slot).await,

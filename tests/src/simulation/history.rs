@@ -1,6 +1,7 @@
 //! What the clients saw, in the order in which they saw it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use barrow_engine::ids::{CartId, SessionId};
 use barrow_engine::time::Timestamp;
@@ -87,6 +88,61 @@ impl Counts {
         self.refusals += other.refusals;
         self.turned_away += other.turned_away;
         self.streamed += other.streamed;
+    }
+}
+
+/// What one log comes to, or several.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Totals {
+    /// Changes.
+    pub acknowledged: usize,
+    /// Of them, those that a repeat was told of.
+    pub replays: usize,
+    /// Changes that their clients gave up.
+    pub open: usize,
+    pub reads: usize,
+    pub counts: Counts,
+}
+
+impl Totals {
+    /// Counts another run's as well.
+    pub fn add(&mut self, other: &Totals) {
+        self.acknowledged += other.acknowledged;
+        self.replays += other.replays;
+        self.open += other.open;
+        self.reads += other.reads;
+        self.counts.add(&other.counts);
+    }
+}
+
+impl fmt::Display for Totals {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Totals { acknowledged, replays, open, reads, counts } = self;
+        let Counts { requests, unanswered, refusals, turned_away, streamed } = counts;
+        write!(
+            to,
+            "{requests} requests; {acknowledged} changes acknowledged ({replays} of them \
+             repeats), {open} left open, {reads} reads ({streamed} from streams), {refusals} \
+             refused, {turned_away} turned away, {unanswered} without an answer"
+        )
+    }
+}
+
+impl Log {
+    pub fn totals(&self) -> Totals {
+        let mut totals = Totals { counts: self.counts, ..Totals::default() };
+        for event in &self.events {
+            match &event.seen {
+                Seen::Added { end: End::Acknowledged { replayed, .. }, .. } => {
+                    totals.acknowledged += 1;
+                    totals.replays += usize::from(*replayed);
+                }
+                Seen::Added { end: End::Open, .. } => totals.open += 1,
+                Seen::Cart { .. } => totals.reads += 1,
+                _ => {}
+            }
+        }
+        totals
     }
 }
 

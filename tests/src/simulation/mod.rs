@@ -12,12 +12,12 @@ pub(crate) mod check;
 pub(crate) mod client;
 mod converge;
 pub(crate) mod edge;
-pub(crate) mod history;
+pub mod history;
 pub(crate) mod http;
 pub(crate) mod node;
 pub mod planted;
 mod process;
-pub(crate) mod seeds;
+pub mod seeds;
 pub(crate) mod shelf;
 pub(crate) mod stream;
 pub(crate) mod weather;
@@ -30,16 +30,18 @@ use barrow_adapters::decorators::{Faults, Faulty};
 use barrow_adapters::host::TokioSleeper;
 use barrow_adapters::simulated::SimulatedEntityStore;
 use barrow_engine::ports::{EntityStore, Entropy};
-use tokio::task::JoinSet;
 
 use crate::host::{SeededEntropy, SimulatedClock};
-use client::{Client, Shopper};
+use client::{Client, Shopper, finish, start};
 use converge::Converging;
-use history::{Counts, End, History, Log, Seen};
+use history::{History, Totals};
 use node::Host;
 use planted::Conditions;
-pub use seeds::{kept_seeds, kept_seeds_file, report, run_all};
+use seeds::{Seeds, on_all_cores};
 use weather::{Broken, Weather};
+
+/// Those that once found something in one node.
+pub const SEEDS: Seeds = Seeds { file: "seeds.txt", command: "./dev sim" };
 
 /// How much one run does.
 #[derive(Debug, Clone, Copy)]
@@ -73,11 +75,7 @@ impl Default for Plan {
 /// What a run came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outcome {
-    pub acknowledged: usize,
-    pub replays: usize,
-    pub open: usize,
-    pub reads: usize,
-    pub counts: Counts,
+    pub totals: Totals,
     pub broken: Broken,
     /// Carts that expired.
     pub expired: usize,
@@ -89,12 +87,8 @@ pub struct Outcome {
 impl Outcome {
     /// Counts another run's as well.
     pub fn add(&mut self, other: &Outcome) {
-        self.acknowledged += other.acknowledged;
-        self.replays += other.replays;
-        self.open += other.open;
-        self.reads += other.reads;
+        self.totals.add(&other.totals);
         self.expired += other.expired;
-        self.counts.add(&other.counts);
         self.broken.add(&other.broken);
     }
 }
@@ -107,6 +101,14 @@ pub fn run(seed: u64, plan: Plan) -> Outcome {
         .build()
         .expect("a runtime without I/O needs nothing from the system");
     runtime.block_on(simulate(seed, plan))
+}
+
+/// Runs each seed on some core. `done` hears of each outcome, in whatever order.
+///
+/// # Panics
+/// If a simulation does.
+pub fn run_all(seeds: &[u64], plan: Plan, done: impl FnMut(u64, Outcome)) {
+    on_all_cores(seeds, |seed| run(seed, plan), done);
 }
 
 async fn simulate(seed: u64, plan: Plan) -> Outcome {
@@ -159,40 +161,5 @@ async fn simulate(seed: u64, plan: Plan) -> Outcome {
     let violations = check::check(&log, &finals);
     let mut trace = DefaultHasher::new();
     (&log, &finals, &broken, expired).hash(&mut trace);
-    outcome(&log, broken, expired, trace.finish(), violations)
-}
-
-fn start(clients: impl Iterator<Item = impl Future<Output = ()> + Send + 'static>) -> JoinSet<()> {
-    let mut running = JoinSet::new();
-    clients.for_each(|client| drop(running.spawn(client)));
-    running
-}
-
-async fn finish(mut clients: JoinSet<()>) {
-    while let Some(client) = clients.join_next().await {
-        client.expect("a client does not panic");
-    }
-}
-
-fn outcome(
-    log: &Log,
-    broken: Broken,
-    expired: usize,
-    trace: u64,
-    violations: Vec<String>,
-) -> Outcome {
-    let mut outcome =
-        Outcome { counts: log.counts, broken, expired, trace, violations, ..Outcome::default() };
-    for event in &log.events {
-        match &event.seen {
-            Seen::Added { end: End::Acknowledged { replayed, .. }, .. } => {
-                outcome.acknowledged += 1;
-                outcome.replays += usize::from(*replayed);
-            }
-            Seen::Added { end: End::Open, .. } => outcome.open += 1,
-            Seen::Cart { .. } => outcome.reads += 1,
-            _ => {}
-        }
-    }
-    outcome
+    Outcome { totals: log.totals(), broken, expired, trace: trace.finish(), violations }
 }

@@ -27,13 +27,18 @@ pub fn hunt(bug: Bug, seeds_max: u64) -> Option<Found> {
     // seen only if the process ends before the next one: on plain seeds that is rare.
     let late_writes = bug == Bug::VersionWithoutWriteId;
     let plan = Plan { late_writes, ..Plan::default() };
-    let found = (0..seeds_max).find_map(|seed| {
-        plant(Some(bug));
-        let violation = run(seed, plan).violations.into_iter().next()?;
-        Some(Found { seeds: seed + 1, violation })
-    });
+    plant(Some(bug));
+    let found = first_wrong(seeds_max, |seed| run(seed, plan).violations);
     plant(None);
     found
+}
+
+/// Runs seed after seed until something is wrong; `None` if nothing ever was.
+pub fn first_wrong(seeds_max: u64, run: impl Fn(u64) -> Vec<String>) -> Option<Found> {
+    (0..seeds_max).find_map(|seed| {
+        let violation = run(seed).into_iter().next()?;
+        Some(Found { seeds: seed + 1, violation })
+    })
 }
 
 /// What is broken, in the words of the issue.
@@ -41,6 +46,7 @@ pub fn describe(bug: Bug) -> &'static str {
     match bug {
         Bug::ReplyBeforeDurable => "reply before durable",
         Bug::RejectionBeforeDurable => "a rejection or replay before durable",
+        Bug::ReadBeforeDurable => "a read before durable",
         Bug::NoVersionCheck => "no version check",
         Bug::VersionWithoutWriteId => "version without write id",
         Bug::NextActivationEarly => "next activation before the former's write ended",
@@ -53,6 +59,7 @@ pub fn describe(bug: Bug) -> &'static str {
         Bug::UnknownTakenForSuccess => "ambiguous write taken for a success",
         Bug::LeaseIgnored => "entities answer without a lease",
         Bug::ForwardedAgain => "a command without a key forwarded twice",
+        Bug::NewestFormWritten => "rows in the newest form, whatever others read",
     }
 }
 

@@ -1,54 +1,56 @@
 //! Many seeds: those that once found something first, and on all cores.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-use super::{Outcome, Plan, run};
-
-/// Where the seeds that once found something are kept.
-pub fn kept_seeds_file() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("seeds.txt")
+/// The seeds of one of the simulations: where those are kept that once found something, and
+/// what runs one.
+#[derive(Debug, Clone, Copy)]
+pub struct Seeds {
+    /// In the folder of the tests.
+    pub file: &'static str,
+    pub command: &'static str,
 }
 
-/// The seeds that once found something.
-///
-/// # Panics
-/// If the file is not there, or holds something else.
-pub fn kept_seeds() -> Vec<u64> {
-    seeds_in(&kept_seeds_file())
+impl Seeds {
+    pub fn path(&self) -> PathBuf {
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(self.file)
+    }
+
+    /// The seeds that once found something.
+    ///
+    /// # Panics
+    /// If the file is not there, or holds something else.
+    pub fn kept(&self) -> Vec<u64> {
+        let text = std::fs::read_to_string(self.path()).expect("the kept seeds can be read");
+        let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
+        let seeds = lines.filter(|line| !line.is_empty());
+        seeds
+            .map(|seed| seed.parse().expect("a line is a seed, and a comment behind `#`"))
+            .collect()
+    }
+
+    /// What a seed did wrong, how it is replayed and how it is kept.
+    pub fn report(&self, seed: u64, violations: &[String]) -> String {
+        let Seeds { file, command } = self;
+        format!(
+            "seed {seed}:\n  {}\n  replay: {command} --from {seed} --seeds 1\n  \
+             keep:   echo '{seed} # what it found' >> tests/{file}",
+            violations.join("\n  ")
+        )
+    }
 }
 
-pub fn seeds_in(file: &Path) -> Vec<u64> {
-    let text = std::fs::read_to_string(file).expect("the kept seeds can be read");
-    let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
-    let seeds = lines.filter(|line| !line.is_empty());
-    seeds.map(|seed| seed.parse().expect("a line is a seed, and a comment behind `#`")).collect()
-}
-
-/// What a seed did wrong, how it is replayed and how it is kept.
-pub fn report(seed: u64, outcome: &Outcome) -> String {
-    format!(
-        "seed {seed}:\n  {}\n  replay: ./dev sim --from {seed} --seeds 1\n  \
-         keep:   echo '{seed} # what it found' >> tests/seeds.txt",
-        outcome.violations.join("\n  ")
-    )
-}
-
-/// Runs each seed, on as many threads as there are cores. `done` hears of each outcome, in
-/// whatever order.
+/// Runs each seed, or whatever else is a simulation: that is one thread's affair, and there are as
+/// many threads as cores. `done` hears of each outcome, in whatever order.
 ///
 /// # Panics
 /// If a simulation does.
-pub fn run_all(seeds: &[u64], plan: Plan, done: impl FnMut(u64, Outcome)) {
-    on_all_cores(seeds, |seed| run(seed, plan), done);
-}
-
-/// Runs each seed: a simulation is one thread's affair.
-pub fn on_all_cores<T: Send>(
-    seeds: &[u64],
-    run: impl Fn(u64) -> T + Sync,
-    mut done: impl FnMut(u64, T),
+pub fn on_all_cores<S: Copy + Sync + Send, T: Send>(
+    seeds: &[S],
+    run: impl Fn(S) -> T + Sync,
+    mut done: impl FnMut(S, T),
 ) {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let next = AtomicUsize::new(0);

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use barrow_cluster::{ControlError, ControlOutcome, MemberId, View, plan};
+use barrow_cluster::{MemberId, View, plan};
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
@@ -13,13 +13,7 @@ use crate::cli::failure::Failure;
 use crate::cli::output;
 use crate::cli::progress::Progress;
 
-use super::{Table, away, choice};
-
-/// The view is changed by every handoff: so often somebody else may have been first.
-const TRIES_MAX: u32 = 20;
-
-/// Between two of them.
-const RETRY_INTERVAL: Duration = Duration::from_millis(50);
+use super::{Table, choice};
 
 /// How often is looked how far it has come.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
@@ -67,32 +61,21 @@ pub(super) async fn drain(
 
 /// Marks the node, unless it is marked; answers the view in which it is.
 pub(super) async fn mark(table: &Table, id: MemberId) -> Result<View, Failure> {
-    let mut failed = None;
-    for _ in 0..TRIES_MAX {
-        let mut view = table.view().await?;
+    let marked = |view: &View| {
         let member = view.member(id).ok_or_else(|| Failure::refused("it has left meanwhile"))?;
         if member.draining {
-            return Ok(view);
+            return Ok(None);
         }
         let mut others = view.members.iter().filter(|other| other.id != id);
         if !others.any(|other| other.takes_shards()) && view.shards_of(id).next().is_some() {
             let what = "no other node takes shards: nothing would leave this one";
             return Err(Failure::refused(what).hint("start another node first"));
         }
-        plan::drain(&mut view, id);
-        match table.change(&view).await {
-            Ok(ControlOutcome::Written) => return Ok(view),
-            Ok(ControlOutcome::Conflict(_)) => {}
-            // The next read tells whether it was made.
-            Err(error @ ControlError::OutcomeUnknown(_)) => failed = Some(error),
-            Err(error) => return Err(away(error)),
-        }
-        sleep(RETRY_INTERVAL).await;
-    }
-    Err(match failed {
-        Some(error) => away(error),
-        None => Failure::refused("others changed the view each time").hint("try again"),
-    })
+        let mut next = view.clone();
+        plan::drain(&mut next, id);
+        Ok(Some(next))
+    };
+    table.amend(marked).await
 }
 
 /// Waits until it has none left.

@@ -37,6 +37,8 @@ pub struct Node {
     /// `None` for one that has a row, and is no member yet.
     pub weight: Option<u32>,
     pub build: Option<String>,
+    /// The newest form of stored rows that it reads.
+    pub reads: Option<u8>,
     pub draining: bool,
     pub shards: usize,
     pub heartbeat: Heartbeat,
@@ -48,6 +50,10 @@ pub struct Node {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Status {
     pub view_version: u64,
+    /// What rows are written in.
+    pub form: u8,
+    /// What they will be written in: all members read it.
+    pub form_to_come: Option<u8>,
     pub nodes: Vec<Node>,
     pub shards_without_owner: usize,
     /// Shards that are to go elsewhere.
@@ -67,6 +73,8 @@ impl Status {
         let joining = joining.map(|(id, row)| node(*id, None, 0, Some(row)));
         Status {
             view_version: view.version,
+            form: view.form,
+            form_to_come: view.form_to_come(),
             nodes: members.chain(joining).collect(),
             shards_without_owner: without_owner(view).count(),
             shards_to_move: plan::plan(view).len(),
@@ -76,8 +84,18 @@ impl Status {
     }
 
     pub fn text(&self) -> String {
-        let heads =
-            ["NODE", "ID", "ADDRESS", "WEIGHT", "BUILD", "SHARDS", "BEAT", "STATE", "REACHES NOT"];
+        let heads = [
+            "NODE",
+            "ID",
+            "ADDRESS",
+            "WEIGHT",
+            "BUILD",
+            "READS",
+            "SHARDS",
+            "BEAT",
+            "STATE",
+            "REACHES NOT",
+        ];
         let digits = digits_needed(self.nodes.iter().map(|node| node.id.as_str()));
         let mut lines = vec![heads.map(str::to_owned)];
         lines.extend(self.nodes.iter().map(|node| node.cells(digits)));
@@ -86,8 +104,13 @@ impl Status {
             true => "balanced".to_owned(),
             false => format!("{} shards to move", self.shards_to_move),
         };
+        let form = match self.form_to_come {
+            Some(to_come) => format!("form {}, form {to_come} to come", self.form),
+            None => format!("form {}", self.form),
+        };
         format!(
-            "{}view {}: {members} members, {} shards without owner, {} under way, {balance}\n",
+            "{}view {}, {form}: {members} members, {} shards without owner, {} under way, \
+             {balance}\n",
             columns(&lines),
             self.view_version,
             self.shards_without_owner,
@@ -97,7 +120,7 @@ impl Status {
 }
 
 impl Node {
-    fn cells(&self, digits: usize) -> [String; 9] {
+    fn cells(&self, digits: usize) -> [String; 10] {
         let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
         let beat = match (self.heartbeat, self.beat_age_ms) {
             (Heartbeat::Beats, Some(age)) => format!("{:.1} s ago", age as f64 / 1e3),
@@ -115,6 +138,7 @@ impl Node {
             or_dash(self.address.clone()),
             or_dash(self.weight.map(|weight| weight.to_string())),
             or_dash(self.build.clone()),
+            or_dash(self.reads.map(|reads| reads.to_string())),
             self.shards.to_string(),
             beat,
             state.to_owned(),
@@ -133,6 +157,7 @@ fn node(id: MemberId, member: Option<&Member>, shards: usize, row: Option<&Row>)
         address: peer.map(|peer| peer.address.clone()),
         weight: member.map(|member| member.weight),
         build: member.map(|member| member.build.clone()),
+        reads: member.map(|member| member.reads),
         draining: member.is_some_and(|member| member.draining),
         shards,
         heartbeat: match (row, beat_age) {

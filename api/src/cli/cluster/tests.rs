@@ -54,11 +54,11 @@ fn the_status_is_told_in_columns() {
     ]);
     let status = Status::of(&two(), &rows);
     let text = "\
-NODE   ID        ADDRESS     WEIGHT  BUILD  SHARDS  BEAT       STATE    REACHES NOT
-left   aaaa0001  left:7600   1       0.1.0  563     0.3 s ago  member
-right  aaaa0002  right:7600  1       0.1.0  461     silent     member   left
-new    00000007  new:7600    -       -      0       0.0 s ago  joining
-view 3: 2 members, 0 shards without owner, no deploy under way, balanced
+NODE   ID        ADDRESS     WEIGHT  BUILD  READS  SHARDS  BEAT       STATE    REACHES NOT
+left   aaaa0001  left:7600   1       0.1.0  1      563     0.3 s ago  member
+right  aaaa0002  right:7600  1       0.1.0  1      461     silent     member   left
+new    00000007  new:7600    -       -      -      0       0.0 s ago  joining
+view 3, form 1: 2 members, 0 shards without owner, no deploy under way, balanced
 ";
     assert_eq!(status.text(), text);
     assert!(status.balanced && !status.deploying);
@@ -194,6 +194,37 @@ async fn a_drain_is_marked_though_others_change_the_view_or_its_outcome_is_unkno
     let table = table(&two(), u64::MAX, 0).await;
     let refused = drain::mark(&table, B).await.unwrap_err();
     assert_eq!(refused.exit, Exit::Refused, "it does not try for ever");
+}
+
+/// A view in the first form, with nodes that read up to these.
+fn reading(reads: [u8; 2]) -> View {
+    let mut view = two();
+    view.members.iter_mut().zip(reads).for_each(|(member, reads)| member.reads = reads);
+    view
+}
+
+#[test]
+fn the_form_is_raised_to_what_all_nodes_and_this_build_read() {
+    let raised = |reads, build| form::raised(&reading(reads), build);
+    assert_eq!(raised([1, 1], 1).unwrap(), None);
+    assert_eq!(raised([2, 3], 2).unwrap().map(|view| view.form), Some(2));
+    let behind = raised([1, 2], 2).unwrap_err();
+    assert!(behind.what.contains("not read by all nodes: left"), "{}", behind.what);
+    let blind = raised([2, 2], 1).unwrap_err();
+    assert!(blind.what.contains("this build reads up to 1"), "{}", blind.what);
+    let text = Status::of(&reading([2, 2]), &BTreeMap::new()).text();
+    assert!(text.contains("view 3, form 1, form 2 to come: 2 members"), "{text}");
+}
+
+#[tokio::test]
+async fn a_shop_in_the_newest_form_stays_in_it_and_a_later_one_is_told() {
+    let known = table(&two(), 0, 0).await;
+    let report = serde_json::to_value(form::raise(&known).await.unwrap()).unwrap();
+    assert_eq!(report, serde_json::json!({"form": 1, "former": 1}));
+    let later = View { form: 9, ..two() };
+    let refused = table(&later, 0, 0).await.view().await.unwrap_err();
+    assert_eq!(refused.exit, Exit::TooOld);
+    assert!(refused.what.contains("the shop is stored in form 9"), "{}", refused.what);
 }
 
 #[tokio::test]

@@ -41,8 +41,8 @@ impl Entity for Counter {
         None
     }
 
-    fn receive(_: EntityKey, _: &[u8]) -> Option<Raise> {
-        None
+    fn receive(_: EntityKey, _: &[u8]) -> Result<Raise, DecodeError> {
+        Err(DecodeError::Damaged("nobody sends it messages"))
     }
 
     fn encode(state: &u64, out: &mut Vec<u8>) {

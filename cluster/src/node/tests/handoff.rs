@@ -17,7 +17,7 @@ fn handing_over(table: &mut Table) -> (Node, Node, Vec<u16>) {
 fn r5_a_shard_is_closed_then_drained_and_only_then_given_away() {
     let mut table = Table::default();
     let (mut first, _, batch) = handing_over(&mut table);
-    assert_eq!(batch.len(), HandoffSettings::default().batch);
+    assert_eq!(batch.len(), NodeSettings::default().batch);
     assert_eq!(first.take_effects().last(), Some(&Effect::Close(batch.clone())));
     for second in 12..16 {
         // However long it takes.
@@ -138,7 +138,7 @@ fn a_node_that_leaves_hands_everything_over_in_batches() {
     let mut table = Table::default();
     let [mut first, mut second] = cluster(&mut table, [1, 2]);
     first.begin_leave(40 * SECOND);
-    let (batch_max, mut drains) = (HandoffSettings::default().draining_batch, 0);
+    let (batch_max, mut drains) = (NodeSettings::default().draining_batch, 0);
     let batches = table.view().shards_of(MemberId(1)).count().div_ceil(batch_max);
     for second_count in 11..40 {
         let now = SECOND * second_count;

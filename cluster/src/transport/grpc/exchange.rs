@@ -14,7 +14,7 @@ use tonic::server::StreamingService;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::outbox::{Frames, Outbox, UnderWay};
-use super::wire::{AnswerFrame, AnswerItem, CallFrame, CallItem, FRAME_ITEMS_MAX};
+use super::wire::{self, AnswerFrame, AnswerItem, CallFrame, CallItem, FRAME_ITEMS_MAX};
 use super::{Counters, Settings};
 use crate::transport::{Call, PAYLOAD_BYTES_MAX, Refusal, Service};
 
@@ -120,7 +120,8 @@ impl Reader {
         if self.outbox.is_stopping() {
             return refuse(Refusal::Unavailable);
         }
-        let Some(under_way) = self.outbox.begin(id, is_feed) else {
+        let bytes = wire::weight(&call.payload);
+        let Some(under_way) = self.outbox.begin(id, is_feed, bytes) else {
             return refuse(Refusal::Overloaded);
         };
         let service = Arc::clone(&self.exchange.service);

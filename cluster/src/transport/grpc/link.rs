@@ -3,6 +3,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -208,17 +209,19 @@ impl Link {
 
     /// Ends the connection, and what is under way on it.
     pub(super) fn shut(&self) {
-        let task = self.state.lock().task.take();
+        let (task, connection) = {
+            let mut state = self.state.lock();
+            (state.task.take(), state.connection)
+        };
         if let Some(task) = task {
             task.abort();
         }
-        let connection = self.state.lock().connection;
         self.closed(connection, "this node closes its connections");
     }
 
     /// One connection, from its beginning to its end.
-    async fn run(self: Arc<Link>, connection: u64) {
-        let reason = match self.exchange(connection).await {
+    async fn run(self: Arc<Link>, mut connection: u64) {
+        let reason = match self.exchange(&mut connection).await {
             Ok(()) => "the peer closed the connection".to_owned(),
             Err(reason) => reason,
         };
@@ -226,11 +229,11 @@ impl Link {
         self.closed(connection, &reason);
     }
 
-    async fn exchange(self: &Arc<Link>, connection: u64) -> Result<(), String> {
+    async fn exchange(self: &Arc<Link>, connection: &mut u64) -> Result<(), String> {
         let settings = &self.common.settings;
         // Dropped with this future: the connection ends with it, whatever ends it.
         let mut io = JoinSet::new();
-        let opening = timeout(settings.connect_within, self.connect(connection, &mut io)).await;
+        let opening = timeout(settings.connect_within, self.introduce(connection, &mut io)).await;
         let mut answers = opening.map_err(|_| "it does not answer".to_owned())??;
         self.opened();
         let mut checks = tokio::time::interval((settings.idle_for / 4).max(CHECK_INTERVAL_MIN));
@@ -246,17 +249,52 @@ impl Link {
         }
     }
 
+    /// Connects, and comes again when the peer does not know this node: one that has just joined
+    /// is not known until its row is read, which being called has the peer do. So its first calls
+    /// wait for that, and nobody takes it for a fault.
+    async fn introduce(
+        self: &Arc<Link>,
+        connection: &mut u64,
+        io: &mut JoinSet<hyper::Result<()>>,
+    ) -> Result<Streaming<AnswerFrame>, String> {
+        let settings = &self.common.settings;
+        let since = Stopwatch::start();
+        loop {
+            let is_stranger = Arc::new(AtomicBool::new(false));
+            let connected = self.connect(*connection, io, &is_stranger).await;
+            let comes_again = is_stranger.load(Ordering::Acquire)
+                && since.elapsed() + settings.backoff_min < settings.connect_within / 2;
+            if connected.is_ok() || !comes_again {
+                return connected;
+            }
+            tokio::time::sleep(settings.backoff_min).await;
+            self.renumber(connection);
+        }
+    }
+
+    /// What is left of the connection before must not take what is meant for the next. One that
+    /// was shut keeps its number: by that it is closed.
+    fn renumber(&self, connection: &mut u64) {
+        let mut state = self.state.lock();
+        if state.connection == *connection && state.task.is_some() {
+            state.connection += 1;
+            *connection = state.connection;
+        }
+    }
+
     /// Connects, up to the peer's word that it takes calls: none is sent before. (In TLS 1.3 a
     /// client that is refused learns it only after its own side of the handshake.)
     async fn connect(
         self: &Arc<Link>,
         connection: u64,
         io: &mut JoinSet<hyper::Result<()>>,
+        is_stranger: &Arc<AtomicBool>,
     ) -> Result<Streaming<AnswerFrame>, String> {
         let common = &self.common;
         let config = common.identity.client(&self.peer.certificate).map_err(|e| told(&e))?;
         let stream = common.connect.connect(&self.peer.address).await.map_err(|e| told(&e))?;
         let stream = tls::connect(Arc::new(config), stream).await.map_err(|e| told(&e))?;
+        let stream = tls::Caller::new(stream, Arc::clone(is_stranger));
         let settings = &common.settings;
         let (sender, task) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())

@@ -49,13 +49,19 @@ pub struct Settings {
     /// be sent; and the most feeds that it reads. More than it may send: it may have given some
     /// up that are still under way here.
     pub served_max: usize,
+    /// The most bytes of calls of one peer that are under way here: one more is refused.
+    pub served_bytes_max: usize,
     /// The most bytes of answers that wait to be sent to one peer before no more calls of it are
     /// read.
     pub answer_bytes_max: usize,
     /// How much a peer may send before it has to wait for a reader: HTTP/2's window.
     pub window_bytes: u32,
-    /// For how long a connection may take to be made, TLS and the peer's first word included.
+    /// For how long a connection may take to be made, TLS and the peer's first word included; and
+    /// for how long TLS may take where it is taken.
     pub connect_within: Duration,
+    /// The most connections that are at TLS here. For one more, the one that has been at it for
+    /// longest ends: those who mean it are through in a moment.
+    pub handshakes_max: usize,
     /// How long after a failed attempt the next may begin: at first, and at most. It doubles.
     pub backoff_min: Duration,
     pub backoff_max: Duration,
@@ -76,9 +82,11 @@ impl Default for Settings {
             feeds_max: 4_096,
             queued_bytes_max: 16 << 20,
             served_max: 8_192,
+            served_bytes_max: 32 << 20,
             answer_bytes_max: 16 << 20,
             window_bytes: 2 << 20,
             connect_within: Duration::from_secs(2),
+            handshakes_max: 64,
             backoff_min: Duration::from_millis(100),
             backoff_max: Duration::from_secs(2),
             ping_interval: Duration::from_millis(500),

@@ -39,6 +39,8 @@ struct State {
     /// Of the answers among them.
     bytes: usize,
     under_way: usize,
+    /// Of the calls that are under way and not answered.
+    call_bytes: usize,
     feeds: HashMap<u64, Spoken>,
     writer: Option<Waker>,
     is_stopping: bool,
@@ -66,6 +68,7 @@ pub(super) struct Outbox {
     /// Something was sent, or has ended.
     progress: Notify,
     served_max: usize,
+    served_bytes_max: usize,
     answer_bytes_max: usize,
 }
 
@@ -73,6 +76,7 @@ pub(super) struct Outbox {
 pub(super) struct UnderWay {
     outbox: Arc<Outbox>,
     id: u64,
+    bytes: usize,
     /// Its feed is still to be opened.
     is_opening: bool,
     is_answered: bool,
@@ -99,10 +103,11 @@ impl UnderWay {
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
+        let mut state = self.outbox.state.lock();
+        state.call_bytes -= self.bytes;
         if self.is_answered && !self.is_opening {
             return;
         }
-        let mut state = self.outbox.state.lock();
         if self.is_opening {
             state.feeds.remove(&self.id);
         }
@@ -137,25 +142,36 @@ impl Outbox {
             state: Mutex::default(),
             progress: Notify::new(),
             served_max: settings.served_max,
+            served_bytes_max: settings.served_bytes_max,
             answer_bytes_max: settings.answer_bytes_max,
         })
     }
 
-    /// Counts a call in, if there is room for it.
-    pub(super) fn begin(self: &Arc<Outbox>, id: u64, is_feed: bool) -> Option<UnderWay> {
+    /// Counts a call of so many bytes in, if there is room for it.
+    pub(super) fn begin(
+        self: &Arc<Outbox>,
+        id: u64,
+        is_feed: bool,
+        bytes: usize,
+    ) -> Option<UnderWay> {
         let mut state = self.state.lock();
         let has_room = match is_feed {
             true => state.feeds.len() < self.served_max && !state.feeds.contains_key(&id),
             false => true,
         };
-        if !has_room || state.under_way >= self.served_max {
+        if !has_room
+            || state.under_way >= self.served_max
+            || state.call_bytes + bytes > self.served_bytes_max
+        {
             return None;
         }
         state.under_way += 1;
+        state.call_bytes += bytes;
         if is_feed {
             state.feeds.insert(id, Spoken::default());
         }
-        Some(UnderWay { outbox: Arc::clone(self), id, is_opening: is_feed, is_answered: false })
+        let (outbox, is_opening) = (Arc::clone(self), is_feed);
+        Some(UnderWay { outbox, id, bytes, is_opening, is_answered: false })
     }
 
     /// The task that opens a feed and reads it ends with the feed.
@@ -349,13 +365,28 @@ mod tests {
     #[test]
     fn a_call_is_under_way_until_its_answer_is_sent() {
         let outbox = outbox(1);
-        let first = outbox.begin(1, false).unwrap();
-        assert!(outbox.begin(2, false).is_none());
+        let first = outbox.begin(1, false, 0).unwrap();
+        assert!(outbox.begin(2, false, 0).is_none());
         first.answer(reply(1, 1));
-        assert!(outbox.begin(2, false).is_none(), "its answer waits");
+        assert!(outbox.begin(2, false, 0).is_none(), "its answer waits");
         assert_eq!(pop(&outbox), [(1, Some(Kind::Reply))]);
-        drop(outbox.begin(2, false).unwrap());
-        assert!(outbox.begin(3, false).is_some(), "without an answer it has ended too");
+        drop(outbox.begin(2, false, 0).unwrap());
+        assert!(outbox.begin(3, false, 0).is_some(), "without an answer it has ended too");
+    }
+
+    #[test]
+    fn calls_are_bounded_by_their_bytes_until_they_are_answered() {
+        let outbox = Outbox::new(&Settings { served_bytes_max: 100, ..Settings::default() });
+        let (first, second) = (outbox.begin(1, false, 60), outbox.begin(2, true, 40));
+        assert!(outbox.begin(3, false, 1).is_none());
+        first.unwrap().answer(reply(1, 1));
+        let third = outbox.begin(3, false, 60).unwrap();
+        drop(second);
+        assert!(outbox.begin(4, true, 41).is_none());
+        let speaker = outbox.begin(4, true, 40).unwrap().opened().unwrap();
+        assert!(outbox.begin(5, false, 40).is_some(), "an open feed is none of them");
+        drop((third, speaker));
+        assert_eq!(outbox.state.lock().call_bytes, 0);
     }
 
     #[test]
@@ -369,15 +400,15 @@ mod tests {
         assert!(room.as_mut().now_or_never().is_none());
         assert_eq!(pop(&outbox).len(), 3);
         assert!(room.now_or_never().is_some());
-        outbox.begin(4, false).unwrap().answer(reply(4, 2_000));
+        outbox.begin(4, false, 0).unwrap().answer(reply(4, 2_000));
         assert!(outbox.has_room().now_or_never().is_none(), "too many bytes");
     }
 
     #[test]
     fn of_a_feed_the_newest_message_is_sent_and_the_end_once() {
         let outbox = outbox(1);
-        let speaker = outbox.begin(7, true).unwrap().opened().unwrap();
-        assert!(outbox.begin(8, true).is_none(), "a feed more than may be");
+        let speaker = outbox.begin(7, true, 0).unwrap().opened().unwrap();
+        assert!(outbox.begin(8, true, 0).is_none(), "a feed more than may be");
         (0..9u8).for_each(|n| speaker.put(Bytes::from(vec![n])));
         let frame = outbox.pop(&mut outbox.state.lock()).unwrap();
         assert_eq!(frame.answers.len(), 2);
@@ -386,29 +417,29 @@ mod tests {
         drop(speaker);
         assert_eq!(pop(&outbox), [(7, Some(Kind::Next)), (7, Some(Kind::Ended))]);
         assert_eq!(pop(&outbox), []);
-        assert!(outbox.begin(8, true).is_some());
+        assert!(outbox.begin(8, true, 0).is_some());
     }
 
     #[test]
     fn a_feed_that_was_closed_before_it_was_open_is_not_opened() {
         let outbox = outbox(1);
-        let opening = outbox.begin(7, true).unwrap();
+        let opening = outbox.begin(7, true, 0).unwrap();
         outbox.close(7);
         assert!(opening.opened().is_none());
         assert_eq!(pop(&outbox), []);
-        assert!(outbox.begin(8, true).is_some());
+        assert!(outbox.begin(8, true, 0).is_some());
     }
 
     #[test]
     fn frames_are_cut_by_bytes_and_by_number() {
         let outbox = Outbox::new(&Settings::default());
         for id in 0..3 {
-            outbox.begin(id, false).unwrap().answer(reply(id, FRAME_BYTES_MAX / 2 - 100));
+            outbox.begin(id, false, 0).unwrap().answer(reply(id, FRAME_BYTES_MAX / 2 - 100));
         }
         assert_eq!(pop(&outbox).len(), 2);
         assert_eq!(pop(&outbox).len(), 1);
         for id in 0..2_000 {
-            outbox.begin(id, false).unwrap().answer(reply(id, 1));
+            outbox.begin(id, false, 0).unwrap().answer(reply(id, 1));
         }
         assert!(pop(&outbox).len() <= FRAME_ITEMS_MAX);
     }

@@ -1,6 +1,7 @@
 //! The listening side: takes connections of peers, lets members in, and hands each one's stream
 //! to an [`Exchange`].
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,9 +10,10 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic_prost::ProstCodec;
@@ -24,7 +26,7 @@ use crate::transport::Service;
 use crate::transport::stream::{Accept, BoxStream};
 use crate::transport::tls::{Identity, Trust};
 
-/// One for each member, and as many for handshakes and for those that are about to end.
+/// One for each member, and as many for those that are about to end.
 const CONNECTIONS_MAX: usize = 2 * MEMBERS_MAX;
 
 /// How long it rests when the system has no connection to give, for want of file handles.
@@ -75,22 +77,26 @@ impl Server {
     /// The same, over whatever connections come.
     pub async fn serve_with(&self, listener: Box<dyn Accept>, stop: CancellationToken) {
         let mut connections = JoinSet::new();
+        let mut handshakes = Handshakes::new(&self.settings);
         loop {
             tokio::select! {
-                accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => {
-                    match accepted {
-                        Ok(stream) => drop(connections.spawn(self.connection(stream, &stop))),
-                        Err(error) => {
-                            tracing::warn!(%error, "a connection of a peer was not taken");
-                            tokio::time::sleep(ACCEPT_PAUSE).await;
-                        }
+                accepted = listener.accept(), if handshakes.has_room() => match accepted {
+                    Ok(stream) => handshakes.begin(self.tls.clone(), stream),
+                    Err(error) => {
+                        tracing::warn!(%error, "a connection of a peer was not taken");
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                    }
+                },
+                Some(stream) = handshakes.next(), if connections.len() < CONNECTIONS_MAX => {
+                    if let Some(stream) = stream {
+                        connections.spawn(self.connection(stream, &stop));
                     }
                 }
                 Some(_) = connections.join_next() => {}
                 () = stop.cancelled() => break,
             }
         }
-        drop(listener);
+        drop((listener, handshakes));
         let ending = async { while connections.join_next().await.is_some() {} };
         if timeout(self.settings.stop_within, ending).await.is_err() {
             tracing::warn!("calls of peers were still under way at the end");
@@ -99,7 +105,7 @@ impl Server {
 
     fn connection(
         &self,
-        stream: BoxStream,
+        stream: TlsStream<BoxStream>,
         stop: &CancellationToken,
     ) -> impl Future<Output = ()> + use<> {
         let exchange = Exchange {
@@ -108,9 +114,8 @@ impl Server {
             counters: Arc::clone(&self.counters),
             stop: stop.clone(),
         };
-        let tls = self.tls.clone();
         async move {
-            if let Err(error) = talk(tls, stream, exchange).await {
+            if let Err(error) = talk(stream, exchange).await {
                 tracing::debug!(%error, "a connection of a peer has failed");
             }
         }
@@ -119,14 +124,55 @@ impl Server {
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// One connection, from its handshake to its end.
-async fn talk(tls: TlsAcceptor, stream: BoxStream, exchange: Exchange) -> Result<(), Failure> {
+/// Connections that are at TLS. They are counted apart from those that are through: who stalls
+/// there takes no member's place.
+struct Handshakes {
+    tasks: JoinSet<Option<TlsStream<BoxStream>>>,
+    /// The oldest first.
+    under_way: VecDeque<AbortHandle>,
+    settings: Arc<Settings>,
+}
+
+impl Handshakes {
+    fn new(settings: &Arc<Settings>) -> Handshakes {
+        let (tasks, under_way) = (JoinSet::new(), VecDeque::new());
+        Handshakes { tasks, under_way, settings: Arc::clone(settings) }
+    }
+
+    /// Those that are over and were not looked at yet are bounded, too.
+    fn has_room(&self) -> bool {
+        self.tasks.len() < 2 * self.settings.handshakes_max
+    }
+
+    fn begin(&mut self, tls: TlsAcceptor, stream: BoxStream) {
+        self.under_way.retain(|handshake| !handshake.is_finished());
+        if self.under_way.len() >= self.settings.handshakes_max
+            && let Some(oldest) = self.under_way.pop_front()
+        {
+            tracing::debug!("a connection of a peer took too long at TLS: others come");
+            oldest.abort();
+        }
+        let within = self.settings.connect_within;
+        self.under_way.push_back(self.tasks.spawn(async move {
+            match timeout(within, tls.accept(stream)).await {
+                Ok(Ok(stream)) => return Some(stream),
+                Ok(Err(error)) => tracing::debug!(%error, "a connection of a peer has failed"),
+                Err(_) => tracing::debug!("a connection of a peer took too long at TLS"),
+            }
+            None
+        }));
+    }
+
+    /// The next that is over, with its connection if it came to one; `None` if there is none.
+    async fn next(&mut self) -> Option<Option<TlsStream<BoxStream>>> {
+        // One that was ended has none.
+        Some(self.tasks.join_next().await?.ok().flatten())
+    }
+}
+
+/// One connection, to its end.
+async fn talk(stream: TlsStream<BoxStream>, exchange: Exchange) -> Result<(), Failure> {
     let (stop, settings) = (exchange.stop.clone(), Arc::clone(&exchange.settings));
-    let handshake = timeout(settings.connect_within, tls.accept(stream));
-    let stream = tokio::select! {
-        stream = handshake => stream??,
-        () = stop.cancelled() => return Ok(()),
-    };
     exchange.counters.connections.add(1);
     let service = hyper::service::service_fn(move |request| respond(exchange.clone(), request));
     let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())

@@ -409,7 +409,7 @@ fn a_cart_that_was_never_created_wants_nothing() {
     let expire = CartCommand { by: By::System, action: CartAction::Expire };
     let refused = CartEntity::decide(&absent, expire, Timestamp::MAX).map(|_| ());
     assert_eq!(refused, Err(Code::NotFound.into()));
-    assert!(CartEntity::receive(key(crate::ids::CartId(1)), &[1, 2]).is_none());
+    assert!(CartEntity::receive(key(crate::ids::CartId(1)), &[1, 2]).is_err());
 }
 
 #[test]

@@ -53,7 +53,7 @@ impl Span {
         Span { from: self.from - (self.to - self.from), to: self.from }
     }
 
-    fn has(self, moment: Instant) -> bool {
+    pub fn has(self, moment: Instant) -> bool {
         (self.from..self.to).contains(&moment)
     }
 }

@@ -1,6 +1,7 @@
 //! Rounds, each with something else that happens to a node under load. After each the cluster
 //! comes to rest by itself; in the end what the clients wrote down is compared with what is there.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use barrow_servers::{BlackHole, Each, Fault};
@@ -31,6 +32,8 @@ enum Trouble {
     Links { all: bool, fault: Fault, lasts: Duration },
     /// It does not reach the stores, nor the control table in them.
     Stores { fault: Fault, lasts: Duration },
+    /// It does not reach the control table; the stores it does.
+    Control { fault: Fault, lasts: Duration },
     /// SIGTERM, and started again.
     Restart,
 }
@@ -80,6 +83,17 @@ impl Trouble {
         }
     }
 
+    /// Of a round where the control table lies apart: what a node survives, and what it does not.
+    fn of_control(round: u64) -> Trouble {
+        let lasts = if round.is_multiple_of(2) { 2 } else { 11 };
+        let fault = match (round / 2) % 3 {
+            0 => Fault::BlackHole(BlackHole::All),
+            1 => Fault::Cut,
+            _ => Fault::HalfFail { each: Each::Chunk, seed: mix(round) },
+        };
+        Trouble::Control { fault, lasts: Duration::from_secs(lasts) }
+    }
+
     /// Has it happen to a node, and ends it; a node that has ended is started again.
     async fn happen(self, fleet: &mut Fleet, victim: usize) -> &'static str {
         match self {
@@ -102,10 +116,10 @@ impl Trouble {
             Trouble::Links { all, fault, lasts } => {
                 let hit = |node: usize| all || node == victim;
                 for node in (0..NODES).filter(|node| hit(*node)) {
-                    fleet.node(node).inbound.set(fault);
+                    fleet.node(node).inbound().set(fault);
                 }
                 tokio::time::sleep(lasts).await;
-                fleet.nodes().for_each(|node| node.inbound.set(Fault::None));
+                fleet.nodes().for_each(|node| node.inbound().set(Fault::None));
                 assert!(fleet.nodes().all(|node| node.is_alive()), "nobody is given up for that");
                 "linked again"
             }
@@ -113,13 +127,21 @@ impl Trouble {
                 fleet.node(victim).stores.set(fault);
                 tokio::time::sleep(lasts).await;
                 fleet.node(victim).stores.set(Fault::None);
-                // Where some calls pass, beats may pass.
-                let is_silent =
-                    !matches!(fault, Fault::HalfFail { .. } | Fault::BlackHole(BlackHole::Replies));
-                after_silence(fleet, victim, lasts, is_silent).await
+                after_silence(fleet, victim, lasts, is_silent(fault)).await
+            }
+            Trouble::Control { fault, lasts } => {
+                fleet.node(victim).control().set(fault);
+                tokio::time::sleep(lasts).await;
+                fleet.node(victim).control().set(Fault::None);
+                after_silence(fleet, victim, lasts, is_silent(fault)).await
             }
         }
     }
+}
+
+/// Where some calls pass, beats may pass.
+fn is_silent(fault: Fault) -> bool {
+    !matches!(fault, Fault::HalfFail { .. } | Fault::BlackHole(BlackHole::Replies))
 }
 
 /// A node that was silent for long has lost its place: it ends by itself, and is started again.
@@ -144,11 +166,11 @@ async fn after_silence(
     "given up, and started again"
 }
 
-async fn rounds(on: On, first: u64) {
+async fn rounds(on: On, rounds: Range<u64>, trouble: impl Fn(u64) -> Trouble) {
     let Some(mut fleet) = Fleet::open(on).await else { return };
     let mut crowd = Crowd::enter(&fleet.doors(), SHOPPERS, PACE).await;
-    for round in first..first + times(5, 50) as u64 {
-        let (trouble, victim) = (Trouble::of(round), (mix(round) % NODES as u64) as usize);
+    for round in rounds {
+        let (trouble, victim) = (trouble(round), (mix(round) % NODES as u64) as usize);
         let began = Instant::now();
         println!("{on:?}, round {round}: node {victim}, {trouble:?}");
         let became = trouble.happen(&mut fleet, victim).await;
@@ -177,10 +199,15 @@ async fn rounds(on: On, first: u64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_nodes_on_postgres_lose_nothing_whatever_happens_to_one() {
-    rounds(On::Postgres, 0).await;
+    rounds(On::Postgres, 0..times(5, 50) as u64, Trouble::of).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_nodes_on_dynamodb_lose_nothing_whatever_happens_to_one() {
-    rounds(On::DynamoDb, 50).await;
+    rounds(On::DynamoDb, 50..50 + times(5, 50) as u64, Trouble::of).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_nodes_lose_nothing_when_one_is_cut_from_the_control_table_alone() {
+    rounds(On::Apart, 0..times(2, 12) as u64, Trouble::of_control).await;
 }

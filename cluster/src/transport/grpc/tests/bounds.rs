@@ -1,5 +1,8 @@
 //! Nothing grows without an end.
 
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+
 use super::*;
 
 fn is_not_sent(outcome: &Result<Bytes, CallError>, reason: &str) -> bool {
@@ -45,6 +48,57 @@ async fn a_server_refuses_calls_beyond_its_own_bound() {
     assert!(slow.is_ok());
     assert_eq!(node.service.begun(), 1);
     assert!(peers.call(&node.peer, call("e")).await.is_ok(), "there is room again");
+}
+
+#[tokio::test]
+async fn a_server_refuses_calls_beyond_its_bound_of_bytes() {
+    let caller = identity();
+    let settings = Settings { served_bytes_max: 64 << 10, ..Settings::default() };
+    let node = Node::start(1, &[&caller], settings).await;
+    let peers = peers(&caller, Settings::default());
+    let slow = peers.call(&node.peer, call(vec![b'w'; 40 << 10]));
+    let others = async {
+        eventually("it is under way", || node.service.under_way() == 1).await;
+        let large = peers.call(&node.peer, call(vec![b'e'; 40 << 10])).await;
+        let small = peers.call(&node.peer, call("e")).await;
+        node.service.gate.send_replace(true);
+        (large, small)
+    };
+    let (slow, (large, small)) = tokio::join!(slow, others);
+    assert_eq!(large, Err(CallError::Refused(Refusal::Overloaded)));
+    assert!(slow.is_ok() && small.is_ok());
+    let large = peers.call(&node.peer, call(vec![b'e'; 40 << 10])).await;
+    assert!(large.is_ok(), "there is room again");
+}
+
+#[tokio::test]
+async fn who_stalls_at_its_handshake_takes_nobodys_place() {
+    let caller = identity();
+    let settings = Settings { handshakes_max: 4, connect_within: LONG * 10, ..Settings::default() };
+    let node = Node::start(1, &[&caller], settings).await;
+    let before = peers(&caller, Settings::default());
+    assert!(before.call(&node.peer, call("e")).await.is_ok());
+    let mut mute = Vec::new();
+    for _ in 0..40 {
+        mute.push(TcpStream::connect(&node.peer.address).await.unwrap());
+    }
+    let after = peers(&caller, Settings { connect_within: LONG, ..Settings::default() });
+    assert!(after.call(&node.peer, call("e")).await.is_ok(), "it is let in");
+    assert!(before.call(&node.peer, call("e")).await.is_ok());
+    assert_eq!((before.stats().connections, node.server.stats().connections), (1, 2));
+    is_hung_up(&mut mute[0]).await;
+}
+
+#[tokio::test]
+async fn a_handshake_that_takes_too_long_ends() {
+    let settings = Settings { connect_within: Duration::from_millis(50), ..Settings::default() };
+    let node = Node::start(1, &[], settings).await;
+    is_hung_up(&mut TcpStream::connect(&node.peer.address).await.unwrap()).await;
+}
+
+async fn is_hung_up(stream: &mut TcpStream) {
+    let heard = tokio::time::timeout(LONG, stream.read(&mut [0; 9])).await.unwrap();
+    assert!(!matches!(heard, Ok(length) if length > 0), "{heard:?}");
 }
 
 #[tokio::test]

@@ -108,7 +108,7 @@ async fn mad_node<F: prost::Message + Clone + 'static>(
 ) -> Peer {
     let own = identity();
     let known = Known::default();
-    known.0.lock().insert(trusted.certificate().to_vec());
+    known.learn(trusted);
     let tls = TlsAcceptor::from(Arc::new(own.server(Arc::new(known)).unwrap()));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();

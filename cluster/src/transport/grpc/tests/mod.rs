@@ -126,11 +126,23 @@ impl Service for Scripted {
 
 /// Who is a member.
 #[derive(Default)]
-struct Known(Mutex<HashSet<Vec<u8>>>);
+struct Known {
+    certificates: Mutex<HashSet<Vec<u8>>>,
+    /// How often somebody else came.
+    refused: AtomicUsize,
+}
+
+impl Known {
+    fn learn(&self, identity: &Identity) {
+        self.certificates.lock().insert(identity.certificate().to_vec());
+    }
+}
 
 impl Trust for Known {
     fn knows(&self, certificate: &[u8]) -> bool {
-        self.0.lock().contains(certificate)
+        let knows = self.certificates.lock().contains(certificate);
+        self.refused.fetch_add(usize::from(!knows), Ordering::SeqCst);
+        knows
     }
 }
 
@@ -138,6 +150,7 @@ impl Trust for Known {
 struct Node {
     service: Arc<Scripted>,
     server: Arc<Server>,
+    known: Arc<Known>,
     peer: Peer,
     stop: CancellationToken,
     task: JoinHandle<()>,
@@ -172,16 +185,17 @@ impl Node {
     ) -> Node {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let known = trusted.iter().map(|identity| identity.certificate().to_vec());
-        let known = Arc::new(Known(Mutex::new(known.collect())));
+        let known = Arc::new(Known::default());
+        trusted.iter().for_each(|identity| known.learn(identity));
         let service = Scripted::new();
         let dynamic = Arc::clone(&service) as Arc<dyn Service>;
-        let server = Arc::new(Server::new(&own, dynamic, known, settings).unwrap());
+        let trust = Arc::clone(&known) as Arc<dyn Trust>;
+        let server = Arc::new(Server::new(&own, dynamic, trust, settings).unwrap());
         let stop = CancellationToken::new();
         let (serving, until) = (Arc::clone(&server), stop.clone());
         let task = runtime::spawn(async move { serving.serve(listener, until).await });
         let peer = peer(id, address, own.certificate());
-        Node { service, server, peer, stop, task }
+        Node { service, server, known, peer, stop, task }
     }
 }
 

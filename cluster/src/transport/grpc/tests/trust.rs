@@ -36,6 +36,21 @@ async fn who_is_no_member_is_not_answered() {
     assert_eq!(reply, Ok(Bytes::from("e")));
 }
 
+#[tokio::test]
+async fn the_first_call_of_a_node_that_has_just_joined_waits_until_it_is_known() {
+    let (member, joins) = (identity(), identity());
+    let node = Node::start(1, &[&member], Settings::default()).await;
+    let peers = peers(&joins, Settings { connect_within: LONG, ..Settings::default() });
+    let learning = async {
+        eventually("it came again", || node.known.refused.load(Ordering::SeqCst) >= 2).await;
+        node.known.learn(&joins);
+    };
+    let (reply, ()) = tokio::join!(peers.call(&node.peer, call("e")), learning);
+    assert_eq!(reply, Ok(Bytes::from("e")));
+    assert_eq!((peers.stats().connections, node.server.stats().connections), (1, 1));
+    assert_eq!(node.service.begun(), 1);
+}
+
 /// Believes everything: what is tried here is whether the other side does.
 #[derive(Debug)]
 struct Credulous;
