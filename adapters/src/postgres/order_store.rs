@@ -126,10 +126,10 @@ impl OrderStore for PostgresOrderStore {
 }
 
 fn statement(conditions: &Conditions) -> QueryBuilder<sqlx::Postgres> {
-    let Conditions { text, placed, others, after, limit } = conditions;
+    let Conditions { text, placed, others, from, limit } = conditions;
     let mut statement =
         QueryBuilder::new("SELECT format, document::text FROM customer_order WHERE true");
-    for condition in text.iter().chain(placed).chain(others).chain(after) {
+    for condition in text.iter().chain(placed).chain(others).chain(from) {
         statement.push(" AND ");
         push(&mut statement, condition, true);
     }

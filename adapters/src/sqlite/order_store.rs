@@ -119,7 +119,7 @@ async fn list(
 ) -> std::result::Result<Vec<DocumentRow>, sqlx::Error> {
     let narrow = narrow(connection, conditions).await?;
     let mut statement = QueryBuilder::new("SELECT format, document FROM customer_order WHERE true");
-    let Conditions { text, placed, others, after, limit } = conditions;
+    let Conditions { text, placed, others, from, limit } = conditions;
     if let Some(narrow) = narrow {
         statement.push(" AND id IN (SELECT id FROM customer_order WHERE ");
         push(&mut statement, narrow, true);
@@ -127,9 +127,9 @@ async fn list(
     }
     // Along the newest, or along the newest of one kind.
     let leading = if narrow.is_none() { others.first() } else { None };
-    for condition in text.iter().chain(placed).chain(others).chain(after) {
+    for condition in text.iter().chain(placed).chain(others).chain(from) {
         let is_searched =
-            narrow.is_none() && (Some(condition) == leading || Some(condition) == after.as_ref());
+            narrow.is_none() && (Some(condition) == leading || Some(condition) == from.as_ref());
         statement.push(" AND ");
         push(&mut statement, condition, is_searched);
     }
