@@ -39,6 +39,11 @@ pub(crate) struct Conditions {
     pub limit: i64,
 }
 
+/// As many orders are sorted at once. No database knows well how many rows a text leaves, and
+/// SQLite does not of any condition: so it is counted so far. Where there are more, the newest
+/// orders are walked along instead, and a page is found soon.
+pub(crate) const NARROW_MAX: usize = 2_000;
+
 /// An order is opened before it is placed, by the clocks of machines that are no further apart.
 const CLOCKS_DIFFER_MAX: Duration = Duration::from_secs(86_400);
 

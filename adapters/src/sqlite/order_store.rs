@@ -9,17 +9,12 @@ use sqlx::QueryBuilder;
 use sqlx::sqlite::SqliteConnection;
 
 use super::database::Sqlite;
-use crate::commerce::conditions::{Condition, Conditions, conditions, push};
+use crate::commerce::conditions::{Condition, Conditions, NARROW_MAX, conditions, push};
 use crate::commerce::order_row::{DocumentRow, OrderRow, number_of, order, order_ids, orders};
 use crate::commerce::rows::limit;
 use crate::commerce::{End, Fault, flow};
 
 type Result<T> = std::result::Result<T, CommerceError>;
-
-/// As many orders are sorted at once. SQLite does not know how many rows a condition leaves, so
-/// it is counted so far; where there are more, the newest orders are walked along instead, and
-/// a page is found soon.
-const NARROW_MAX: usize = 2_000;
 
 /// Where orders are kept.
 pub struct SqliteOrderStore {
