@@ -87,7 +87,7 @@ const FILL_POSTGRES: &str = "INSERT INTO customer_order
         1700000000000 + i * 60000,
         CASE WHEN i % 100 < 93 THEN 1700000000000 + i * 60000 + 45000 END,
         1700000000000 + i * 60000, i % 100 < 98, 1, $2
-    FROM generate_series(0, $1 - 1) AS counted (i)";
+    FROM generate_series(0::int8, $1 - 1) AS counted (i)";
 
 async fn lists(store: &dyn OrderStore, orders: i64) {
     // Spread over all there are, and each another one.

@@ -1,5 +1,7 @@
 //! The condition that a list of orders is asked for.
 
+use std::time::Duration;
+
 use barrow_engine::orders::OrderNumber;
 use barrow_engine::ports::{ORDER_PAGE_MAX, OrderQuery};
 use barrow_engine::time::Timestamp;
@@ -32,10 +34,18 @@ pub(crate) struct Conditions {
     pub placed: Option<Condition>,
     /// Those that an index has in front of the order of lists.
     pub others: Vec<Condition>,
-    /// Where the last page ended.
-    pub after: Option<Condition>,
+    /// Where a page begins: behind the last one, or where nothing newer can have been placed.
+    pub from: Option<Condition>,
     pub limit: i64,
 }
+
+/// As many orders are sorted at once. No database knows well how many rows a text leaves, and
+/// SQLite does not of any condition: so it is counted so far. Where there are more, the newest
+/// orders are walked along instead, and a page is found soon.
+pub(crate) const NARROW_MAX: usize = 2_000;
+
+/// An order is opened before it is placed, by the clocks of machines that are no further apart.
+const CLOCKS_DIFFER_MAX: Duration = Duration::from_secs(86_400);
 
 /// Not one of these begins with a text and comes after the text with this behind it.
 const LAST: char = char::MAX;
@@ -49,17 +59,28 @@ pub(crate) fn conditions(query: &OrderQuery) -> Conditions {
         equal("{payment} = ?", query.payment.map(|it| it.as_str())),
         equal("{fulfilment} = ?", query.fulfilment.map(|it| it.as_str())),
     ];
-    let after = query.after.map(|(created_at, id)| Condition {
-        sql: "({created_at}, {id}) < (?, ?)",
-        values: vec![Value::Number(created_at.as_millis()), Value::Id(id.0.to_be_bytes())],
-    });
     Conditions {
         text: query.text.as_deref().and_then(of_text),
         placed: of_placed(query.placed_after, query.placed_before),
         others: others.into_iter().flatten().collect(),
-        after,
+        from: of_place(query),
         limit: limit(query.limit.min(ORDER_PAGE_MAX)),
     }
+}
+
+/// Walking along the newest begins at the older of the two.
+fn of_place(query: &OrderQuery) -> Option<Condition> {
+    let placed = query.placed_before.map(|before| before.plus(CLOCKS_DIFFER_MAX));
+    Some(match (query.after, placed) {
+        (Some((created_at, id)), placed) if placed.is_none_or(|it| created_at < it) => Condition {
+            sql: "({created_at}, {id}) < (?, ?)",
+            values: vec![Value::Number(created_at.as_millis()), Value::Id(id.0.to_be_bytes())],
+        },
+        (_, Some(placed)) => {
+            Condition { sql: "{created_at} < ?", values: vec![Value::Number(placed.as_millis())] }
+        }
+        (_, None) => return None,
+    })
 }
 
 fn of_text(text: &str) -> Option<Condition> {
@@ -124,6 +145,8 @@ pub(crate) fn push<DB: Database>(
 
 #[cfg(test)]
 mod tests {
+    use barrow_engine::ids::OrderId;
+
     use super::*;
 
     #[test]
@@ -139,6 +162,25 @@ mod tests {
         check(" Ärger", Some((4, "ärger")));
         check("562 398 909", Some((5, "562 398 909")));
         check("562 398 908", Some((4, "562 398 908")));
+    }
+
+    #[test]
+    fn a_list_begins_at_the_older_of_its_two_places() {
+        let check = |after: Option<i64>, before: Option<i64>, expected: Option<i64>| {
+            let query = OrderQuery {
+                after: after.map(|at| (Timestamp(at), OrderId(1))),
+                placed_before: before.map(Timestamp),
+                ..OrderQuery::default()
+            };
+            let found = of_place(&query).map(|it| it.values[0].clone());
+            assert_eq!(found, expected.map(Value::Number), "{after:?} {before:?}");
+        };
+        check(None, None, None);
+        check(Some(5), None, Some(5));
+        check(None, Some(5), Some(86_400_005));
+        check(Some(86_400_004), Some(5), Some(86_400_004));
+        check(Some(86_400_005), Some(5), Some(86_400_005));
+        check(Some(99_000_000), Some(5), Some(86_400_005));
     }
 
     #[test]

@@ -9,17 +9,12 @@ use sqlx::QueryBuilder;
 use sqlx::sqlite::SqliteConnection;
 
 use super::database::Sqlite;
-use crate::commerce::conditions::{Condition, Conditions, conditions, push};
+use crate::commerce::conditions::{Condition, Conditions, NARROW_MAX, conditions, push};
 use crate::commerce::order_row::{DocumentRow, OrderRow, number_of, order, order_ids, orders};
 use crate::commerce::rows::limit;
 use crate::commerce::{End, Fault, flow};
 
 type Result<T> = std::result::Result<T, CommerceError>;
-
-/// As many orders are sorted at once. SQLite does not know how many rows a condition leaves, so
-/// it is counted so far; where there are more, the newest orders are walked along instead, and
-/// a page is found soon.
-const NARROW_MAX: usize = 2_000;
 
 /// Where orders are kept.
 pub struct SqliteOrderStore {
@@ -119,7 +114,7 @@ async fn list(
 ) -> std::result::Result<Vec<DocumentRow>, sqlx::Error> {
     let narrow = narrow(connection, conditions).await?;
     let mut statement = QueryBuilder::new("SELECT format, document FROM customer_order WHERE true");
-    let Conditions { text, placed, others, after, limit } = conditions;
+    let Conditions { text, placed, others, from, limit } = conditions;
     if let Some(narrow) = narrow {
         statement.push(" AND id IN (SELECT id FROM customer_order WHERE ");
         push(&mut statement, narrow, true);
@@ -127,9 +122,9 @@ async fn list(
     }
     // Along the newest, or along the newest of one kind.
     let leading = if narrow.is_none() { others.first() } else { None };
-    for condition in text.iter().chain(placed).chain(others).chain(after) {
+    for condition in text.iter().chain(placed).chain(others).chain(from) {
         let is_searched =
-            narrow.is_none() && (Some(condition) == leading || Some(condition) == after.as_ref());
+            narrow.is_none() && (Some(condition) == leading || Some(condition) == from.as_ref());
         statement.push(" AND ");
         push(&mut statement, condition, is_searched);
     }

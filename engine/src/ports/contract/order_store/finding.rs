@@ -90,7 +90,7 @@ impl Suite<'_> {
         let begin = name.to_uppercase();
         let begin = &begin[..begin.len() - 1];
         assert!(found(begin).await.contains(&order.id), "{begin} in capitals, without its end");
-        let wild = name.replace('_', "x").replace('%', "x");
+        let wild = name.replace(['_', '%'], "x");
         for text in [&email[1..], &format!("%{}", &email[1..]), &wild, &format!("{email}x")] {
             assert_eq!(found(text).await, [], "{text} begins nothing");
         }
