@@ -67,7 +67,7 @@ impl Inner {
             };
             order = match next {
                 Next::Go(order) => order,
-                Next::Look => self.parts.orders.get(id).await?.ok_or(CheckoutError::Busy)?,
+                Next::Look => self.look(id).await?,
                 Next::End(progress) => return Ok(progress),
             };
         }
@@ -188,7 +188,7 @@ impl Inner {
             let next = self.step(&order, reason, Actor::Customer { id: None }).await?;
             order = match next {
                 Next::Go(order) => order,
-                _ => self.parts.orders.get(order.id).await?.ok_or(CheckoutError::Busy)?,
+                _ => self.look(order.id).await?,
             };
         }
         match order.status {

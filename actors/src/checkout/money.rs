@@ -21,10 +21,11 @@ impl Inner {
             let name = payment.gateway.clone();
             let Some(outcome) = self.ask(&name, request).await else { continue };
             let record = OrderCommand::RecordOutcome { key, outcome };
-            match self.write(&order, record, Actor::Gateway { name }).await? {
-                Written::Done(next) => order = next,
-                Written::Stale | Written::Refused(_) => return Err(CheckoutError::Busy),
-            }
+            order = match self.write(&order, record, Actor::Gateway { name }).await? {
+                Written::Done(next) => next,
+                // Somebody else was told as well, and may have written it.
+                Written::Stale | Written::Refused(_) => self.look(order.id).await?,
+            };
         }
         Ok(order)
     }

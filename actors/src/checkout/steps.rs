@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use barrow_engine::cart::{By, CartAction, CartCommand, CartRejectionCode, Owner};
 use barrow_engine::catalog::{Sellable, Sku, StockPolicy};
-use barrow_engine::ids::CartId;
+use barrow_engine::ids::{CartId, OrderId};
 use barrow_engine::inventory::{Held, StockRefusal, Wish};
 use barrow_engine::orders::{
     Actor, Order, OrderCommand, OrderDecision, OrderRejection, OrderStatus, PaymentChoice, decide,
@@ -80,8 +80,13 @@ impl Inner {
         }
         match self.write(&order, OrderCommand::Reopen(new), Actor::System).await? {
             Written::Done(order) => Ok(Some(order)),
-            Written::Stale | Written::Refused(_) => Err(CheckoutError::Busy),
+            Written::Stale | Written::Refused(_) => self.look(order.id).await.map(Some),
         }
+    }
+
+    /// An order as it is now.
+    pub(super) async fn look(&self, id: OrderId) -> Result<Order, CheckoutError> {
+        self.parts.orders.get(id).await?.ok_or(CheckoutError::Busy)
     }
 
     /// Decides a command and writes what comes of it.
