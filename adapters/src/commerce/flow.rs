@@ -187,10 +187,10 @@ pub(crate) async fn save(
         let saved = if is_same { Saved::Done } else { Saved::Stale { current } };
         return Ok(End::Rollback(saved));
     }
-    if !change.stock.is_empty() {
-        if let Err(refusal) = change_stock(transaction, change).await? {
-            return Ok(End::Rollback(Saved::Refused(refusal)));
-        }
+    if !change.stock.is_empty()
+        && let Err(refusal) = change_stock(transaction, change).await?
+    {
+        return Ok(End::Rollback(Saved::Refused(refusal)));
     }
     transaction.write_order(row).await?;
     Ok(End::Commit(Saved::Done))
