@@ -135,7 +135,7 @@ async fn is_narrow(
     let Some(text) = &conditions.text else { return Ok(false) };
     let mut count = QueryBuilder::new("SELECT count(*) FROM (SELECT FROM customer_order WHERE ");
     push(&mut count, text, true);
-    count.push(" LIMIT ").push_bind(limit(NARROW_MAX + 1)).push(") AS some");
+    count.push(" LIMIT ").push_bind(limit(NARROW_MAX + 1)).push(") AS few");
     let found: i64 = count.build_query_scalar().persistent(false).fetch_one(connection).await?;
     Ok(found <= limit(NARROW_MAX))
 }
