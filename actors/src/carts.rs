@@ -7,11 +7,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use barrow_cluster::Ownership;
 use barrow_engine::cart::{
-    self, By, Cart, CartCommand, CartEntity, CartRejection, CartRejectionCode, Owner, SentCommand,
-    key,
+    self, By, Cart, CartAction, CartCommand, CartEntity, CartRejection, CartRejectionCode, Owner,
+    SentCommand, key,
 };
 use barrow_engine::entity::DecodeError;
 use barrow_engine::ids::CartId;
+use barrow_engine::orders::NewOrder;
 use barrow_engine::ports::{Clock, EntityStore, Entropy};
 use barrow_engine::pricing::Shop;
 use barrow_engine::time::Timestamp;
@@ -108,24 +109,39 @@ impl Carts {
         command: CartCommand,
         options: CommandOptions,
     ) -> Result<CartReply, CartError> {
-        // The house's own commands come from timers, and never this way.
+        // The house's own commands never come this way.
         let By::Shopper(by) = command.by else {
             return Err(CommandError::Rejected(CartRejectionCode::NotFound.into()));
         };
-        let ask = CartAsk { by, look: Look::Body(options.shape) };
+        let ask = CartAsk { by: By::Shopper(by), look: Look::Body(options.shape) };
         let CommandOptions { key, expected_version, .. } = options;
         self.runtime.execute(id.0, command, ask, key, expected_version).await.map(to_cart_reply)
     }
 
     pub async fn get(&self, id: CartId, by: Owner) -> Result<CartReply, CartError> {
-        let ask = CartAsk { by, look: Look::Body(Shape::Full) };
+        let ask = CartAsk { by: By::Shopper(by), look: Look::Body(Shape::Full) };
         self.runtime.read(id.0, ask).await.map(to_cart_reply)
     }
 
     /// The ways in which the cart may be shipped, as the renderer writes them.
     pub async fn shipping_methods(&self, id: CartId, by: Owner) -> Result<Bytes, CartError> {
-        let ask = CartAsk { by, look: Look::ShippingMethods };
+        let ask = CartAsk { by: By::Shopper(by), look: Look::ShippingMethods };
         Ok(self.runtime.read(id.0, ask).await?.view)
+    }
+
+    /// The order of a cart that is being checked out; `None` where it cannot be bought as it is
+    /// now for what the shopper agreed to.
+    pub(crate) async fn to_order(&self, id: CartId) -> Result<Option<NewOrder>, CartError> {
+        let ask = CartAsk { by: By::System, look: Look::Order };
+        let view = self.runtime.read(id.0, ask).await?.view;
+        serde_json::from_slice(&view).map_err(|_| CommandError::Unreadable)
+    }
+
+    /// Tells a cart what became of its order.
+    pub(crate) async fn settle(&self, id: CartId, action: CartAction) -> Result<(), CartError> {
+        let ask = CartAsk { by: By::System, look: Look::Body(Shape::Minimal) };
+        let command = CartCommand { by: By::System, action };
+        self.runtime.execute(id.0, command, ask, None, None).await.map(drop)
     }
 
     /// An id for a cart that nobody has yet; where it can be, one whose shard is on this node, so
@@ -143,7 +159,7 @@ impl Carts {
 
     /// Follows a cart: its body now, and after each change.
     pub async fn subscribe(&self, id: CartId, by: Owner) -> Result<CartFeed, CartError> {
-        let ask = CartAsk { by, look: Look::Body(Shape::Full) };
+        let ask = CartAsk { by: By::Shopper(by), look: Look::Body(Shape::Full) };
         Ok(CartFeed(self.runtime.subscribe(id.0, ask).await?))
     }
 
@@ -190,7 +206,7 @@ struct CartHost {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct CartAsk {
-    by: Owner,
+    by: By,
     look: Look,
 }
 
@@ -198,11 +214,13 @@ struct CartAsk {
 enum Look {
     Body(Shape),
     ShippingMethods,
+    Order,
 }
 
 const LOOK_FULL: u8 = 1;
 const LOOK_MINIMAL: u8 = 2;
 const LOOK_SHIPPING_METHODS: u8 = 3;
+const LOOK_ORDER: u8 = 4;
 
 #[async_trait]
 impl Host for CartHost {
@@ -231,12 +249,20 @@ impl Host for CartHost {
     }
 
     fn view(&self, cart: &Cart, version: u64, ask: CartAsk) -> Result<Bytes, CartRejection> {
-        if cart.owner() != Some(ask.by) {
+        let may_look = match ask.by {
+            By::System => cart.exists(),
+            By::Shopper(owner) => cart.belongs_to(owner),
+        };
+        if !may_look {
             return Err(CartRejectionCode::NotFound.into());
         }
         Ok(match ask.look {
             Look::Body(shape) => self.renderer.render(cart, version, shape),
             Look::ShippingMethods => self.renderer.render_shipping_methods(cart),
+            Look::Order => {
+                let order = serde_json::to_vec(&cart.to_order(version));
+                order.expect("an order is plain data").into()
+            }
         })
     }
 
@@ -264,20 +290,22 @@ impl Host for CartHost {
     }
 
     fn encode_ask(&self, ask: &CartAsk, out: &mut Vec<u8>) {
-        cart::encode_owner(ask.by, out);
+        cart::encode_by(ask.by, out);
         out.push(match ask.look {
             Look::Body(Shape::Full) => LOOK_FULL,
             Look::Body(Shape::Minimal) => LOOK_MINIMAL,
             Look::ShippingMethods => LOOK_SHIPPING_METHODS,
+            Look::Order => LOOK_ORDER,
         });
     }
 
     fn decode_ask(&self, bytes: &[u8]) -> Result<CartAsk, DecodeError> {
-        let (by, rest) = cart::decode_owner(bytes)?;
+        let (by, rest) = cart::decode_by(bytes)?;
         let look = match rest {
             [LOOK_FULL] => Look::Body(Shape::Full),
             [LOOK_MINIMAL] => Look::Body(Shape::Minimal),
             [LOOK_SHIPPING_METHODS] => Look::ShippingMethods,
+            [LOOK_ORDER] => Look::Order,
             _ => return Err(DecodeError::Damaged("an unknown look at a cart")),
         };
         Ok(CartAsk { by, look })

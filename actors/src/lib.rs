@@ -7,7 +7,9 @@
 pub mod runtime;
 
 pub mod carts;
+pub mod checkout;
 pub mod sessions;
+pub mod stock;
 
 pub mod catalog;
 pub mod shelf;

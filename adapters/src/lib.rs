@@ -1,17 +1,20 @@
 //! How the world answers: the stores, caches and clocks behind the engine's ports.
 //!
-//! [`embedded`] keeps everything in the process and one folder. `postgres`, `redis`, `dynamodb`
+//! [`embedded`] keeps everything in the process and one folder, [`sqlite`] stock and orders in a
+//! file. `postgres`, `redis`, `dynamodb`
 //! and `s3` stand on a server beside the process, each behind the cargo feature of its name.
 //! [`simulated`] keeps it in memory, the same at every run, for simulations and tests.
-//! [`decorators`] add behaviour to any adapter: they measure it, repeat what failed, or break it
+//! [`gateways`] move the money. [`decorators`] add behaviour to any adapter: they measure it, repeat what failed, or break it
 //! on purpose. [`host`] is the machine's clock and randomness.
 
 mod catalog;
+mod commerce;
 pub mod decorators;
 mod due;
 #[cfg(feature = "dynamodb")]
 pub mod dynamodb;
 pub mod embedded;
+pub mod gateways;
 pub mod host;
 mod objects;
 #[cfg(feature = "postgres")]
@@ -22,4 +25,5 @@ pub mod redis;
 #[cfg(feature = "s3")]
 pub mod s3;
 pub mod simulated;
+pub mod sqlite;
 mod submitted;

@@ -21,6 +21,8 @@ pub enum EntityKind {
     Revocations = 3,
     /// The keys that sign shop tokens: one row.
     SigningKeys = 4,
+    /// No row of its own: what drives the checkout of a cart, named by its order.
+    Checkout = 5,
     /// Used by tests of the runtime and of the stores only.
     Probe = 255,
 }
@@ -32,6 +34,7 @@ impl EntityKind {
             2 => Some(EntityKind::Session),
             3 => Some(EntityKind::Revocations),
             4 => Some(EntityKind::SigningKeys),
+            5 => Some(EntityKind::Checkout),
             255 => Some(EntityKind::Probe),
             _ => None,
         }

@@ -147,6 +147,21 @@ id_type!(
 id_type!(
     /// An order.
     OrderId, "ord_");
+id_type!(
+    /// A line of the stock's ledger.
+    MovementId, "mov_");
+id_type!(
+    /// An attempt to pay for an order.
+    PaymentId, "pay_");
+id_type!(
+    /// A parcel of an order.
+    FulfilmentId, "ful_");
+id_type!(
+    /// Money that goes back for an order.
+    RefundId, "ref_");
+id_type!(
+    /// Units that a buyer sends back.
+    ReturnId, "ret_");
 
 #[cfg(test)]
 mod tests {

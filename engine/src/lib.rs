@@ -15,6 +15,8 @@ pub mod catalog;
 pub mod pricing;
 
 pub mod cart;
+pub mod inventory;
+pub mod orders;
 pub mod session;
 
 pub mod ports;

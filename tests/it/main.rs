@@ -1,6 +1,7 @@
 //! Everything that is proven from outside, in one program: it is linked once.
 
 mod catalogs;
+mod checkout;
 mod cluster_simulation;
 mod hostile;
 mod http;

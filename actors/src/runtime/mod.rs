@@ -63,6 +63,7 @@ pub use remote::Request;
 pub use router::{EffectRouter, Receiver};
 pub use scanner::{DueScanner, Wakeable};
 pub use settings::RuntimeSettings;
+pub(crate) use spawn::Tasks;
 pub use spawn::spawn_background;
 
 use std::time::Duration;

@@ -19,7 +19,7 @@ where
 
 /// Starts tasks from any thread, on the tokio runtime it was made on.
 #[derive(Clone)]
-pub(super) struct Tasks(Handle);
+pub(crate) struct Tasks(Handle);
 
 impl Tasks {
     /// # Panics

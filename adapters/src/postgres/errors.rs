@@ -29,7 +29,7 @@ impl CallError {
     /// Whether the server itself says that the statement was rolled back: an ERROR is the
     /// statement's, and ends its transaction. A FATAL is the connection's, and may come after the
     /// commit, while it waited for the standby.
-    fn was_rolled_back(&self) -> bool {
+    pub fn was_rolled_back(&self) -> bool {
         let CallError::Failed(sqlx::Error::Database(error)) = self else { return false };
         let error = error.try_downcast_ref::<PgDatabaseError>();
         error.is_some_and(|error| error.severity() == PgSeverity::Error)
@@ -47,6 +47,14 @@ impl CallError {
             }
             CallError::Failed(_) => true,
         }
+    }
+
+    /// Whether the transaction was rolled back since it met another one, and would succeed after
+    /// it: it could not be put in a row with others, or was in a deadlock.
+    pub fn has_met_another(&self) -> bool {
+        let CallError::Failed(sqlx::Error::Database(error)) = self else { return false };
+        self.was_rolled_back()
+            && error.code().is_some_and(|code| matches!(&*code, "40001" | "40P01"))
     }
 
     /// For a write of entities.

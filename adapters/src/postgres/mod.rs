@@ -1,4 +1,4 @@
-//! Entities, products and stock in Postgres.
+//! Entities, products, stock and orders in Postgres.
 //!
 //! All stores of a process share one pool of connections to the primary, which is found among
 //! the hosts of the URL and followed when another one takes over ([`Postgres`]). A condition that
@@ -9,15 +9,20 @@ mod entity_store;
 mod errors;
 mod hosts;
 mod inventory;
+mod order_store;
 mod primary;
 mod probe;
 mod product_store;
 mod reviews;
+mod stock_ledger;
+mod transaction;
 mod write_batch;
 
 pub use control_table::PostgresControlTable;
 pub use entity_store::PostgresEntityStore;
 pub use errors::ConnectError;
 pub use inventory::PostgresInventory;
+pub use order_store::PostgresOrderStore;
 pub use primary::{Postgres, PostgresOptions};
 pub use product_store::PostgresProductStore;
+pub use stock_ledger::PostgresStockLedger;

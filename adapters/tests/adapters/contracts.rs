@@ -6,6 +6,7 @@ use barrow_adapters::decorators::{Faulty, Measured};
 use barrow_adapters::embedded::{EmbeddedCache, EmbeddedMediaStore, MediaSigning};
 use barrow_adapters::host::{SystemClock, TokioSleeper};
 use barrow_adapters::simulated::SimulatedEntityStore;
+use barrow_adapters::sqlite::{SqliteOrderStore, SqliteStockLedger};
 use barrow_engine::ports::{Cache, EntityStore, Inventory, MediaStore, ProductStore, contract};
 
 use crate::support::{check_entity_store, open, slow, wait};
@@ -54,6 +55,18 @@ async fn embedded_inventory() {
     let measured = Measured::<dyn Inventory>::new(Arc::clone(&inventory), clock.clone());
     contract::inventory(&measured, 2).await;
     contract::inventory(&Faulty::new(inventory, clock, sleeper, 1, slow()), 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sqlite_stock_and_orders() {
+    let dir = tempfile::tempdir().unwrap();
+    let sqlite = crate::sqlite::open(&dir.path().join("commerce.db")).await;
+    let ledger = SqliteStockLedger::new(&sqlite);
+    contract::stock_ledger(&ledger, 1).await;
+    contract::order_store(&SqliteOrderStore::new(&sqlite), &ledger, 2).await;
+    // Again, on what is there already.
+    contract::stock_ledger(&ledger, 3).await;
+    contract::order_store(&SqliteOrderStore::new(&sqlite), &ledger, 4).await;
 }
 
 #[tokio::test]

@@ -15,4 +15,5 @@ mod log;
 mod opening;
 #[path = "../shared/mod.rs"]
 mod shared;
+mod sqlite;
 mod support;

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "what does not go as planned fails the test")]
 
 mod cached_products;
+mod commerce;
 mod dynamodb;
 mod postgres;
 mod redis;

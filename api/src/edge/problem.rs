@@ -56,6 +56,10 @@ codes! {
     NotFound = "not_found", NOT_FOUND, "There is nothing here";
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "The method is not allowed here";
     CartExpired = "cart_expired", CONFLICT, "The cart has expired";
+    CartNotReady = "cart_not_ready", CONFLICT, "The cart cannot be bought as it is";
+    CartChanged = "cart_changed", CONFLICT, "The cart costs something else";
+    CheckoutInProgress = "checkout_in_progress", CONFLICT, "The cart is being bought";
+    CartOrdered = "cart_ordered", CONFLICT, "The cart was bought";
     /// Carries `current_version`.
     VersionMismatch = "version_mismatch", PRECONDITION_FAILED, "The object has changed since";
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "The body is too large";

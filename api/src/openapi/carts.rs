@@ -78,6 +78,8 @@ fn change(method: HttpMethod, path: &'static str, id: &str, summary: &str) -> Op
     versioned(operation, 200).refuses([
         Code::NotFound,
         Code::CartExpired,
+        Code::CheckoutInProgress,
+        Code::CartOrdered,
         Code::IdempotencyKeyInvalid,
         Code::IdempotencyKeyReused,
         Code::IdempotencyMemoryFull,

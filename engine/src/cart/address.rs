@@ -1,5 +1,7 @@
 //! Where an order goes, and to whom its invoice is made out.
 
+use serde::{Deserialize, Serialize};
+
 use super::contact::read_phone;
 use super::form::{FieldError, FieldErrorCode, FormReader};
 use crate::catalog::CountryCode;
@@ -29,7 +31,8 @@ pub struct AddressForm {
 }
 
 /// A checked address.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Address {
     pub first_name: String,
@@ -45,7 +48,8 @@ pub struct Address {
 }
 
 /// The addresses of a cart; without a billing address the shipping address is billed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Addresses {
     pub shipping: Address,

@@ -6,6 +6,9 @@
 //! milliseconds from there to updated at, next line, number of lines; per line the distance of
 //! its name from the last, quantity, accepted unit price, SKU; then a byte of flags and what
 //! they announce: contact, addresses, shipping method.
+//!
+//! Version 2 is written of a cart that was ever frozen, so that other carts stay readable to the
+//! builds before it: after all of version 1, how often it was frozen and the total then agreed to.
 
 use super::line::KeptLine;
 use super::terms::{Terms, is_too_much};
@@ -14,16 +17,20 @@ use crate::catalog::{ChannelId, CountryCode, InvalidText, Locale, Sku};
 use crate::codec::{Reader, Writer};
 use crate::entity::DecodeError;
 use crate::ids::{CartId, CustomerId, SessionId};
-use crate::money::Currency;
+use crate::money::{AMOUNT_MAX, Currency};
 use crate::quantity::Quantity;
 use crate::time::Timestamp;
 
-/// The newest version: what this build writes.
-pub const VERSION: u8 = 1;
+/// The newest version that this build reads.
+pub const VERSION: u8 = 2;
+
+const NEVER_FROZEN: u8 = 1;
 
 const ABSENT: u8 = 0;
 const OPEN: u8 = 1;
 const EXPIRED: u8 = 2;
+const CHECKING_OUT: u8 = 3;
+const ORDERED: u8 = 4;
 
 const OWNER_SESSION: u8 = 1;
 const OWNER_CUSTOMER: u8 = 2;
@@ -46,7 +53,8 @@ fn damaged(_: InvalidText) -> DecodeError {
 }
 
 pub(super) fn encode(cart: &Cart, out: &mut Vec<u8>) {
-    let mut writer = Writer::new(out, VERSION);
+    let version = if cart.freezes == 0 { NEVER_FROZEN } else { VERSION };
+    let mut writer = Writer::new(out, version);
     let (kind, id) = match cart.owner {
         None => return writer.byte(ABSENT),
         Some(Owner::Session(id)) => (OWNER_SESSION, id.0),
@@ -55,6 +63,8 @@ pub(super) fn encode(cart: &Cart, out: &mut Vec<u8>) {
     writer.byte(match cart.status {
         CartStatus::Open => OPEN,
         CartStatus::Expired => EXPIRED,
+        CartStatus::CheckingOut => CHECKING_OUT,
+        CartStatus::Ordered => ORDERED,
     });
     writer.byte(kind);
     writer.id(id);
@@ -71,6 +81,10 @@ pub(super) fn encode(cart: &Cart, out: &mut Vec<u8>) {
         last = line.id().0;
     }
     write_details(&mut writer, cart);
+    if version != NEVER_FROZEN {
+        writer.varint(u64::from(cart.freezes));
+        writer.varint(cart.expected_total.unsigned_abs());
+    }
 }
 
 fn write_line(writer: &mut Writer<'_>, last: u32, line: &Line) {
@@ -124,21 +138,22 @@ pub(super) fn write_address(writer: &mut Writer<'_>, address: &Address) {
     }
 }
 
-/// Reads a cart of any version; a later version gets its own reader here, which ends in the
-/// same cart, while the readers of the earlier ones stay for ever.
+/// Reads a cart of any version, for ever.
 pub(super) fn decode(id: CartId, blob: &[u8]) -> Result<Cart, DecodeError> {
     match Reader::open(blob, VERSION)? {
-        (1, reader) => decode_v1(id, reader),
+        (version @ 1..=VERSION, reader) => decode_known(id, version, reader),
         _ => Err(DecodeError::Damaged("a version without a reader")),
     }
 }
 
-fn decode_v1(id: CartId, mut reader: Reader<'_>) -> Result<Cart, DecodeError> {
+fn decode_known(id: CartId, version: u8, mut reader: Reader<'_>) -> Result<Cart, DecodeError> {
     let mut cart = Cart::absent(id);
     cart.status = match reader.byte()? {
         ABSENT => return reader.finish().map(|()| cart),
         OPEN => CartStatus::Open,
         EXPIRED => CartStatus::Expired,
+        CHECKING_OUT if version > NEVER_FROZEN => CartStatus::CheckingOut,
+        ORDERED if version > NEVER_FROZEN => CartStatus::Ordered,
         _ => return Err(DecodeError::Damaged("an unknown status")),
     };
     cart.owner = Some(match (reader.byte()?, reader.id()?) {
@@ -160,6 +175,14 @@ fn decode_v1(id: CartId, mut reader: Reader<'_>) -> Result<Cart, DecodeError> {
     cart.next_line = LineId(reader.varint_u32()?);
     let lines = read_lines(&mut reader, cart.next_line)?;
     read_details(&mut reader, &mut cart)?;
+    if version > NEVER_FROZEN {
+        cart.freezes = reader.varint_u32()?;
+        let total = i64::try_from(reader.varint()?).ok().filter(|total| *total <= AMOUNT_MAX);
+        cart.expected_total = total.ok_or(DecodeError::Damaged("an amount out of range"))?;
+        if cart.freezes == 0 {
+            return Err(DecodeError::Damaged("frozen, and never was"));
+        }
+    }
     reader.finish()?;
     cart.adopt(Terms::new(currency, channel, None, cart.addresses()), lines)?;
     Ok(cart)

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Addresses, Contact, LineId};
 use crate::catalog::{ChannelId, Locale, Sellable};
 use crate::ids::{CustomerId, SessionId};
-use crate::money::Currency;
+use crate::money::{Currency, Money};
 use crate::pricing::Shop;
 use crate::quantity::Quantity;
 
@@ -14,7 +16,8 @@ use crate::quantity::Quantity;
 pub const STEPS_MAX: usize = 100;
 
 /// Whose cart it is. Nobody else may read or change it, or learn that it exists.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Owner {
     Session(SessionId),
     Customer(CustomerId),
@@ -41,6 +44,13 @@ pub enum CartAction {
     Create { currency: Currency, channel: ChannelId, locale: Locale, shop: Arc<Shop> },
     /// All of the steps, in order, or none. A single call is one step.
     Change(Vec<CartStep>),
+    /// Freezes the cart to be bought, if nothing keeps it from that and it costs what the shopper
+    /// agreed to. Asked again for the same total it changes nothing.
+    Freeze { expected_total: Money },
+    /// The order was given up: the cart takes changes again, if it is still frozen for that try.
+    Unfreeze { freeze: u32 },
+    /// The order was placed.
+    MarkOrdered,
     /// Ends a cart that nobody touched for [`super::CART_TTL`].
     Expire,
 }

@@ -1,5 +1,7 @@
 //! How a shopper is reached about an order.
 
+use serde::{Deserialize, Serialize};
+
 use super::form::{FieldError, FieldErrorCode, FormReader};
 
 /// The longest e-mail address that mail can be sent to (RFC 5321, 4.5.3.1.3, less the brackets).
@@ -15,7 +17,8 @@ pub const PHONE_CHARS_MAX: usize = 40;
 const PHONE_DIGITS_MIN: usize = 5;
 
 /// An e-mail address and, if given, a telephone number, both checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Contact {
     pub email: String,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::CartRejectionCode as Code;
 use super::draft::Draft;
-use super::effect::SessionNews;
+use super::effect::{CheckoutNews, SessionNews};
 use super::event::{CartChange, CartEvent};
 use super::line::KeptLine;
 use super::policy::PriceChangePolicy;
@@ -17,6 +17,7 @@ use super::{
 };
 use crate::catalog::Sellable;
 use crate::entity::Decision;
+use crate::money::Money;
 use crate::quantity::Quantity;
 use crate::time::Timestamp;
 
@@ -28,11 +29,18 @@ pub(super) fn decide(cart: &Cart, command: CartCommand, now: Timestamp) -> Decid
         (Some(owner), By::Shopper(by)) if owner == by => match command.action {
             CartAction::Create { .. } => create_again(cart, &command.action),
             CartAction::Change(steps) => change(cart, steps, now),
-            CartAction::Expire => Err(Code::NotFound.into()),
+            CartAction::Freeze { expected_total } => freeze(cart, expected_total, now),
+            CartAction::Unfreeze { .. } | CartAction::MarkOrdered | CartAction::Expire => {
+                Err(Code::NotFound.into())
+            }
         },
         (Some(_), By::System) => match command.action {
             CartAction::Expire => Ok(expire(cart, now)),
-            CartAction::Create { .. } | CartAction::Change(_) => Err(Code::NotFound.into()),
+            CartAction::Unfreeze { freeze } => Ok(unfreeze(cart, freeze, now)),
+            CartAction::MarkOrdered => Ok(mark_ordered(cart, now)),
+            CartAction::Create { .. } | CartAction::Change(_) | CartAction::Freeze { .. } => {
+                Err(Code::NotFound.into())
+            }
         },
         (Some(_), By::Shopper(_)) | (None, By::System) => Err(Code::NotFound.into()),
     }
@@ -70,6 +78,47 @@ fn expire(cart: &Cart, now: Timestamp) -> Decision<CartEntity> {
     let ended = cart.owner.and_then(|owner| SessionNews::CartEnded.to(owner));
     Decision {
         events: vec![CartEvent { at: now, change: CartChange::Expired }],
+        effects: ended.into_iter().collect(),
+    }
+}
+
+/// Whoever drives the checkout is told, and told again until the order has come to an end.
+fn freeze(cart: &Cart, expected_total: Money, now: Timestamp) -> Decided {
+    match cart.status {
+        CartStatus::CheckingOut if cart.expected_total() == expected_total => {
+            return Ok(Decision::nothing());
+        }
+        CartStatus::Open => {}
+        status => return Err(Code::Closed(status).into()),
+    }
+    if !cart.problems().is_empty() {
+        return Err(Code::NotReady.into());
+    }
+    if cart.quote().totals().total != expected_total {
+        return Err(Code::TotalChanged.into());
+    }
+    let frozen = CartChange::Frozen { expected_total: expected_total.amount };
+    Ok(Decision {
+        events: vec![CartEvent { at: now, change: frozen }],
+        effects: vec![CheckoutNews { freeze: cart.freezes + 1 }.to(cart.order_id())],
+    })
+}
+
+/// Only the try that was given up: the cart may have been frozen anew since.
+fn unfreeze(cart: &Cart, freeze: u32, now: Timestamp) -> Decision<CartEntity> {
+    match cart.status == CartStatus::CheckingOut && cart.freezes == freeze {
+        true => Decision::event(CartEvent { at: now, change: CartChange::Unfrozen }),
+        false => Decision::nothing(),
+    }
+}
+
+fn mark_ordered(cart: &Cart, now: Timestamp) -> Decision<CartEntity> {
+    if cart.status != CartStatus::CheckingOut {
+        return Decision::nothing();
+    }
+    let ended = cart.owner.and_then(|owner| SessionNews::CartEnded.to(owner));
+    Decision {
+        events: vec![CartEvent { at: now, change: CartChange::Ordered }],
         effects: ended.into_iter().collect(),
     }
 }

@@ -1,8 +1,10 @@
-//! What a cart tells the session of its shopper: that it was opened, and that it ended.
+//! What a cart tells others: the session of its shopper, that it was opened and that it ended;
+//! and whoever drives checkouts, that it was frozen.
 
 use super::Owner;
 use crate::codec::{Reader, Writer};
 use crate::entity::{DecodeError, Effect, EntityKey, EntityKind};
+use crate::ids::OrderId;
 use crate::time::Timestamp;
 
 /// The newest form of the message.
@@ -61,6 +63,36 @@ impl SessionNews {
     }
 }
 
+/// A message from a cart that was frozen to what drives its checkout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CheckoutNews {
+    /// Which of the cart's tries it is.
+    pub freeze: u32,
+}
+
+impl CheckoutNews {
+    pub(super) fn to(self, order: OrderId) -> Effect {
+        let target = EntityKey::new(EntityKind::Checkout, order.0);
+        Effect { target, body: self.encode() }
+    }
+
+    pub fn encode(self) -> Vec<u8> {
+        let mut body = Vec::new();
+        let mut writer = Writer::new(&mut body, VERSION);
+        writer.varint(u64::from(self.freeze));
+        body
+    }
+
+    /// # Errors
+    /// As [`crate::entity::Entity::decode`].
+    pub fn decode(body: &[u8]) -> Result<CheckoutNews, DecodeError> {
+        let (_, mut reader) = Reader::open(body, VERSION)?;
+        let news = CheckoutNews { freeze: reader.varint_u32()? };
+        reader.finish()?;
+        Ok(news)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,6 +105,10 @@ mod tests {
         for news in [opened, SessionNews::CartEnded] {
             assert_eq!(SessionNews::decode(&news.encode()), Ok(news));
         }
+        let frozen = CheckoutNews { freeze: 300 };
+        assert_eq!(frozen.encode(), [1, 172, 2]);
+        assert_eq!(CheckoutNews::decode(&frozen.encode()), Ok(frozen));
+        assert!(CheckoutNews::decode(&[1, 1, 0]).is_err());
         for body in [&[][..], &[1], &[1, 3], &[1, 2, 0], &[2, 2], &[1, 1, 0x80]] {
             assert!(SessionNews::decode(body).is_err(), "{body:?}");
         }

@@ -51,5 +51,11 @@ pub enum CartChange {
         /// The lines whose price had changed, each with the unit price now accepted.
         lines: Vec<(LineId, i64)>,
     },
+    Frozen {
+        /// In minor units.
+        expected_total: i64,
+    },
+    Unfrozen,
+    Ordered,
     Expired,
 }

@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::policy::PriceChangePolicy;
 use super::problems::Problem;
 use super::quote::{Adjustment, LINE_TOTAL_MAX, PricedLine};
@@ -15,7 +17,8 @@ use crate::time::Timestamp;
 
 /// The name of a line within its cart, `line_1`, `line_2` and so on. Counted up, never reused,
 /// so that a command for a line that was removed can never reach another one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct LineId(pub u32);
 
 impl LineId {

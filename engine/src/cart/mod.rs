@@ -28,6 +28,7 @@ mod form;
 
 mod codec;
 mod effect;
+mod frozen;
 pub mod policy;
 mod sent;
 
@@ -44,7 +45,7 @@ pub use address::{
 pub use codec::VERSION as CODEC_VERSION;
 pub use command::{By, CartAction, CartCommand, CartStep, Owner, STEPS_MAX};
 pub use contact::{Contact, EMAIL_CHARS_MAX, EMAIL_LOCAL_CHARS_MAX, PHONE_CHARS_MAX};
-pub use effect::SessionNews;
+pub use effect::{CheckoutNews, SessionNews};
 pub use event::{CartChange, CartEvent};
 pub use form::{FieldError, FieldErrorCode};
 pub use line::{InvalidLineId, Line, LineId};
@@ -52,7 +53,7 @@ pub use problems::Problem;
 pub use quote::{Adjustment, LINE_TOTAL_MAX, LINES_MAX, Quote, ShippingOption, Totals};
 pub use rejection::{CartRejection, CartRejectionCode};
 pub use sent::{
-    SentCommand, UnknownSku, decode_owner, decode_rejection, encode_command, encode_owner,
+    SentCommand, UnknownSku, decode_by, decode_rejection, encode_by, encode_command,
     encode_rejection,
 };
 pub use state::{Cart, CartStatus};
@@ -60,7 +61,7 @@ pub use state::{Cart, CartStatus};
 use std::time::Duration;
 
 use crate::entity::{Decision, DecodeError, Entity, EntityKey, EntityKind};
-use crate::ids::CartId;
+use crate::ids::{CartId, OrderId};
 use crate::time::Timestamp;
 
 pub(crate) use state::SkuIndex;
@@ -76,6 +77,16 @@ pub const EXPIRED_CART_TTL: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// The entity of a cart.
 pub fn key(id: CartId) -> EntityKey {
     EntityKey::new(EntityKind::Cart, id.0)
+}
+
+/// The order that a cart becomes.
+pub fn order_of(id: CartId) -> OrderId {
+    OrderId::derived(&id.to_string())
+}
+
+/// The cart that its shopper goes on with once it was bought.
+pub fn next_of(id: CartId) -> CartId {
+    CartId::derived(&id.to_string())
 }
 
 /// When an open cart expires if nobody touches it.

@@ -28,7 +28,11 @@ pub enum CartRejectionCode {
     UnknownShippingMethod,
     /// The cart's channel does not ship to the country of the shipping address.
     UnknownCountry,
-    /// The cart takes no more changes.
+    /// Something keeps it from being bought: its problems.
+    NotReady,
+    /// It costs something else than the shopper agreed to.
+    TotalChanged,
+    /// The cart takes no changes in this state.
     Closed(CartStatus),
     /// The cart exists with another currency, channel or locale.
     CreatedDifferently,
@@ -46,7 +50,11 @@ impl CartRejectionCode {
             CartRejectionCode::LineLimit => "line_limit",
             CartRejectionCode::UnknownShippingMethod => "unknown_shipping_method",
             CartRejectionCode::UnknownCountry => "unknown_country",
-            CartRejectionCode::Closed(_) => "cart_expired",
+            CartRejectionCode::NotReady => "cart_not_ready",
+            CartRejectionCode::TotalChanged => "cart_changed",
+            CartRejectionCode::Closed(CartStatus::CheckingOut) => "checkout_in_progress",
+            CartRejectionCode::Closed(CartStatus::Ordered) => "cart_ordered",
+            CartRejectionCode::Closed(CartStatus::Open | CartStatus::Expired) => "cart_expired",
             CartRejectionCode::CreatedDifferently => "idempotency_key_reused",
         }
     }
@@ -61,6 +69,8 @@ impl CartRejectionCode {
             CartRejectionCode::UnknownShippingMethod => Some("/id"),
             CartRejectionCode::UnknownCountry => Some("/shipping/country"),
             CartRejectionCode::NotFound
+            | CartRejectionCode::NotReady
+            | CartRejectionCode::TotalChanged
             | CartRejectionCode::Closed(_)
             | CartRejectionCode::CreatedDifferently => None,
         }
@@ -83,7 +93,15 @@ impl CartRejectionCode {
                 "There is no such shipping method for the cart's channel and country."
             }
             CartRejectionCode::UnknownCountry => "The cart's channel does not ship to the country.",
-            CartRejectionCode::Closed(_) => "The cart has expired; open a new one.",
+            CartRejectionCode::NotReady => "The cart has problems that keep it from being bought.",
+            CartRejectionCode::TotalChanged => "The cart costs something else by now.",
+            CartRejectionCode::Closed(CartStatus::CheckingOut) => {
+                "The cart is being bought; give that up first."
+            }
+            CartRejectionCode::Closed(CartStatus::Ordered) => "The cart was bought.",
+            CartRejectionCode::Closed(CartStatus::Open | CartStatus::Expired) => {
+                "The cart has expired; open a new one."
+            }
             CartRejectionCode::CreatedDifferently => {
                 "The cart was created with another currency, channel or locale."
             }

@@ -14,12 +14,15 @@ use crate::catalog::{ChannelId, Locale, Sellable, Sku};
 use crate::codec::{Reader, Writer};
 use crate::entity::DecodeError;
 use crate::ids::{CustomerId, SessionId};
-use crate::money::Currency;
+use crate::money::{Currency, Money};
 use crate::pricing::Shop;
 use crate::quantity::Quantity;
 
 /// The newest form; nodes of the build before it read one less.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+
+/// The form of all that is not about checkouts.
+const BEFORE_CHECKOUTS: u8 = 1;
 
 const BY_SYSTEM: u8 = 0;
 const BY_SESSION: u8 = 1;
@@ -28,6 +31,9 @@ const BY_CUSTOMER: u8 = 2;
 const CREATE: u8 = 1;
 const CHANGE: u8 = 2;
 const EXPIRE: u8 = 3;
+const FREEZE: u8 = 4;
+const UNFREEZE: u8 = 5;
+const MARK_ORDERED: u8 = 6;
 
 const ADD_LINE: u8 = 1;
 const SET_QUANTITY: u8 = 2;
@@ -38,7 +44,7 @@ const SET_SHIPPING_METHOD: u8 = 6;
 const ACCEPT_PRICES: u8 = 7;
 
 /// The codes of refusals, by the byte they travel as, less one.
-const CODES: [CartRejectionCode; 11] = [
+const CODES: [CartRejectionCode; 15] = [
     CartRejectionCode::NotFound,
     CartRejectionCode::UnknownLine,
     CartRejectionCode::NoPrice,
@@ -50,11 +56,21 @@ const CODES: [CartRejectionCode; 11] = [
     CartRejectionCode::Closed(CartStatus::Expired),
     CartRejectionCode::CreatedDifferently,
     CartRejectionCode::Closed(CartStatus::Open),
+    CartRejectionCode::NotReady,
+    CartRejectionCode::TotalChanged,
+    CartRejectionCode::Closed(CartStatus::CheckingOut),
+    CartRejectionCode::Closed(CartStatus::Ordered),
 ];
 
 /// Appends a command.
 pub fn encode_command(command: &CartCommand, out: &mut Vec<u8>) {
-    let mut writer = Writer::new(out, VERSION);
+    let version = match command.action {
+        CartAction::Create { .. } | CartAction::Change(_) | CartAction::Expire => BEFORE_CHECKOUTS,
+        CartAction::Freeze { .. } | CartAction::Unfreeze { .. } | CartAction::MarkOrdered => {
+            VERSION
+        }
+    };
+    let mut writer = Writer::new(out, version);
     write_by(&mut writer, command.by);
     match &command.action {
         CartAction::Create { currency, channel, locale, shop: _ } => {
@@ -68,25 +84,33 @@ pub fn encode_command(command: &CartCommand, out: &mut Vec<u8>) {
             writer.varint(steps.len() as u64);
             steps.iter().for_each(|step| write_step(&mut writer, step));
         }
+        CartAction::Freeze { expected_total } => {
+            writer.byte(FREEZE);
+            writer.raw(expected_total.currency.code().as_bytes());
+            writer.varint(expected_total.amount.unsigned_abs());
+        }
+        CartAction::Unfreeze { freeze } => {
+            writer.byte(UNFREEZE);
+            writer.varint(u64::from(*freeze));
+        }
+        CartAction::MarkOrdered => writer.byte(MARK_ORDERED),
         CartAction::Expire => writer.byte(EXPIRE),
     }
 }
 
-/// Appends an owner.
-pub fn encode_owner(owner: Owner, out: &mut Vec<u8>) {
-    write_by(&mut Writer::new(out, VERSION), By::Shopper(owner));
+/// Appends who asks.
+pub fn encode_by(by: By, out: &mut Vec<u8>) {
+    write_by(&mut Writer::new(out, BEFORE_CHECKOUTS), by);
 }
 
-/// Reads an owner, and what comes after it.
+/// Reads who asks, and what comes after it.
 ///
 /// # Errors
 /// As [`crate::entity::Entity::decode`].
-pub fn decode_owner(bytes: &[u8]) -> Result<(Owner, &[u8]), DecodeError> {
+pub fn decode_by(bytes: &[u8]) -> Result<(By, &[u8]), DecodeError> {
     let (_, mut reader) = Reader::open(bytes, VERSION)?;
-    match read_by(&mut reader)? {
-        By::Shopper(owner) => Ok((owner, reader.rest())),
-        By::System => Err(DecodeError::Damaged("the house owns no cart")),
-    }
+    let by = read_by(&mut reader)?;
+    Ok((by, reader.rest()))
 }
 
 fn write_by(writer: &mut Writer<'_>, by: By) {
@@ -155,7 +179,7 @@ pub struct SentCommand {
 enum SentAction {
     Create { currency: Currency, channel: ChannelId, locale: Locale },
     Change(Vec<SentStep>),
-    Expire,
+    Whole(CartAction),
 }
 
 #[derive(Debug, Clone)]
@@ -189,7 +213,12 @@ impl SentCommand {
                 let steps = (0..count).map(|_| read_step(&mut reader));
                 SentAction::Change(steps.collect::<Result<_, _>>()?)
             }
-            EXPIRE => SentAction::Expire,
+            EXPIRE => SentAction::Whole(CartAction::Expire),
+            FREEZE => {
+                SentAction::Whole(CartAction::Freeze { expected_total: read_total(&mut reader)? })
+            }
+            UNFREEZE => SentAction::Whole(CartAction::Unfreeze { freeze: reader.varint_u32()? }),
+            MARK_ORDERED => SentAction::Whole(CartAction::MarkOrdered),
             _ => return Err(DecodeError::Damaged("an unknown command")),
         };
         reader.finish()?;
@@ -231,7 +260,7 @@ impl SentCommand {
             SentAction::Change(steps) => {
                 CartAction::Change(steps.into_iter().map(&mut step).collect::<Result<_, _>>()?)
             }
-            SentAction::Expire => CartAction::Expire,
+            SentAction::Whole(action) => action,
         };
         Ok(CartCommand { by: self.by, action })
     }
@@ -243,6 +272,13 @@ fn read_currency(reader: &mut Reader<'_>) -> Result<Currency, DecodeError> {
     let code = std::str::from_utf8(reader.raw(3)?).ok();
     let currency = code.and_then(|code| Currency::from_code(code).ok());
     currency.ok_or(DecodeError::Damaged("an unknown currency"))
+}
+
+fn read_total(reader: &mut Reader<'_>) -> Result<Money, DecodeError> {
+    let currency = read_currency(reader)?;
+    let amount = i64::try_from(reader.varint()?);
+    let amount = amount.map_err(|_| DecodeError::Damaged("an amount out of range"))?;
+    Ok(Money::new(amount, currency))
 }
 
 fn read_step(reader: &mut Reader<'_>) -> Result<SentStep, DecodeError> {
@@ -286,7 +322,7 @@ fn read_flag(reader: &mut Reader<'_>) -> Result<bool, DecodeError> {
 
 /// Appends a refusal.
 pub fn encode_rejection(rejection: &CartRejection, out: &mut Vec<u8>) {
-    let mut writer = Writer::new(out, VERSION);
+    let mut writer = Writer::new(out, BEFORE_CHECKOUTS);
     let place = CODES.iter().position(|code| *code == rejection.code);
     writer.byte(place.expect("every code is in the list") as u8 + 1);
     writer.varint(rejection.step.map_or(0, |step| step as u64 + 1));
@@ -365,6 +401,11 @@ mod tests {
             by_session(CartAction::Change(all_steps())),
             CartCommand { by: customer, action: CartAction::Change(Vec::new()) },
             CartCommand { by: By::System, action: CartAction::Expire },
+            by_session(CartAction::Freeze {
+                expected_total: Money::new(1299, Currency::from_code("EUR").unwrap()),
+            }),
+            CartCommand { by: By::System, action: CartAction::Unfreeze { freeze: 300 } },
+            CartCommand { by: By::System, action: CartAction::MarkOrdered },
         ];
         for command in commands {
             assert_eq!(format!("{:?}", sent(&command)), format!("{command:?}"));
@@ -418,7 +459,7 @@ mod tests {
             bytes[at] ^= flip;
             let _ = SentCommand::decode(&bytes);
             let _ = SentCommand::decode(&noise);
-            let _ = (decode_rejection(&noise), decode_owner(&noise).is_ok());
+            let _ = (decode_rejection(&noise), decode_by(&noise).is_ok());
         }
     }
 }

@@ -10,11 +10,11 @@ use super::line::KeptLine;
 use super::problems::Problem;
 use super::quote::{Quote, ShippingOption};
 use super::terms::Terms;
-use super::{Addresses, Contact, Line, LineId, Owner};
+use super::{Addresses, Contact, Line, LineId, Owner, order_of};
 use crate::catalog::{ChannelId, Locale, Sellable, Sku};
 use crate::entity::DecodeError;
-use crate::ids::CartId;
-use crate::money::Currency;
+use crate::ids::{CartId, OrderId};
+use crate::money::{Currency, Money};
 use crate::pricing::Shop;
 use crate::time::Timestamp;
 
@@ -26,6 +26,10 @@ pub(crate) type SkuIndex<V> = HashMap<Sku, V, BuildHasherDefault<DefaultHasher>>
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CartStatus {
     Open,
+    /// Frozen, while its order is paid for.
+    CheckingOut,
+    /// Bought; the shopper has another one.
+    Ordered,
     /// Nobody touched it for so long that it was given up.
     Expired,
 }
@@ -34,6 +38,8 @@ impl CartStatus {
     pub fn as_str(self) -> &'static str {
         match self {
             CartStatus::Open => "open",
+            CartStatus::CheckingOut => "checking_out",
+            CartStatus::Ordered => "ordered",
             CartStatus::Expired => "expired",
         }
     }
@@ -65,6 +71,10 @@ pub struct Cart {
     pub(super) created_at: Timestamp,
     pub(super) updated_at: Timestamp,
     pub(super) next_line: LineId,
+    /// How often it was frozen.
+    pub(super) freezes: u32,
+    /// What the shopper agreed to pay, in minor units, when it was frozen last.
+    pub(super) expected_total: i64,
     /// In the order of their ids: a list is smaller than a tree, and a cart has few.
     lines: Vec<Line>,
     by_sku: SkuIndex<LineId>,
@@ -91,6 +101,8 @@ impl Cart {
             created_at: Timestamp::default(),
             updated_at: Timestamp::default(),
             next_line: LineId::FIRST,
+            freezes: 0,
+            expected_total: 0,
             lines: Vec::new(),
             by_sku: SkuIndex::default(),
             troubled: BTreeSet::new(),
@@ -155,6 +167,21 @@ impl Cart {
     /// there is none, each with its price for this cart.
     pub fn shipping_options(&self) -> Vec<ShippingOption<'_>> {
         self.terms.shipping_options(self.quote.totals().subtotal.amount).collect()
+    }
+
+    /// Which of its tries to be bought this is, from 1.
+    pub fn freeze(&self) -> u32 {
+        self.freezes
+    }
+
+    /// What the shopper agreed to pay when it was frozen last.
+    pub fn expected_total(&self) -> Money {
+        Money::new(self.expected_total, self.terms.currency)
+    }
+
+    /// The order that it becomes: one for ever.
+    pub fn order_id(&self) -> OrderId {
+        order_of(self.id)
     }
 
     pub fn created_at(&self) -> Timestamp {
@@ -361,6 +388,13 @@ impl Cart {
                     self.change_line(line, None, at, |kept| kept.accepted_unit = unit);
                 }
             }
+            CartChange::Frozen { expected_total } => {
+                self.status = CartStatus::CheckingOut;
+                self.freezes += 1;
+                self.expected_total = expected_total;
+            }
+            CartChange::Unfrozen => self.status = CartStatus::Open,
+            CartChange::Ordered => self.status = CartStatus::Ordered,
             CartChange::Expired => self.status = CartStatus::Expired,
         }
         self.updated_at = self.updated_at.max(at);

@@ -22,7 +22,7 @@ pub use product::{
 };
 pub use review::{Rating, RatingSummary, Review, ReviewStatus};
 pub use sellable::{Availability, AvailabilityStatus, LOW_STOCK_MAX, Memo, Sellable};
-pub use text::{ChannelId, CountryCode, InvalidText, Locale, Sku, Slug};
+pub use text::{ChannelId, CountryCode, InvalidText, Locale, Location, Sku, Slug};
 pub use validate::ProductProblem;
 
 /// The most products one batch of the product store holds: large enough that a group commit

@@ -113,6 +113,9 @@ text_type!(
     /// A stock keeping unit: what a variant is called in the warehouse.
     Sku, "SKU", "1 to 64 bytes, no control characters, no space around", is_sku);
 text_type!(
+    /// A place where stock lies: a warehouse, a shop.
+    Location, "location", "1 to 64 bytes, no control characters, no space around", is_sku);
+text_type!(
     /// A selling context: currency, prices, assortment.
     ChannelId, "channel", "1 to 40 of a-z, 0-9, - and _", is_channel);
 text_type!(

@@ -5,11 +5,15 @@
 mod announcements;
 mod cache;
 mod clock;
+mod commerce;
 mod entity_store;
 mod entropy;
 mod inventory;
 mod media;
+mod order_store;
+mod payment_gateway;
 mod product_store;
+mod stock_ledger;
 
 #[cfg(feature = "contract")]
 pub mod contract;
@@ -19,6 +23,7 @@ pub use announcements::{
 };
 pub use cache::{Cache, CacheError};
 pub use clock::Clock;
+pub use commerce::CommerceError;
 pub use entity_store::{
     BLOB_BYTES_MAX, CasOutcome, CasReply, CasResult, DueEntity, EntityStore, Expected, Row,
     StoreError, Work, WriteId,
@@ -30,4 +35,9 @@ pub use media::{
     SIGNED_TTL_MAX, Seal, SignedRequest, UPLOAD_BYTES_MAX, Upload, is_media_key, is_private_media,
     media_type,
 };
+pub use order_store::{ORDER_PAGE_MAX, Opened, OrderChange, OrderQuery, OrderStore, Saved};
+pub use payment_gateway::{
+    GatewayAnswer, GatewayError, Notice, PaymentGateway, PaymentRequest, WebhookError,
+};
 pub use product_store::{ProductStore, ProductStoreError};
+pub use stock_ledger::{STOCK_BATCH_MAX, StockLedger};

@@ -18,7 +18,7 @@ pub(crate) mod node;
 pub mod planted;
 mod process;
 pub mod seeds;
-pub(crate) mod shelf;
+pub mod shelf;
 pub(crate) mod stream;
 pub(crate) mod weather;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use barrow_actors::carts::CartError;
 use barrow_actors::runtime::CommandError;
-use barrow_engine::cart::{CartRejection, CartRejectionCode};
+use barrow_engine::cart::{CartRejection, CartRejectionCode, CartStatus};
 
 use crate::edge::{Code, FieldError, Problem};
 
@@ -88,9 +88,19 @@ fn rejected(rejection: CartRejection, place: Place) -> Problem {
         Why::VariantUnavailable => with_code(Code::VariantUnavailable),
         Why::QuantityLimit => with_code(Code::QuantityLimit),
         Why::LineLimit => with_code(Code::LineLimit),
-        // It can still be read, so it is no 404; but nothing can change any more.
-        Why::Closed(_) => Problem::new(Code::CartExpired, why.detail()),
+        // It can still be read, so it is no 404; but nothing can change now, or any more.
+        Why::Closed(status) => Problem::new(closed(status), why.detail()),
+        Why::NotReady => Problem::new(Code::CartNotReady, why.detail()),
+        Why::TotalChanged => Problem::new(Code::CartChanged, why.detail()),
         Why::CreatedDifferently => Problem::new(Code::IdempotencyKeyReused, why.detail()),
+    }
+}
+
+fn closed(status: CartStatus) -> Code {
+    match status {
+        CartStatus::CheckingOut => Code::CheckoutInProgress,
+        CartStatus::Ordered => Code::CartOrdered,
+        CartStatus::Open | CartStatus::Expired => Code::CartExpired,
     }
 }
 
@@ -101,8 +111,6 @@ pub fn invalid(pointer: String, code: &'static str, detail: &str) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use barrow_engine::cart::CartStatus;
-
     use super::*;
 
     fn check(code: CartRejectionCode, place: Place, expected: Code, pointer: Option<(&str, &str)>) {
@@ -139,5 +147,10 @@ mod tests {
         );
         check(Why::NotFound, Place::Actions, Code::NotFound, None);
         check(Why::Closed(CartStatus::Expired), Place::Actions, Code::CartExpired, None);
+        check(Why::Closed(CartStatus::Ordered), Place::Body, Code::CartOrdered, None);
+        let in_checkout = Why::Closed(CartStatus::CheckingOut);
+        check(in_checkout, Place::Body, Code::CheckoutInProgress, None);
+        check(Why::NotReady, Place::Body, Code::CartNotReady, None);
+        check(Why::TotalChanged, Place::Body, Code::CartChanged, None);
     }
 }

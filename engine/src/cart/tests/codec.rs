@@ -58,6 +58,30 @@ fn expired() -> Cart {
     bench.cart
 }
 
+/// Frozen for the second time, after the first was given up.
+fn checking_out() -> Cart {
+    let mut bench = super::checkout::ready();
+    let agreed = super::checkout::total(&bench);
+    super::checkout::freeze(&mut bench, agreed).unwrap();
+    bench.give(By::System, CartAction::Unfreeze { freeze: 1 }).unwrap();
+    super::checkout::freeze(&mut bench, agreed).unwrap();
+    bench.cart
+}
+
+fn ordered() -> Cart {
+    let mut cart = checking_out();
+    let command = CartCommand { by: By::System, action: CartAction::MarkOrdered };
+    workload::click(&mut cart, command);
+    cart
+}
+
+fn unfrozen() -> Cart {
+    let mut cart = checking_out();
+    let command = CartCommand { by: By::System, action: CartAction::Unfreeze { freeze: 2 } };
+    workload::click(&mut cart, command);
+    cart
+}
+
 fn of_a_customer() -> Cart {
     let mut cart = CartEntity::initial(1);
     let mut command = workload::create(Arc::new(Shop::sample()));
@@ -82,7 +106,7 @@ fn kept(cart: &Cart) -> String {
         cart.addresses(),
         cart.shipping_method_id(),
         (cart.created_at(), cart.updated_at()),
-        cart.next_line,
+        (cart.next_line, cart.freezes, cart.expected_total),
     )
 }
 
@@ -101,6 +125,9 @@ fn the_stored_form_never_changes() {
     check_golden(include_str!("../golden/v1_ordinary.hex"), &ordinary());
     check_golden(include_str!("../golden/v1_full.hex"), &full());
     check_golden(include_str!("../golden/v1_expired.hex"), &expired());
+    check_golden(include_str!("../golden/v2_checking_out.hex"), &checking_out());
+    check_golden(include_str!("../golden/v2_ordered.hex"), &ordered());
+    check_golden(include_str!("../golden/v2_unfrozen.hex"), &unfrozen());
 }
 
 /// A row also holds the runtime's memory of 16 keys, about 16 bytes each, and a header; together
@@ -115,9 +142,9 @@ fn an_ordinary_cart_fits_its_row() {
 #[test]
 fn a_later_version_is_told_from_damage() {
     let mut blob = encoded(&full());
-    blob[0] = 2;
+    blob[0] = 3;
     let refused = CartEntity::decode(1, &blob).unwrap_err();
-    assert_eq!(refused, DecodeError::FutureVersion { found: 2, supported: 1 });
+    assert_eq!(refused, DecodeError::FutureVersion { found: 3, supported: 2 });
     blob[0] = 0;
     assert!(matches!(CartEntity::decode(1, &blob), Err(DecodeError::Damaged(_))));
     assert!(matches!(CartEntity::decode(1, &[]), Err(DecodeError::Damaged(_))));
@@ -125,7 +152,7 @@ fn a_later_version_is_told_from_damage() {
 
 #[test]
 fn a_blob_that_ends_too_early_or_late_is_damaged() {
-    for cart in [CartEntity::initial(1), ordinary(), full(), expired()] {
+    for cart in [CartEntity::initial(1), ordinary(), full(), expired(), checking_out()] {
         let blob = encoded(&cart);
         for len in 0..blob.len() {
             let cut = CartEntity::decode(1, &blob[..len]);
@@ -177,20 +204,21 @@ fn no_blob_makes_it_reserve_more_than_it_holds() {
 }
 
 /// The blobs that are damaged in the proofs below, made once.
-static SOUND: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| [encoded(&full()), encoded(&ordinary())]);
+static SOUND: LazyLock<[Vec<u8>; 3]> =
+    LazyLock::new(|| [encoded(&full()), encoded(&ordinary()), encoded(&checking_out())]);
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
-    fn noise_is_an_error_or_a_cart_and_never_a_panic(noise: Vec<u8>, version in 0..3u8) {
+    fn noise_is_an_error_or_a_cart_and_never_a_panic(noise: Vec<u8>, version in 0..4u8) {
         let _ = CartEntity::decode(1, &noise);
         let _ = CartEntity::decode(1, &[&[version][..], &noise].concat());
     }
 
     #[test]
     fn a_damaged_cart_is_an_error_or_another_sound_cart(
-        which in 0..2usize,
+        which in 0..3usize,
         flips in prop::collection::vec((any::<Index>(), any::<u8>()), 1..6),
     ) {
         let mut blob = SOUND[which].clone();

@@ -1,6 +1,7 @@
 //! Proofs of the cart, through one bench: commands go in as the runtime would give them, and
 //! after each of them the cart is compared with one read from its row and priced from scratch.
 
+mod checkout;
 mod codec;
 mod cost;
 mod merge;

@@ -10,7 +10,9 @@ mod cache;
 mod entity_store;
 mod inventory;
 mod media;
+mod order_store;
 mod product_store;
+mod stock_ledger;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -22,7 +24,9 @@ pub use cache::cache;
 pub use entity_store::{entity_store, entity_store_race};
 pub use inventory::inventory;
 pub use media::{Answer, SendSigned, SignedRules, media_store, signed_media};
+pub use order_store::order_store;
 pub use product_store::product_store;
+pub use stock_ledger::stock_ledger;
 
 /// How a suite lets time pass: the host's sleep, or a simulation's.
 pub type Wait<'a> = &'a (dyn Fn(Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> + Sync);

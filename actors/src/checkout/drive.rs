@@ -1,0 +1,208 @@
+//! What comes next in a checkout.
+
+use std::time::Duration;
+
+use barrow_engine::ids::CartId;
+use barrow_engine::inventory::StockRefusal;
+use barrow_engine::orders::{
+    Actor, OperationState, Order, OrderCommand, OrderStatus, PaymentChoice,
+};
+
+use super::steps::{Shortage, Written};
+use super::{CheckoutError, Inner, Progress};
+
+/// Steps of one drive: an ordinary checkout takes four.
+const STEPS_MAX: usize = 30;
+
+/// How long a draft without a payment waits for the request that opened it.
+const UNPAID_MAX: Duration = Duration::from_secs(30);
+
+/// How a drive goes on.
+enum Next {
+    /// With the order as it is now.
+    Go(Order),
+    /// By looking at the order anew.
+    Look,
+    End(Progress),
+}
+
+impl Inner {
+    /// Buys a frozen cart.
+    pub(super) async fn buy(
+        &self,
+        cart: CartId,
+        payment: PaymentChoice,
+    ) -> Result<Progress, CheckoutError> {
+        match self.open(cart).await? {
+            Some(order) => self.drive(order, Some(payment)).await,
+            None => {
+                let order = self.parts.orders.of_cart(cart).await?;
+                match order {
+                    Some(order) if super::is_over(&order) => {
+                        Ok(Progress::Placed { order, before: true })
+                    }
+                    _ => Err(Self::total_changed()),
+                }
+            }
+        }
+    }
+
+    /// Goes on until the checkout has come to an end, or waits for somebody else. Without a
+    /// payment it is driven for a buyer who may have gone.
+    pub(super) async fn drive(
+        &self,
+        order: Order,
+        payment: Option<PaymentChoice>,
+    ) -> Result<Progress, CheckoutError> {
+        let id = order.id;
+        let mut order = order;
+        for _ in 0..STEPS_MAX {
+            let next = match order.status {
+                OrderStatus::Draft => self.go_on(order, payment.as_ref()).await?,
+                OrderStatus::Abandoned => self.undo(order).await?,
+                OrderStatus::Placed | OrderStatus::Cancelled | OrderStatus::Completed => {
+                    self.mark_ordered(order.cart).await?;
+                    Next::End(Progress::Placed { order, before: false })
+                }
+            };
+            order = match next {
+                Next::Go(order) => order,
+                Next::Look => self.look(id).await?,
+                Next::End(progress) => return Ok(progress),
+            };
+        }
+        Err(CheckoutError::Busy)
+    }
+
+    async fn go_on(
+        &self,
+        order: Order,
+        payment: Option<&PaymentChoice>,
+    ) -> Result<Next, CheckoutError> {
+        let is_asked = order.pending_operations().next().is_some();
+        if is_asked {
+            return self.await_payment(order).await;
+        }
+        let is_paid = order.live_payment().is_some() || order.totals().total == 0;
+        if !is_paid && order.has_tried_to_pay() {
+            return self.abandon(&order, "the payment was declined").await;
+        }
+        let shortages = self.reserve(&order).await?;
+        if !shortages.is_empty() {
+            return self.end_short(order, shortages).await;
+        }
+        match (is_paid, payment) {
+            (true, _) => self.place(order).await,
+            (false, Some(choice)) => {
+                let start = OrderCommand::StartPayment(choice.clone());
+                self.step(&order, start, Actor::Customer { id: None }).await
+            }
+            (false, None) => {
+                let opened = order.timeline.last().map_or(order.created_at, |last| last.at);
+                match self.parts.clock.now().since(opened) < UNPAID_MAX {
+                    true => Ok(Next::End(Progress::Pending(order))),
+                    false => self.abandon(&order, "nobody went on with it").await,
+                }
+            }
+        }
+    }
+
+    /// Asks the gateway. While it does not know, what is reserved stays so.
+    async fn await_payment(&self, order: Order) -> Result<Next, CheckoutError> {
+        let asked = self.settle_money(order).await?;
+        if asked.pending_operations().next().is_none() {
+            return Ok(Next::Go(asked));
+        }
+        self.reserve(&asked).await?;
+        Ok(Next::End(Progress::Pending(asked)))
+    }
+
+    async fn place(&self, order: Order) -> Result<Next, CheckoutError> {
+        let number = self.parts.orders.next_number().await?;
+        match self.write(&order, OrderCommand::Place { number }, Actor::System).await? {
+            Written::Done(order) => Ok(Next::Go(order)),
+            // It expired between the reservation and this: reserved anew, or there is too little.
+            Written::Stale | Written::Refused(StockRefusal::ReservationGone { .. }) => {
+                Ok(Next::Look)
+            }
+            Written::Refused(refusal) => {
+                tracing::error!(order = %order.id, %refusal, "a paid order cannot be placed");
+                self.abandon(&order, "the stock did not allow it").await
+            }
+        }
+    }
+
+    async fn end_short(
+        &self,
+        order: Order,
+        shortages: Vec<Shortage>,
+    ) -> Result<Next, CheckoutError> {
+        let next = self.abandon(&order, "too little stock").await?;
+        if let Next::Go(order) = next {
+            self.undo(order).await?;
+            return Ok(Next::End(Progress::Short(shortages)));
+        }
+        Ok(next)
+    }
+
+    async fn abandon(&self, order: &Order, reason: &str) -> Result<Next, CheckoutError> {
+        let command = OrderCommand::Abandon { reason: reason.to_owned() };
+        self.step(order, command, Actor::System).await
+    }
+
+    async fn step(
+        &self,
+        order: &Order,
+        command: OrderCommand,
+        by: Actor,
+    ) -> Result<Next, CheckoutError> {
+        Ok(match self.write(order, command, by).await? {
+            Written::Done(order) => Next::Go(order),
+            Written::Stale | Written::Refused(_) => Next::Look,
+        })
+    }
+
+    /// Gives back what a draft had that was given up. The cart is free at once; what is reserved
+    /// is kept while a payment may still turn out to be made.
+    async fn undo(&self, order: Order) -> Result<Next, CheckoutError> {
+        self.unfreeze(order.cart, order.freeze).await?;
+        let order = self.settle_money(order).await?;
+        if order.live_payment().is_some() {
+            return Ok(Next::End(Progress::Pending(order)));
+        }
+        self.parts.stock.release(order.id).await?;
+        let declined = last_refusal(&order);
+        Ok(Next::End(match declined {
+            Some(code) => Progress::Declined { order, code },
+            None => Progress::GivenUp(order),
+        }))
+    }
+
+    pub(super) async fn give_up(&self, cart: CartId) -> Result<(), CheckoutError> {
+        let Some(mut order) = self.parts.orders.of_cart(cart).await? else { return Ok(()) };
+        for _ in 0..STEPS_MAX {
+            if order.status != OrderStatus::Draft {
+                break;
+            }
+            let reason = OrderCommand::Abandon { reason: "given up by the buyer".to_owned() };
+            let next = self.step(&order, reason, Actor::Customer { id: None }).await?;
+            order = match next {
+                Next::Go(order) => order,
+                _ => self.look(order.id).await?,
+            };
+        }
+        match order.status {
+            OrderStatus::Abandoned => self.undo(order).await.map(drop),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Why the newest payment was refused, if it was.
+fn last_refusal(order: &Order) -> Option<String> {
+    let operation = order.payments.last()?.operations.first()?;
+    match &operation.state {
+        OperationState::Failed { code } => Some(code.clone()),
+        OperationState::Pending | OperationState::Succeeded => None,
+    }
+}

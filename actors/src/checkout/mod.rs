@@ -1,0 +1,178 @@
+//! The checkout: from a frozen cart to a placed order, or back to an open cart.
+//!
+//! Only the order's row decides. Whoever drives a checkout reads that row, does the one thing
+//! that comes next, and writes what came of it on the condition that nobody else has; every step
+//! has one effect however often it is made, so any number may drive at once, and after a crash
+//! anybody goes on. Two do: the request of the buyer, and the cart itself, whose news that it was
+//! frozen is delivered to [`Checkouts`] again and again until the order has come to an end.
+
+mod drive;
+mod money;
+mod news;
+mod steps;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use barrow_engine::cart::{CartRejection, Owner};
+use barrow_engine::ids::{CartId, OrderId};
+use barrow_engine::money::Money;
+use barrow_engine::orders::{CapturePolicy, Order, OrderRejection, OrderStatus, PaymentChoice};
+use barrow_engine::ports::{Clock, CommerceError, OrderStore, PaymentGateway};
+
+use crate::carts::{CartError, Carts};
+use crate::runtime::{CommandError, EffectRouter, IdempotencyKey, Tasks};
+use crate::shelf::{Shelf, ShelfError};
+use crate::stock::{Stock, StockError};
+
+pub use steps::Shortage;
+
+/// How a shop sells.
+#[derive(Debug, Clone, Copy)]
+pub struct CheckoutSettings {
+    pub capture: CapturePolicy,
+    /// How long a reservation lasts. It is renewed for as long as a payment may come.
+    pub reservation_ttl: Duration,
+    /// How long a buyer waits for the gateway before they are told to ask again.
+    pub answer_max: Duration,
+}
+
+impl Default for CheckoutSettings {
+    fn default() -> Self {
+        CheckoutSettings {
+            capture: CapturePolicy::default(),
+            reservation_ttl: Duration::from_secs(15 * 60),
+            // A reply comes within 8 seconds; the rest is for our own writes.
+            answer_max: Duration::from_secs(6),
+        }
+    }
+}
+
+/// What checkouts are made of.
+pub struct CheckoutParts {
+    pub carts: Carts,
+    pub shelf: Arc<dyn Shelf>,
+    pub stock: Stock,
+    pub orders: Arc<dyn OrderStore>,
+    /// By the names that clients know them by.
+    pub gateways: BTreeMap<String, Arc<dyn PaymentGateway>>,
+    pub clock: Arc<dyn Clock>,
+    pub effects: Arc<EffectRouter>,
+    pub settings: CheckoutSettings,
+}
+
+/// What a buyer asks.
+#[derive(Debug, Clone)]
+pub struct CheckoutAsk {
+    pub payment: PaymentChoice,
+    /// What the buyer agreed to pay.
+    pub expected_total: Money,
+    pub key: Option<IdempotencyKey>,
+    /// The cart's version that the buyer saw, where they insist on it.
+    pub expected_version: Option<u64>,
+}
+
+/// Where a checkout stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// The order is placed; `before` if it was when the buyer asked.
+    Placed { order: Order, before: bool },
+    /// The gateway's answer is not known yet, or the buyer has to act.
+    Pending(Order),
+    /// The gateway refused; the cart is open again.
+    Declined { order: Order, code: String },
+    /// There is too little; the cart is open again.
+    Short(Vec<Shortage>),
+    /// Given up for another reason; the cart is open again.
+    GivenUp(Order),
+}
+
+/// Why a checkout does not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckoutError {
+    /// The cart refuses, or cannot be asked.
+    #[error(transparent)]
+    Cart(#[from] CartError),
+    /// No such gateway, or it has no such method.
+    #[error("there is no such way to pay")]
+    UnknownPayment,
+    #[error("the order refuses: {0:?}")]
+    Order(OrderRejection),
+    #[error(transparent)]
+    Stock(#[from] StockError),
+    #[error(transparent)]
+    Store(#[from] CommerceError),
+    #[error(transparent)]
+    Catalog(#[from] ShelfError),
+    /// Others change the order all the time.
+    #[error("the order is being changed by others")]
+    Busy,
+}
+
+impl From<CartRejection> for CheckoutError {
+    fn from(rejection: CartRejection) -> CheckoutError {
+        CheckoutError::Cart(CommandError::Rejected(rejection))
+    }
+}
+
+/// All checkouts. Clones are handles to the same ones.
+#[derive(Clone)]
+pub struct Checkouts {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    parts: CheckoutParts,
+    tasks: Tasks,
+}
+
+impl Checkouts {
+    /// Starts them on the current tokio runtime, and registers them for the news of carts.
+    pub fn start(parts: CheckoutParts) -> Checkouts {
+        let checkouts = Checkouts { inner: Arc::new(Inner { parts, tasks: Tasks::here() }) };
+        news::register(&checkouts.inner);
+        checkouts
+    }
+
+    /// Buys a cart. It goes on when nobody waits for it any more.
+    pub async fn checkout(
+        &self,
+        cart: CartId,
+        by: Owner,
+        ask: CheckoutAsk,
+    ) -> Result<Progress, CheckoutError> {
+        let inner = &self.inner;
+        inner.check_payment(&ask.payment)?;
+        let known = inner.parts.orders.of_cart(cart).await?;
+        if let Some(order) = known.filter(|order| is_over(order) && order.owner == by) {
+            return Ok(Progress::Placed { order, before: true });
+        }
+        inner.freeze(cart, by, &ask).await?;
+        let (to, driven) = tokio::sync::oneshot::channel();
+        let running = inner.clone();
+        inner.tasks.spawn(async move {
+            drop(to.send(running.buy(cart, ask.payment).await));
+        });
+        driven.await.unwrap_or(Err(CheckoutError::Busy))
+    }
+
+    /// Gives a checkout up that has not come to an end: what was authorized is let go, what was
+    /// reserved is released, and the cart is open again. Of one that has ended, nothing.
+    pub async fn give_up(&self, cart: CartId, by: Owner) -> Result<(), CheckoutError> {
+        // Whose cart it is, the cart says.
+        self.inner.parts.carts.get(cart, by).await?;
+        self.inner.give_up(cart).await
+    }
+
+    /// An order of a buyer; nobody else learns that it exists.
+    pub async fn order(&self, id: OrderId, by: Owner) -> Result<Option<Order>, CheckoutError> {
+        let order = self.inner.parts.orders.get(id).await?;
+        Ok(order.filter(|order| order.owner == by))
+    }
+}
+
+/// Whether its cart has been bought.
+fn is_over(order: &Order) -> bool {
+    !matches!(order.status, OrderStatus::Draft | OrderStatus::Abandoned)
+}

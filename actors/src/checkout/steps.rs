@@ -1,0 +1,170 @@
+//! The single steps of a checkout, each with one effect however often it is made.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use barrow_engine::cart::{By, CartAction, CartCommand, CartRejectionCode, Owner};
+use barrow_engine::catalog::{Sellable, Sku, StockPolicy};
+use barrow_engine::ids::{CartId, OrderId};
+use barrow_engine::inventory::{Held, StockRefusal, Wish};
+use barrow_engine::orders::{
+    Actor, Order, OrderCommand, OrderDecision, OrderRejection, OrderStatus, PaymentChoice, decide,
+};
+use barrow_engine::ports::{CommerceError, Opened, OrderChange, Saved};
+use futures::future::join_all;
+
+use super::{CheckoutAsk, CheckoutError, Inner};
+use crate::carts::{CommandOptions, Shape};
+
+/// How often a write of unknown outcome is made again before the caller is told.
+const REPEATS_MAX: u32 = 3;
+
+/// Too few units of a SKU for an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shortage {
+    pub sku: Sku,
+    pub requested: u32,
+    pub available: u64,
+}
+
+/// What came of a command to an order.
+#[expect(clippy::large_enum_variant, reason = "it is looked at, and lives no longer")]
+pub(super) enum Written {
+    /// The order as it is now.
+    Done(Order),
+    /// Somebody else was faster: look again.
+    Stale,
+    /// The stock does not allow it.
+    Refused(StockRefusal),
+}
+
+impl Inner {
+    pub(super) fn check_payment(&self, choice: &PaymentChoice) -> Result<(), CheckoutError> {
+        let gateway = self.parts.gateways.get(&choice.gateway);
+        let is_known =
+            gateway.is_some_and(|gateway| gateway.methods().contains(&choice.method.as_str()));
+        if is_known { Ok(()) } else { Err(CheckoutError::UnknownPayment) }
+    }
+
+    pub(super) async fn freeze(
+        &self,
+        cart: CartId,
+        by: Owner,
+        ask: &CheckoutAsk,
+    ) -> Result<(), CheckoutError> {
+        let action = CartAction::Freeze { expected_total: ask.expected_total };
+        let command = CartCommand { by: By::Shopper(by), action };
+        let CheckoutAsk { key, expected_version, .. } = *ask;
+        let options = CommandOptions { key, expected_version, shape: Shape::Minimal };
+        self.parts.carts.execute(cart, command, options).await?;
+        Ok(())
+    }
+
+    /// The draft of a frozen cart, opened now if it was not before; `None` where the cart can no
+    /// longer be bought for what its buyer agreed to.
+    pub(super) async fn open(&self, cart: CartId) -> Result<Option<Order>, CheckoutError> {
+        let Some(new) = self.parts.carts.to_order(cart).await? else { return Ok(None) };
+        let draft = Order::draft(new.clone(), self.parts.clock.now());
+        let order = match self.parts.orders.open(&draft).await? {
+            Opened::New => draft,
+            Opened::Existing(order) => order,
+        };
+        let is_earlier_try = order.status == OrderStatus::Abandoned && order.freeze < new.freeze;
+        if !is_earlier_try {
+            return Ok(Some(order));
+        }
+        if order.live_payment().is_some() {
+            // What an earlier try was paid with is not back yet: this one cannot begin.
+            self.unfreeze(cart, new.freeze).await?;
+            return Err(CheckoutError::Order(OrderRejection::PaymentOpen));
+        }
+        match self.write(&order, OrderCommand::Reopen(new), Actor::System).await? {
+            Written::Done(order) => Ok(Some(order)),
+            Written::Stale | Written::Refused(_) => self.look(order.id).await.map(Some),
+        }
+    }
+
+    /// An order as it is now.
+    pub(super) async fn look(&self, id: OrderId) -> Result<Order, CheckoutError> {
+        self.parts.orders.get(id).await?.ok_or(CheckoutError::Busy)
+    }
+
+    /// Decides a command and writes what comes of it.
+    pub(super) async fn write(
+        &self,
+        order: &Order,
+        command: OrderCommand,
+        by: Actor,
+    ) -> Result<Written, CheckoutError> {
+        let at = self.parts.clock.now();
+        let actor = match &by {
+            Actor::Staff { name, .. } | Actor::Gateway { name } => name.clone(),
+            Actor::Customer { .. } => "customer".to_owned(),
+            Actor::System => "system".to_owned(),
+        };
+        let decision = decide(order, command, by, at, self.parts.settings.capture);
+        let OrderDecision { order, events, stock } = decision.map_err(CheckoutError::Order)?;
+        if events.is_empty() {
+            return Ok(Written::Done(order));
+        }
+        let change = OrderChange { order, stock, actor, at };
+        let mut repeats = 0;
+        let saved = loop {
+            match self.parts.orders.save(&change).await {
+                Err(CommerceError::OutcomeUnknown(_)) if repeats < REPEATS_MAX => repeats += 1,
+                saved => break saved?,
+            }
+        };
+        Ok(match saved {
+            Saved::Done => Written::Done(change.order),
+            Saved::Stale { .. } => Written::Stale,
+            Saved::Refused(refusal) => Written::Refused(refusal),
+        })
+    }
+
+    /// Reserves all that an order needs, or renews what it has; what there is too little of.
+    pub(super) async fn reserve(&self, order: &Order) -> Result<Vec<Shortage>, CheckoutError> {
+        let mut wanted: BTreeMap<&Sku, u32> = BTreeMap::new();
+        for line in order.tracked_lines() {
+            *wanted.entry(&line.sku).or_default() += line.quantity;
+        }
+        let skus: Vec<Sku> = wanted.keys().copied().cloned().collect();
+        let sellables = self.parts.shelf.sellables(&skus).await?;
+        let expires_at = self.parts.clock.now().plus(self.parts.settings.reservation_ttl);
+        let asked = skus.iter().zip(wanted.values()).zip(&sellables);
+        let asked = asked.map(async |((sku, quantity), sellable)| {
+            let wish = Wish { order: order.id, quantity: *quantity, expires_at };
+            let held = self.parts.stock.reserve(sku, allowance(sellable.as_ref()), wish).await?;
+            Ok::<_, CheckoutError>(match held {
+                Held::All => None,
+                Held::Short { available } => {
+                    Some(Shortage { sku: sku.clone(), requested: *quantity, available })
+                }
+            })
+        });
+        let held: Result<Vec<Option<Shortage>>, CheckoutError> =
+            join_all(asked).await.into_iter().collect();
+        Ok(held?.into_iter().flatten().collect())
+    }
+
+    /// Opens the cart again, if it is still frozen for the try that was given up.
+    pub(super) async fn unfreeze(&self, cart: CartId, freeze: u32) -> Result<(), CheckoutError> {
+        self.parts.carts.settle(cart, CartAction::Unfreeze { freeze }).await?;
+        Ok(())
+    }
+
+    /// The cart is bought.
+    pub(super) async fn mark_ordered(&self, cart: CartId) -> Result<(), CheckoutError> {
+        self.parts.carts.settle(cart, CartAction::MarkOrdered).await?;
+        Ok(())
+    }
+
+    pub(super) fn total_changed() -> CheckoutError {
+        barrow_engine::cart::CartRejection::from(CartRejectionCode::TotalChanged).into()
+    }
+}
+
+/// How many more units may be promised than are on hand; none of what is not sold any more.
+fn allowance(sellable: Option<&Arc<Sellable>>) -> Option<u64> {
+    sellable.map_or(Some(0), |sellable| StockPolicy::available(&sellable.stock, Some(0)))
+}

@@ -1,0 +1,155 @@
+//! Orders.
+
+use async_trait::async_trait;
+use barrow_engine::ids::{CartId, OrderId};
+use barrow_engine::orders::{Order, OrderNumber};
+use barrow_engine::ports::{CommerceError, Opened, OrderChange, OrderQuery, OrderStore, Saved};
+use barrow_engine::time::Timestamp;
+use sqlx::QueryBuilder;
+use sqlx::postgres::PgConnection;
+
+use super::primary::Postgres;
+use crate::commerce::conditions::{Conditions, NARROW_MAX, conditions, push};
+use crate::commerce::order_row::{DocumentRow, OrderRow, number_of, order, order_ids, orders};
+use crate::commerce::rows::limit;
+use crate::commerce::{End, Fault, flow};
+
+type Result<T> = std::result::Result<T, CommerceError>;
+
+/// Where orders are kept.
+pub struct PostgresOrderStore {
+    postgres: Postgres,
+}
+
+impl PostgresOrderStore {
+    pub fn new(postgres: &Postgres) -> PostgresOrderStore {
+        PostgresOrderStore { postgres: postgres.clone() }
+    }
+
+    async fn one(&self, sql: &'static str, key: Key) -> Result<Option<Order>> {
+        let found: std::result::Result<Option<DocumentRow>, _> = self
+            .postgres
+            .call(async |connection| {
+                let query = match key {
+                    Key::Id(id) => sqlx::query_as(sql).bind(id.to_be_bytes()),
+                    Key::Number(number) => sqlx::query_as(sql).bind(number.to_string()),
+                };
+                query.fetch_optional(connection).await
+            })
+            .await;
+        Ok(found.map_err(|error| error.of_no_commit())?.map(order).transpose()?)
+    }
+}
+
+enum Key {
+    Id(u128),
+    Number(OrderNumber),
+}
+
+pub(super) const READ: &str = "SELECT format, document::text FROM customer_order WHERE id = $1";
+
+pub(super) const READ_OF_CART: &str =
+    "SELECT format, document::text FROM customer_order WHERE cart = $1";
+
+const READ_OF_NUMBER: &str = "SELECT format, document::text FROM customer_order WHERE number = $1";
+
+const NEXT_NUMBER: &str = "SELECT nextval('order_number')";
+
+const UNSETTLED: &str = "SELECT id FROM customer_order WHERE NOT settled AND changed_at < $1
+    ORDER BY changed_at, id LIMIT $2";
+
+#[async_trait]
+impl OrderStore for PostgresOrderStore {
+    async fn open(&self, draft: &Order) -> Result<Opened> {
+        let row = OrderRow::new(draft, draft.created_at)?;
+        let row = &row;
+        let open = || {
+            async move |transaction: &mut PgConnection| flow::open(transaction, draft, row).await
+        };
+        self.postgres.transact(open).await
+    }
+
+    async fn get(&self, id: OrderId) -> Result<Option<Order>> {
+        self.one(READ, Key::Id(id.0)).await
+    }
+
+    async fn of_cart(&self, cart: CartId) -> Result<Option<Order>> {
+        self.one(READ_OF_CART, Key::Id(cart.0)).await
+    }
+
+    async fn of_number(&self, number: OrderNumber) -> Result<Option<Order>> {
+        self.one(READ_OF_NUMBER, Key::Number(number)).await
+    }
+
+    async fn next_number(&self) -> Result<OrderNumber> {
+        let next = || {
+            async move |transaction: &mut PgConnection| {
+                let next: i64 = sqlx::query_scalar(NEXT_NUMBER).fetch_one(transaction).await?;
+                Ok::<_, Fault>(End::Commit(next))
+            }
+        };
+        number_of(self.postgres.transact(next).await?)
+    }
+
+    async fn save(&self, change: &OrderChange) -> Result<Saved> {
+        let row = OrderRow::new(&change.order, change.at)?;
+        let row = &row;
+        let save = || {
+            async move |transaction: &mut PgConnection| flow::save(transaction, change, row).await
+        };
+        self.postgres.transact(save).await
+    }
+
+    async fn list(&self, query: &OrderQuery) -> Result<Vec<Order>> {
+        let conditions = conditions(query);
+        let found = self
+            .postgres
+            .call(async |connection| {
+                // Planned for these values: a plan for any would not know which of them are rare.
+                let is_narrow = is_narrow(connection, &conditions).await?;
+                let mut statement = statement(&conditions, is_narrow);
+                statement.build_query_as().persistent(false).fetch_all(connection).await
+            })
+            .await;
+        orders(found.map_err(|error| error.of_no_commit())?)
+    }
+
+    async fn unsettled(&self, before: Timestamp, most: usize) -> Result<Vec<OrderId>> {
+        let found = self
+            .postgres
+            .call(async |connection| {
+                let query = sqlx::query_as(UNSETTLED).bind(before.as_millis()).bind(limit(most));
+                query.fetch_all(connection).await
+            })
+            .await;
+        order_ids(found.map_err(|error| error.of_no_commit())?)
+    }
+}
+
+/// Whether few orders have a text. What a planner believes of the beginning of a name is a guess
+/// from a hundred samples: where it takes a rare one for a common one, it walks along all orders.
+async fn is_narrow(
+    connection: &mut PgConnection,
+    conditions: &Conditions,
+) -> std::result::Result<bool, sqlx::Error> {
+    let Some(text) = &conditions.text else { return Ok(false) };
+    let mut count = QueryBuilder::new("SELECT count(*) FROM (SELECT FROM customer_order WHERE ");
+    push(&mut count, text, true);
+    count.push(" LIMIT ").push_bind(limit(NARROW_MAX + 1)).push(") AS few");
+    let found: i64 = count.build_query_scalar().persistent(false).fetch_one(connection).await?;
+    Ok(found <= limit(NARROW_MAX))
+}
+
+fn statement(conditions: &Conditions, is_narrow: bool) -> QueryBuilder<sqlx::Postgres> {
+    let Conditions { text, placed, others, from, limit } = conditions;
+    let mut statement =
+        QueryBuilder::new("SELECT format, document::text FROM customer_order WHERE true");
+    for condition in text.iter().chain(placed).chain(others).chain(from) {
+        statement.push(" AND ");
+        push(&mut statement, condition, true);
+    }
+    // A sum is in the order of no index.
+    let first = if is_narrow { "created_at + 0" } else { "created_at" };
+    statement.push(format!(" ORDER BY {first} DESC, id DESC LIMIT ")).push_bind(*limit);
+    statement
+}

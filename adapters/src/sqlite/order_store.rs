@@ -1,0 +1,159 @@
+//! Orders.
+
+use async_trait::async_trait;
+use barrow_engine::ids::{CartId, OrderId};
+use barrow_engine::orders::{Order, OrderNumber};
+use barrow_engine::ports::{CommerceError, Opened, OrderChange, OrderQuery, OrderStore, Saved};
+use barrow_engine::time::Timestamp;
+use sqlx::QueryBuilder;
+use sqlx::sqlite::SqliteConnection;
+
+use super::database::Sqlite;
+use crate::commerce::conditions::{Condition, Conditions, NARROW_MAX, conditions, push};
+use crate::commerce::order_row::{DocumentRow, OrderRow, number_of, order, order_ids, orders};
+use crate::commerce::rows::limit;
+use crate::commerce::{End, Fault, flow};
+
+type Result<T> = std::result::Result<T, CommerceError>;
+
+/// Where orders are kept.
+pub struct SqliteOrderStore {
+    sqlite: Sqlite,
+}
+
+impl SqliteOrderStore {
+    pub fn new(sqlite: &Sqlite) -> SqliteOrderStore {
+        SqliteOrderStore { sqlite: sqlite.clone() }
+    }
+
+    async fn one(&self, sql: &'static str, key: Key) -> Result<Option<Order>> {
+        let found: Option<DocumentRow> = self
+            .sqlite
+            .read(async |connection| {
+                let query = match key {
+                    Key::Id(id) => sqlx::query_as(sql).bind(id.to_be_bytes().to_vec()),
+                    Key::Number(number) => sqlx::query_as(sql).bind(number.to_string()),
+                };
+                query.fetch_optional(connection).await
+            })
+            .await?;
+        Ok(found.map(order).transpose()?)
+    }
+}
+
+enum Key {
+    Id(u128),
+    Number(OrderNumber),
+}
+
+pub(super) const READ: &str = "SELECT format, document FROM customer_order WHERE id = ?1";
+
+pub(super) const READ_OF_CART: &str = "SELECT format, document FROM customer_order WHERE cart = ?1";
+
+const READ_OF_NUMBER: &str = "SELECT format, document FROM customer_order WHERE number = ?1";
+
+const NEXT_NUMBER: &str = "UPDATE order_number SET next = next + 1 RETURNING next - 1";
+
+const UNSETTLED: &str = "SELECT id FROM customer_order WHERE NOT settled AND changed_at < ?1
+    ORDER BY changed_at, id LIMIT ?2";
+
+#[async_trait]
+impl OrderStore for SqliteOrderStore {
+    async fn open(&self, draft: &Order) -> Result<Opened> {
+        let row = OrderRow::new(draft, draft.created_at)?;
+        self.sqlite.write(async |transaction| flow::open(transaction, draft, &row).await).await
+    }
+
+    async fn get(&self, id: OrderId) -> Result<Option<Order>> {
+        self.one(READ, Key::Id(id.0)).await
+    }
+
+    async fn of_cart(&self, cart: CartId) -> Result<Option<Order>> {
+        self.one(READ_OF_CART, Key::Id(cart.0)).await
+    }
+
+    async fn of_number(&self, number: OrderNumber) -> Result<Option<Order>> {
+        self.one(READ_OF_NUMBER, Key::Number(number)).await
+    }
+
+    async fn next_number(&self) -> Result<OrderNumber> {
+        let next = async |transaction: &mut SqliteConnection| {
+            let next: i64 = sqlx::query_scalar(NEXT_NUMBER).fetch_one(transaction).await?;
+            Ok::<_, Fault>(End::Commit(next))
+        };
+        let next = self.sqlite.write(next).await?;
+        number_of(next)
+    }
+
+    async fn save(&self, change: &OrderChange) -> Result<Saved> {
+        let row = OrderRow::new(&change.order, change.at)?;
+        self.sqlite.write(async |transaction| flow::save(transaction, change, &row).await).await
+    }
+
+    async fn list(&self, query: &OrderQuery) -> Result<Vec<Order>> {
+        let conditions = conditions(query);
+        let list = async |connection: &mut SqliteConnection| list(connection, &conditions).await;
+        orders(self.sqlite.read(list).await?)
+    }
+
+    async fn unsettled(&self, before: Timestamp, most: usize) -> Result<Vec<OrderId>> {
+        let found = self
+            .sqlite
+            .read(async |connection| {
+                let query = sqlx::query_as(UNSETTLED).bind(before.as_millis()).bind(limit(most));
+                query.fetch_all(connection).await
+            })
+            .await?;
+        order_ids(found)
+    }
+}
+
+async fn list(
+    connection: &mut SqliteConnection,
+    conditions: &Conditions,
+) -> std::result::Result<Vec<DocumentRow>, sqlx::Error> {
+    let narrow = narrow(connection, conditions).await?;
+    let mut statement = QueryBuilder::new("SELECT format, document FROM customer_order WHERE true");
+    let Conditions { text, placed, others, from, limit } = conditions;
+    if let Some(narrow) = narrow {
+        statement.push(" AND id IN (SELECT id FROM customer_order WHERE ");
+        push(&mut statement, narrow, true);
+        statement.push(")");
+    }
+    // Along the newest, or along the newest of one kind.
+    let leading = if narrow.is_none() { others.first() } else { None };
+    for condition in text.iter().chain(placed).chain(others).chain(from) {
+        let is_searched =
+            narrow.is_none() && (Some(condition) == leading || Some(condition) == from.as_ref());
+        statement.push(" AND ");
+        push(&mut statement, condition, is_searched);
+    }
+    statement.push(match narrow {
+        Some(_) => " ORDER BY +created_at DESC, +id DESC LIMIT ",
+        None => " ORDER BY created_at DESC, id DESC LIMIT ",
+    });
+    statement.push_bind(*limit);
+    statement.build_query_as().fetch_all(connection).await
+}
+
+/// A condition that few orders meet.
+async fn narrow<'a>(
+    connection: &mut SqliteConnection,
+    conditions: &'a Conditions,
+) -> std::result::Result<Option<&'a Condition>, sqlx::Error> {
+    let Conditions { text, placed, others, .. } = conditions;
+    // An index has a single one of the others in front of the order of lists.
+    let is_alone = text.is_none() && placed.is_none() && others.len() == 1;
+    let others = if is_alone { &[][..] } else { &others[..] };
+    for condition in text.iter().chain(placed).chain(others) {
+        let mut count =
+            QueryBuilder::new("SELECT count(*) FROM (SELECT 1 FROM customer_order WHERE ");
+        push(&mut count, condition, true);
+        count.push(" LIMIT ").push_bind(limit(NARROW_MAX + 1)).push(")");
+        let found: i64 = count.build_query_scalar().fetch_one(&mut *connection).await?;
+        if found <= limit(NARROW_MAX) {
+            return Ok(Some(condition));
+        }
+    }
+    Ok(None)
+}

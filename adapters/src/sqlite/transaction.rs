@@ -1,0 +1,235 @@
+//! What a change asks of SQLite. It has the whole database for itself, so there is nothing to
+//! lock; many rows are written by one statement, which takes them as JSON.
+
+use std::collections::BTreeSet;
+
+use barrow_engine::catalog::{Location, Sku};
+use barrow_engine::ids::{CartId, MovementId, OrderId};
+use barrow_engine::inventory::{Claim, LedgerChanges, Movement};
+use barrow_engine::orders::Order;
+use barrow_engine::time::Timestamp;
+use serde_json::{Value, json};
+use sqlx::sqlite::SqliteConnection;
+
+use super::order_store::{READ, READ_OF_CART};
+use super::stock_ledger::{READ_LEVELS, skus_json};
+use crate::commerce::Fault;
+use crate::commerce::order_row::{DocumentRow, FORMAT, OrderRow, order};
+use crate::commerce::rows::{
+    ClaimRow, LevelRow, MovementRow, claims, levels, limit, movements, stored,
+};
+use crate::commerce::transaction::{Locked, Transaction};
+
+type Result<T> = std::result::Result<T, Fault>;
+
+const CLAIMS: &str = "SELECT order_id, sku, location, quantity, expires_at FROM stock_claim
+    WHERE order_id IN (SELECT unhex(value) FROM json_each(?1))
+        AND sku IN (SELECT value FROM json_each(?2))";
+
+const RESERVED: &str = "SELECT order_id, sku, location, quantity, expires_at FROM stock_claim
+    WHERE order_id = ?1 AND expires_at IS NOT NULL";
+
+const EXPIRED: &str = "SELECT order_id, sku, location, quantity, expires_at FROM stock_claim
+    WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2";
+
+const BOOKED: &str = "SELECT id, sku, location, quantity, level, reason, actor, order_id, at
+    FROM stock_movement WHERE id IN (SELECT unhex(value) FROM json_each(?1))";
+
+const WRITE_LEVELS: &str =
+    "INSERT INTO stock_level (sku, location, on_hand, reserved, allocated, allowance)
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5
+        FROM json_each(?1) WHERE true
+    ON CONFLICT (sku, location) DO UPDATE SET on_hand = excluded.on_hand,
+        reserved = excluded.reserved, allocated = excluded.allocated,
+        allowance = excluded.allowance";
+
+const WRITE_CLAIMS: &str = "INSERT INTO stock_claim (order_id, sku, location, quantity, expires_at)
+    SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, value ->> 4
+        FROM json_each(?1) WHERE true
+    ON CONFLICT (order_id, sku, location) DO UPDATE SET quantity = excluded.quantity,
+        expires_at = excluded.expires_at";
+
+const DELETE_CLAIMS: &str = "DELETE FROM stock_claim WHERE (order_id, sku, location) IN
+    (SELECT unhex(value ->> 0), value ->> 1, value ->> 2 FROM json_each(?1))";
+
+const WRITE_MOVEMENTS: &str =
+    "INSERT INTO stock_movement (id, sku, location, quantity, level, reason, actor, order_id, at)
+    SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
+        value ->> 6, unhex(value ->> 7), value ->> 8 FROM json_each(?1)";
+
+const INSERT_ORDER: &str = "INSERT INTO customer_order (id, version, cart, number, status, payment,
+        fulfilment, email, last_name, created_at, placed_at, changed_at, settled, format, document)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+    ON CONFLICT DO NOTHING";
+
+const UPDATE_ORDER: &str = "UPDATE customer_order SET version = ?2, number = ?4, status = ?5,
+        payment = ?6, fulfilment = ?7, email = ?8, last_name = ?9, placed_at = ?11,
+        changed_at = ?12, settled = ?13, format = ?14, document = ?15
+    WHERE id = ?1 AND cart = ?3 AND created_at = ?10";
+
+/// A payment never changes its order: the row of another one is met, and refused.
+const WRITE_PAYMENTS: &str =
+    "INSERT INTO order_payment (id, order_id, authorized, captured, refunded)
+    SELECT unhex(value ->> 0), ?1, value ->> 1, value ->> 2, value ->> 3
+        FROM json_each(?2) WHERE true
+    ON CONFLICT (id) DO UPDATE SET authorized = excluded.authorized,
+        captured = excluded.captured, refunded = excluded.refunded
+        WHERE order_payment.order_id = excluded.order_id";
+
+fn hex(id: u128) -> String {
+    format!("{id:032x}")
+}
+
+fn hex_of(id: &[u8; 16]) -> String {
+    hex(u128::from_be_bytes(*id))
+}
+
+/// Rows as a statement takes them.
+fn rows(rows: impl Iterator<Item = Value>) -> String {
+    Value::Array(rows.collect()).to_string()
+}
+
+impl Transaction for SqliteConnection {
+    async fn lock_levels(
+        &mut self,
+        skus: &BTreeSet<Sku>,
+        _needed: &BTreeSet<(Sku, Location)>,
+    ) -> Result<Locked> {
+        let query = sqlx::query_as(READ_LEVELS).bind(skus_json(skus));
+        let found: Vec<LevelRow> = query.fetch_all(self).await?;
+        Ok(Locked { levels: levels(found)?, made: BTreeSet::new() })
+    }
+
+    async fn claims(
+        &mut self,
+        orders: &BTreeSet<OrderId>,
+        skus: &BTreeSet<Sku>,
+    ) -> Result<Vec<Claim>> {
+        let orders = rows(orders.iter().map(|order| json!(hex(order.0))));
+        let query = sqlx::query_as(CLAIMS).bind(orders).bind(skus_json(skus));
+        let found: Vec<ClaimRow> = query.fetch_all(self).await?;
+        Ok(claims(found)?)
+    }
+
+    async fn reserved(&mut self, order: OrderId) -> Result<Vec<Claim>> {
+        let query = sqlx::query_as(RESERVED).bind(order.0.to_be_bytes().to_vec());
+        let found: Vec<ClaimRow> = query.fetch_all(self).await?;
+        Ok(claims(found)?)
+    }
+
+    async fn expired(&mut self, now: Timestamp, most: usize) -> Result<Vec<Claim>> {
+        let query = sqlx::query_as(EXPIRED).bind(now.as_millis()).bind(limit(most));
+        let found: Vec<ClaimRow> = query.fetch_all(self).await?;
+        Ok(claims(found)?)
+    }
+
+    async fn booked(&mut self, ids: &BTreeSet<MovementId>) -> Result<Vec<Movement>> {
+        let ids = rows(ids.iter().map(|id| json!(hex(id.0))));
+        let found: Vec<MovementRow> = sqlx::query_as(BOOKED).bind(ids).fetch_all(self).await?;
+        Ok(movements(found)?)
+    }
+
+    async fn write_stock(
+        &mut self,
+        changes: &LedgerChanges,
+        _unused: &BTreeSet<(Sku, Location)>,
+    ) -> Result<()> {
+        let LedgerChanges { levels, claims, released, movements } = changes;
+        let written = [
+            (
+                WRITE_LEVELS,
+                rows(levels.iter().map(|it| {
+                    let (on_hand, allowance) = (stored(it.on_hand), stored(it.allowance));
+                    let (reserved, allocated) = (stored(it.reserved), stored(it.allocated));
+                    json!([it.sku, it.location, on_hand, reserved, allocated, allowance])
+                })),
+            ),
+            (
+                DELETE_CLAIMS,
+                rows(
+                    released
+                        .iter()
+                        .map(|(order, sku, location)| json!([hex(order.0), sku, location])),
+                ),
+            ),
+            (
+                WRITE_CLAIMS,
+                rows(claims.iter().map(|it| {
+                    let expires_at = it.expires_at.map(Timestamp::as_millis);
+                    json!([hex(it.order.0), it.sku, it.location, stored(it.quantity), expires_at])
+                })),
+            ),
+            (
+                WRITE_MOVEMENTS,
+                rows(movements.iter().map(|Movement { draft: it, level }| {
+                    let order = it.order.map(|order| hex(order.0));
+                    let (id, level, at) = (hex(it.id.0), stored(*level), it.at.as_millis());
+                    let (reason, actor) = (&it.reason, &it.actor);
+                    json!([id, it.sku, it.location, it.quantity, level, reason, actor, order, at])
+                })),
+            ),
+        ];
+        for (sql, rows) in written {
+            if rows != "[]" {
+                sqlx::query(sql).bind(rows).execute(&mut *self).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn insert_order(&mut self, row: &OrderRow) -> Result<bool> {
+        Ok(write(INSERT_ORDER, row, self).await? == 1)
+    }
+
+    async fn lock_order(&mut self, id: OrderId) -> Result<Option<u64>> {
+        let version = sqlx::query_scalar("SELECT version FROM customer_order WHERE id = ?1")
+            .bind(id.0.to_be_bytes().to_vec());
+        let version: Option<i64> = version.fetch_optional(self).await?;
+        Ok(version.map(|version| u64::try_from(version).unwrap_or(0)))
+    }
+
+    async fn order(&mut self, id: OrderId) -> Result<Option<Order>> {
+        let query = sqlx::query_as(READ).bind(id.0.to_be_bytes().to_vec());
+        let found: Option<DocumentRow> = query.fetch_optional(self).await?;
+        Ok(found.map(order).transpose()?)
+    }
+
+    async fn order_of_cart(&mut self, cart: CartId) -> Result<Option<Order>> {
+        let query = sqlx::query_as(READ_OF_CART).bind(cart.0.to_be_bytes().to_vec());
+        let found: Option<DocumentRow> = query.fetch_optional(self).await?;
+        Ok(found.map(order).transpose()?)
+    }
+
+    async fn write_order(&mut self, row: &OrderRow) -> Result<()> {
+        if write(UPDATE_ORDER, row, self).await? != 1 {
+            return Err(Fault::Damaged("an order has changed its cart".to_owned()));
+        }
+        if row.payments.is_empty() {
+            return Ok(());
+        }
+        let payments = rows(
+            row.payments
+                .iter()
+                .map(|it| json!([hex_of(&it.id), it.authorized, it.captured, it.refunded])),
+        );
+        let query = sqlx::query(WRITE_PAYMENTS).bind(row.id.to_vec()).bind(payments);
+        let written = query.execute(self).await?.rows_affected();
+        match usize::try_from(written).is_ok_and(|written| written == row.payments.len()) {
+            true => Ok(()),
+            false => Err(Fault::Damaged("a payment is of another order".to_owned())),
+        }
+    }
+}
+
+async fn write(
+    sql: &'static str,
+    row: &OrderRow,
+    connection: &mut SqliteConnection,
+) -> std::result::Result<u64, sqlx::Error> {
+    let query = sqlx::query(sql).bind(row.id.to_vec()).bind(row.version).bind(row.cart.to_vec());
+    let query = query.bind(&row.number).bind(row.status).bind(row.payment).bind(row.fulfilment);
+    let query = query.bind(&row.email).bind(&row.last_name).bind(row.created_at);
+    let query = query.bind(row.placed_at).bind(row.changed_at).bind(row.settled);
+    let query = query.bind(FORMAT).bind(&row.document);
+    Ok(query.execute(connection).await?.rows_affected())
+}

@@ -1,0 +1,311 @@
+//! Money: what is asked of gateways, and what comes of it.
+
+use super::{Change, Decided, check_text, name_of};
+use crate::ids::{RefundId, ReturnId};
+use crate::orders::payment::OPERATIONS_MAX;
+use crate::orders::{
+    CapturePolicy, FulfilmentProgress, LineUnits, Operation, OperationKey, OperationKind,
+    OperationState, Order, OrderEvent, OrderRejection, OrderStatus, Payment, PaymentOutcome,
+    Refund, RefundLine, RefundOf, RefundStatus, ReturnStatus,
+};
+
+/// The most refunds of one order.
+const REFUNDS_MAX: usize = 500;
+
+impl Change {
+    /// What a gateway told. What was told before is believed, whatever it tells later.
+    pub(super) fn record_outcome(&mut self, key: OperationKey, outcome: PaymentOutcome) -> Decided {
+        let place = self.place_of(key)?;
+        let operation = self.operation(place).clone();
+        if operation.state != OperationState::Pending {
+            return Ok(());
+        }
+        match outcome {
+            PaymentOutcome::Succeeded { reference } => self.succeeded(place, reference),
+            PaymentOutcome::Failed { code } => self.failed(place, code),
+            PaymentOutcome::ActionRequired { reference, url } => {
+                let payment = &mut self.order.payments[place.0];
+                let is_news = payment.redirect.as_ref() != Some(&url);
+                if operation.kind == OperationKind::Authorize && is_news {
+                    payment.reference = Some(reference);
+                    payment.redirect = Some(url);
+                    let payment = payment.id;
+                    self.record(OrderEvent::ActionRequired { payment });
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Which payment and which of its operations, both from 0.
+    fn place_of(&self, key: OperationKey) -> Result<(usize, usize), OrderRejection> {
+        let place = |from_one: u32| (from_one as usize).checked_sub(1);
+        let places = place(key.attempt).zip(place(key.operation));
+        let places = places.filter(|(payment, operation)| {
+            let payment = self.order.payments.get(*payment);
+            key.order == self.order.id
+                && payment.is_some_and(|payment| *operation < payment.operations.len())
+        });
+        places.ok_or(OrderRejection::UnknownOperation)
+    }
+
+    fn operation(&self, place: (usize, usize)) -> &Operation {
+        &self.order.payments[place.0].operations[place.1]
+    }
+
+    fn succeeded(&mut self, place: (usize, usize), reference: Option<String>) -> Decided {
+        let payment = &mut self.order.payments[place.0];
+        payment.redirect = None;
+        payment.reference = reference.or(payment.reference.take());
+        let payment_id = payment.id;
+        let operation = &mut payment.operations[place.1];
+        operation.state = OperationState::Succeeded;
+        let Operation { kind, amount, refund, .. } = operation.clone();
+        self.record(OrderEvent::OperationSucceeded { payment: payment_id, kind, amount });
+        if let Some(refund) = refund {
+            self.refunded(refund);
+        }
+        match kind {
+            // Money that came after the order had been given up goes back at once; so does what
+            // was taken while it was being cancelled.
+            OperationKind::Authorize | OperationKind::Capture if !self.is_wanted() => {
+                self.give_back(place.0, "the order was given up")
+            }
+            OperationKind::Capture => {
+                self.complete_if_done();
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn is_wanted(&self) -> bool {
+        !matches!(self.order.status, OrderStatus::Abandoned | OrderStatus::Cancelled)
+    }
+
+    fn failed(&mut self, place: (usize, usize), code: String) -> Decided {
+        check_text(&code)?;
+        let payment = &mut self.order.payments[place.0];
+        let payment_id = payment.id;
+        let operation = &mut payment.operations[place.1];
+        operation.state = OperationState::Failed { code: code.clone() };
+        let Operation { kind, amount, refund, .. } = operation.clone();
+        if kind == OperationKind::Authorize {
+            payment.redirect = None;
+        }
+        self.record(OrderEvent::OperationFailed { payment: payment_id, kind, amount, code });
+        if let Some(refund) = refund {
+            self.set_refund(refund, RefundStatus::Failed);
+        }
+        match kind {
+            OperationKind::Capture if !self.is_wanted() => {
+                self.give_back(place.0, "the order was given up")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn set_refund(&mut self, id: RefundId, status: RefundStatus) -> Option<Refund> {
+        let refund = self.order.refunds.iter_mut().find(|refund| refund.id == id)?;
+        refund.status = status;
+        let refund = refund.clone();
+        if status == RefundStatus::Failed {
+            for units in &refund.lines {
+                let line = self.order.lines.iter_mut().find(|line| line.id == units.line)?;
+                line.refunded -= units.quantity;
+            }
+        }
+        Some(refund)
+    }
+
+    /// A return whose refunds have all arrived is done.
+    fn refunded(&mut self, id: RefundId) {
+        let refund = self.set_refund(id, RefundStatus::Succeeded);
+        let Some(id) = refund.and_then(|refund| refund.for_return) else { return };
+        let mut of_return = self.order.refunds.iter().filter(|one| one.for_return == Some(id));
+        if of_return.all(|refund| refund.status == RefundStatus::Succeeded) {
+            self.set_return(id, ReturnStatus::Refunded);
+        }
+    }
+
+    pub(super) fn capture(&mut self, amount: Option<i64>) -> Decided {
+        self.demand_sold()?;
+        let left = self.order.payments.iter().map(Payment::capturable).sum::<i64>();
+        let amount = amount.unwrap_or(left);
+        match amount {
+            _ if amount > left || left == 0 => {
+                Err(OrderRejection::CaptureExceedsAuthorized { left })
+            }
+            ..1 => Err(OrderRejection::InvalidAmount),
+            _ => self.take(amount),
+        }
+    }
+
+    /// Takes so much of what is authorized, of the oldest payments first.
+    fn take(&mut self, amount: i64) -> Decided {
+        let mut missing = amount;
+        for place in 0..self.order.payments.len() {
+            let part = self.order.payments[place].capturable().min(missing);
+            if part > 0 {
+                self.request(place, OperationKind::Capture, part, None)?;
+                missing -= part;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what the units that left the house were paid, as far as it was not taken before.
+    pub(super) fn take_for_fulfilled(&mut self) -> Decided {
+        if self.capture != CapturePolicy::AtFulfilment {
+            return Ok(());
+        }
+        let due = self.order.paid_for_fulfilled();
+        let capturable = self.order.payments.iter().map(Payment::capturable).sum::<i64>();
+        let authorized = self.order.payments.iter().map(Payment::authorized).sum::<i64>();
+        let amount = (due - (authorized - capturable)).min(capturable);
+        if amount > 0 { self.take(amount) } else { Ok(()) }
+    }
+
+    fn request(
+        &mut self,
+        place: usize,
+        kind: OperationKind,
+        amount: i64,
+        refund: Option<RefundId>,
+    ) -> Decided {
+        let payment = &mut self.order.payments[place];
+        if payment.operations.len() >= OPERATIONS_MAX {
+            return Err(OrderRejection::TooMany("operations of a payment"));
+        }
+        let state = OperationState::Pending;
+        payment.operations.push(Operation { kind, amount, state, at: self.now, refund });
+        let payment = payment.id;
+        self.record(OrderEvent::OperationRequested { payment, kind, amount });
+        Ok(())
+    }
+
+    pub(super) fn refund(
+        &mut self,
+        of: RefundOf,
+        reason: String,
+        for_return: Option<ReturnId>,
+    ) -> Decided {
+        check_text(&reason)?;
+        self.demand_sold()?;
+        let lines = match &of {
+            RefundOf::Lines(units) => self.refund_lines(units)?,
+            RefundOf::Amount(_) => Vec::new(),
+        };
+        let amount = match of {
+            RefundOf::Lines(_) => lines.iter().map(|line| line.amount).sum(),
+            RefundOf::Amount(amount) if amount <= 0 => return Err(OrderRejection::InvalidAmount),
+            RefundOf::Amount(amount) => amount,
+        };
+        let left = self.order.refundable();
+        if amount > left {
+            return Err(OrderRejection::RefundExceedsCaptured { left });
+        }
+        for units in &lines {
+            self.line_mut(units.line)?.refunded += units.quantity;
+        }
+        self.pay_back(amount, lines, &reason, for_return)
+    }
+
+    /// What units come to that were not paid back yet.
+    fn refund_lines(&self, units: &[LineUnits]) -> Result<Vec<RefundLine>, OrderRejection> {
+        self.check_units(units)?;
+        let priced = units.iter().map(|units| {
+            let line = self.order.line(units.line).expect("the lines were checked");
+            let left = line.quantity - line.refunded;
+            if units.quantity > left {
+                return Err(OrderRejection::QuantityExceedsLeft { line: line.id, left });
+            }
+            let amount = line.paid_for(line.refunded + units.quantity, self.order.tax_included)
+                - self.order.paid_back_for(line.id);
+            Ok(RefundLine { line: line.id, quantity: units.quantity, amount: amount.max(0) })
+        });
+        priced.collect()
+    }
+
+    /// Gives money back, of the newest payments first; each part is a refund of its own, and the
+    /// first one names the lines.
+    fn pay_back(
+        &mut self,
+        amount: i64,
+        lines: Vec<RefundLine>,
+        reason: &str,
+        for_return: Option<ReturnId>,
+    ) -> Decided {
+        let (mut missing, mut lines) = (amount, Some(lines));
+        for place in (0..self.order.payments.len()).rev() {
+            let part = self.order.payments[place].refundable().min(missing);
+            if part <= 0 {
+                continue;
+            }
+            if self.order.refunds.len() >= REFUNDS_MAX {
+                return Err(OrderRejection::TooMany("refunds"));
+            }
+            missing -= part;
+            let refund = RefundId::derived(&name_of(&self.order, self.order.refunds.len()));
+            self.order.refunds.push(Refund {
+                id: refund,
+                payment: self.order.payments[place].id,
+                amount: part,
+                lines: lines.take().unwrap_or_default(),
+                reason: reason.to_owned(),
+                for_return,
+                status: RefundStatus::Pending,
+                at: self.now,
+            });
+            let reason = reason.to_owned();
+            self.record(OrderEvent::RefundRequested { refund, amount: part, reason });
+            self.request(place, OperationKind::Refund, part, Some(refund))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn settle(&mut self) -> Decided {
+        self.demand(!self.is_wanted())?;
+        self.give_all_back("given back again")
+    }
+
+    /// Gives back whatever payments hold; what they may come to hold follows when it is known.
+    pub(super) fn give_all_back(&mut self, reason: &str) -> Decided {
+        (0..self.order.payments.len()).try_for_each(|place| self.give_back(place, reason))
+    }
+
+    fn give_back(&mut self, place: usize, reason: &str) -> Decided {
+        let payment = &self.order.payments[place];
+        let is_taken = payment.captured() > 0;
+        let is_being_taken =
+            payment.pending().any(|(_, operation)| operation.kind == OperationKind::Capture);
+        if is_taken {
+            let amount = payment.refundable();
+            return self.pay_back(amount, Vec::new(), reason, None);
+        }
+        let held = payment.capturable();
+        // What is being taken cannot be let go: it is given back when it was taken.
+        if held > 0 && !is_being_taken {
+            return self.request(place, OperationKind::Void, held, None);
+        }
+        Ok(())
+    }
+}
+
+impl Order {
+    /// What the units of a line came to that were paid back, or are about to be.
+    fn paid_back_for(&self, line: crate::cart::LineId) -> i64 {
+        let refunds = self.refunds.iter().filter(|refund| refund.status != RefundStatus::Failed);
+        let lines = refunds.flat_map(|refund| &refund.lines).filter(|units| units.line == line);
+        lines.map(|units| units.amount).sum()
+    }
+
+    /// What was paid for all that has left the house; with the first of it, for shipping.
+    fn paid_for_fulfilled(&self) -> i64 {
+        if self.fulfilment_progress() == FulfilmentProgress::Unfulfilled {
+            return 0;
+        }
+        let lines = self.lines.iter().map(|line| line.paid_for(line.fulfilled, self.tax_included));
+        lines.sum::<i64>() + self.shipping.paid(self.tax_included)
+    }
+}

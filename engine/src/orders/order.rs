@@ -1,0 +1,273 @@
+//! An order as it is stored, and what follows from that.
+
+use serde::{Deserialize, Serialize};
+
+use super::event::Recorded;
+use super::{Fulfilment, OrderEvent, OrderLine, OrderNumber, Payment, Refund, Return};
+use crate::cart::{Addresses, Contact, LineId, Owner};
+use crate::catalog::{ChannelId, Locale};
+use crate::ids::{CartId, OrderId};
+use crate::money::Currency;
+use crate::time::Timestamp;
+
+/// An order. Its version counts its changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Order {
+    pub id: OrderId,
+    pub version: u64,
+    pub status: OrderStatus,
+    /// Nothing is shipped while it is held.
+    #[serde(default)]
+    pub on_hold: bool,
+    pub cart: CartId,
+    /// The cart's version that was frozen.
+    pub cart_version: u64,
+    /// Which of the cart's tries to be bought it is, from 1.
+    pub freeze: u32,
+    pub owner: Owner,
+    /// From placing on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<OrderNumber>,
+    pub channel: ChannelId,
+    pub locale: Locale,
+    pub currency: Currency,
+    pub tax_included: bool,
+    pub contact: Contact,
+    pub addresses: Addresses,
+    pub shipping: ShippingCharge,
+    pub lines: Vec<OrderLine>,
+    /// One for each attempt, the newest last.
+    #[serde(default)]
+    pub payments: Vec<Payment>,
+    #[serde(default)]
+    pub fulfilments: Vec<Fulfilment>,
+    #[serde(default)]
+    pub refunds: Vec<Refund>,
+    #[serde(default)]
+    pub returns: Vec<Return>,
+    /// All that happened to it, oldest first.
+    #[serde(default)]
+    pub timeline: Vec<Recorded>,
+    pub created_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placed_at: Option<Timestamp>,
+}
+
+/// Where an order is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderStatus {
+    /// Being paid for; its cart is frozen.
+    Draft,
+    /// Given up before it was placed: only then is its cart free again. A new try makes it a
+    /// draft once more, with what the cart holds then.
+    Abandoned,
+    Placed,
+    Cancelled,
+    /// All of it has left the house, and is paid.
+    Completed,
+}
+
+impl OrderStatus {
+    /// What clients are told.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            OrderStatus::Draft | OrderStatus::Abandoned => "pending",
+            OrderStatus::Placed => "placed",
+            OrderStatus::Cancelled => "cancelled",
+            OrderStatus::Completed => "completed",
+        }
+    }
+}
+
+/// The chosen way to ship, and what it costs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShippingCharge {
+    pub method: String,
+    pub name: String,
+    pub price: i64,
+    pub tax: i64,
+}
+
+impl ShippingCharge {
+    pub fn paid(&self, tax_included: bool) -> i64 {
+        self.price + if tax_included { 0 } else { self.tax }
+    }
+}
+
+/// A cart, frozen to be bought. The amounts were checked against what the buyer agreed to. Nodes
+/// send it to each other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewOrder {
+    pub id: OrderId,
+    pub cart: CartId,
+    pub cart_version: u64,
+    pub freeze: u32,
+    pub owner: Owner,
+    pub channel: ChannelId,
+    pub locale: Locale,
+    pub currency: Currency,
+    pub tax_included: bool,
+    pub contact: Contact,
+    pub addresses: Addresses,
+    pub shipping: ShippingCharge,
+    pub lines: Vec<OrderLine>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OrderTotals {
+    pub subtotal: i64,
+    pub discount: i64,
+    pub shipping: i64,
+    pub tax: i64,
+    pub total: i64,
+}
+
+/// How much of an order has been paid for, over all its payments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PaymentProgress {
+    Pending,
+    Authorized,
+    PartiallyCaptured,
+    Captured,
+    PartiallyRefunded,
+    Refunded,
+    Voided,
+    Failed,
+}
+
+impl PaymentProgress {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PaymentProgress::Pending => "pending",
+            PaymentProgress::Authorized => "authorized",
+            PaymentProgress::PartiallyCaptured => "partially_captured",
+            PaymentProgress::Captured => "captured",
+            PaymentProgress::PartiallyRefunded => "partially_refunded",
+            PaymentProgress::Refunded => "refunded",
+            PaymentProgress::Voided => "voided",
+            PaymentProgress::Failed => "failed",
+        }
+    }
+}
+
+/// How much of an order has left the house.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FulfilmentProgress {
+    Unfulfilled,
+    PartiallyFulfilled,
+    Fulfilled,
+}
+
+impl FulfilmentProgress {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            FulfilmentProgress::Unfulfilled => "unfulfilled",
+            FulfilmentProgress::PartiallyFulfilled => "partially_fulfilled",
+            FulfilmentProgress::Fulfilled => "fulfilled",
+        }
+    }
+}
+
+impl Order {
+    /// The draft of a first try to buy a cart, at version 1.
+    pub fn draft(new: NewOrder, now: Timestamp) -> Order {
+        Order {
+            id: new.id,
+            version: 1,
+            status: OrderStatus::Draft,
+            on_hold: false,
+            cart: new.cart,
+            cart_version: new.cart_version,
+            freeze: new.freeze,
+            owner: new.owner,
+            number: None,
+            channel: new.channel,
+            locale: new.locale,
+            currency: new.currency,
+            tax_included: new.tax_included,
+            contact: new.contact,
+            addresses: new.addresses,
+            shipping: new.shipping,
+            lines: new.lines,
+            payments: Vec::new(),
+            fulfilments: Vec::new(),
+            refunds: Vec::new(),
+            returns: Vec::new(),
+            timeline: Vec::new(),
+            created_at: now,
+            placed_at: None,
+        }
+    }
+
+    pub fn line(&self, id: LineId) -> Option<&OrderLine> {
+        self.lines.iter().find(|line| line.id == id)
+    }
+
+    pub fn totals(&self) -> OrderTotals {
+        let sum = |part: fn(&OrderLine) -> i64| self.lines.iter().map(part).sum::<i64>();
+        let (subtotal, discount) = (sum(OrderLine::total), sum(|line| line.discount));
+        let tax = sum(|line| line.tax) + self.shipping.tax;
+        let on_top = if self.tax_included { 0 } else { tax };
+        let total = subtotal - discount + self.shipping.price + on_top;
+        OrderTotals { subtotal, discount, shipping: self.shipping.price, tax, total }
+    }
+
+    /// What the payment that bought it holds, or may hold: the newest that did not fail.
+    pub fn live_payment(&self) -> Option<&Payment> {
+        self.payments.iter().rev().find(|payment| payment.may_hold_money())
+    }
+
+    /// Whether this try has come as far as a payment, whatever became of that.
+    pub fn has_tried_to_pay(&self) -> bool {
+        let since_opened = self.timeline.iter().rev().map(|recorded| &recorded.event);
+        let mut since_opened =
+            since_opened.take_while(|event| !matches!(event, OrderEvent::Reopened));
+        since_opened.any(|event| matches!(event, OrderEvent::PaymentStarted { .. }))
+    }
+
+    /// The lines of which stock is kept.
+    pub fn tracked_lines(&self) -> impl Iterator<Item = &OrderLine> {
+        self.lines.iter().filter(|line| line.tracked)
+    }
+
+    pub fn captured(&self) -> i64 {
+        self.payments.iter().map(Payment::captured).sum()
+    }
+
+    pub fn refundable(&self) -> i64 {
+        self.payments.iter().map(Payment::refundable).sum()
+    }
+
+    pub fn payment_progress(&self) -> PaymentProgress {
+        let sum = |part: fn(&Payment) -> i64| self.payments.iter().map(part).sum::<i64>();
+        let (captured, refunded) = (sum(Payment::captured), sum(Payment::refunded));
+        let is_any = |is: fn(&Payment) -> bool| self.payments.iter().any(is);
+        match () {
+            () if captured > 0 && refunded >= captured => PaymentProgress::Refunded,
+            () if refunded > 0 => PaymentProgress::PartiallyRefunded,
+            () if captured > 0 && captured >= self.totals().total => PaymentProgress::Captured,
+            () if captured > 0 => PaymentProgress::PartiallyCaptured,
+            () if is_any(|payment| payment.capturable() > 0) => PaymentProgress::Authorized,
+            () if is_any(Payment::may_hold_money) => PaymentProgress::Pending,
+            () if is_any(Payment::is_voided) => PaymentProgress::Voided,
+            () if self.totals().total == 0 && self.placed_at.is_some() => PaymentProgress::Captured,
+            () if self.payments.is_empty() => PaymentProgress::Pending,
+            () => PaymentProgress::Failed,
+        }
+    }
+
+    pub fn fulfilment_progress(&self) -> FulfilmentProgress {
+        match () {
+            () if self.lines.iter().all(|line| line.unfulfilled() == 0) => {
+                FulfilmentProgress::Fulfilled
+            }
+            () if self.lines.iter().any(|line| line.fulfilled > 0) => {
+                FulfilmentProgress::PartiallyFulfilled
+            }
+            () => FulfilmentProgress::Unfulfilled,
+        }
+    }
+}

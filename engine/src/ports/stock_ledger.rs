@@ -1,0 +1,62 @@
+//! Where stock is kept.
+
+use async_trait::async_trait;
+
+use super::CommerceError;
+use crate::catalog::{Location, Sku};
+use crate::ids::{MovementId, OrderId};
+use crate::inventory::{Held, Level, Movement, MovementDraft, StockRefusal, Wish};
+use crate::time::Timestamp;
+
+/// The most SKUs, wishes or movements of one call.
+pub const STOCK_BATCH_MAX: usize = 5_000;
+
+/// Levels, claims and movements, changed as a [`crate::inventory::Ledger`] decides on the rows
+/// that a transaction has locked: rows of levels are locked in the order of their SKUs and
+/// locations, before any claim is read. Each call is one transaction, durable when it returns, and
+/// has one effect however often it is made.
+#[async_trait]
+pub trait StockLedger: Send + Sync + 'static {
+    /// All levels of these SKUs, in their order and then by location; of those that were never
+    /// stocked, none. Never from a replica.
+    async fn levels(&self, skus: &[Sku]) -> Result<Vec<Level>, CommerceError>;
+
+    /// Levels in the order of their SKUs and locations, after `after`, at most `limit`.
+    async fn scan(
+        &self,
+        after: Option<(Sku, Location)>,
+        limit: usize,
+    ) -> Result<Vec<Level>, CommerceError>;
+
+    /// Books movements, in order. Each stands alone: one that is refused leaves the others in
+    /// force. One whose id was booked before is answered as it was then.
+    async fn book(
+        &self,
+        movements: Vec<MovementDraft>,
+    ) -> Result<Vec<Result<Movement, StockRefusal>>, CommerceError>;
+
+    /// The movements of a SKU, newest first, after `after`, at most `limit`.
+    async fn movements(
+        &self,
+        sku: &Sku,
+        after: Option<(Timestamp, MovementId)>,
+        limit: usize,
+    ) -> Result<Vec<Movement>, CommerceError>;
+
+    /// Reserves units of one SKU for one order after another; `allowance` more may be promised
+    /// than are on hand, `None` for without end. No order is named twice.
+    async fn reserve(
+        &self,
+        sku: &Sku,
+        allowance: Option<u64>,
+        wishes: &[Wish],
+    ) -> Result<Vec<Held>, CommerceError>;
+
+    /// Lets go what an order has reserved; the SKUs of which more are available now. What it has
+    /// allocated stays.
+    async fn release(&self, order: OrderId) -> Result<Vec<Sku>, CommerceError>;
+
+    /// Lets go reservations that have run out by then, the oldest first, at most `limit` of them;
+    /// the SKUs of which more are available now. Empty once there are none.
+    async fn expire(&self, now: Timestamp, limit: usize) -> Result<Vec<Sku>, CommerceError>;
+}
