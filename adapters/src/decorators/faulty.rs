@@ -6,6 +6,7 @@
 //! them. A write that is late is kept here and put in force by the first call after its time has
 //! come, whoever makes it; nobody can tell this from a write that landed at that time.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use async_trait::async_trait;
 use barrow_engine::entity::{EntityKey, Shard};
 use barrow_engine::ports::{
     Cache, CacheError, CasOutcome, Clock, DueEntity, EntityStore, Expected, Inventory,
-    InventoryError, Row, StoreError,
+    InventoryError, Row, StoreError, WriteId,
 };
 use barrow_engine::time::Timestamp;
 use bytes::Bytes;
@@ -65,6 +66,8 @@ struct State {
     faults: Faults,
     random: u64,
     late: Vec<LateWrite>,
+    /// The last late write of each row that took effect.
+    landed: BTreeMap<EntityKey, WriteId>,
 }
 
 struct LateWrite {
@@ -139,7 +142,8 @@ impl<P: ?Sized> Faulty<P> {
         seed: u64,
         faults: Faults,
     ) -> Faulty<P> {
-        let state = Mutex::new(State { faults, random: seed, late: Vec::new() });
+        let state =
+            Mutex::new(State { faults, random: seed, late: Vec::new(), landed: BTreeMap::new() });
         Faulty { inner, clock, sleeper, state }
     }
 
@@ -182,11 +186,20 @@ impl Faulty<dyn EntityStore> {
         self.land(Duration::MAX).await;
     }
 
+    /// The rows that a late write has changed, each with the id of the last one that did.
+    pub fn landed_late(&self) -> BTreeMap<EntityKey, WriteId> {
+        self.state.lock().landed.clone()
+    }
+
     async fn land(&self, now: Duration) {
         let landing = self.state.lock().landing(now);
-        for write in landing {
+        for LateWrite { key, expected, row, .. } in landing {
+            let write_id = row.write_id;
             // Nobody waits for the answer any more.
-            let _ = self.inner.cas(write.key, write.expected, write.row).await;
+            let outcome = self.inner.cas(key, expected, row).await;
+            if matches!(outcome, Ok(CasOutcome::Written)) {
+                self.state.lock().landed.insert(key, write_id);
+            }
         }
     }
 

@@ -9,6 +9,7 @@ use barrow_actors::runtime::NEXT_FORM;
 use barrow_adapters::decorators::Faults;
 use barrow_cluster::node::HEARTBEAT_PREFIX;
 use barrow_cluster::{ControlTable, SHARDS, VIEW_KEY, View, plan};
+use barrow_engine::entity::EntityKind;
 use barrow_engine::ids::CartId;
 use barrow_engine::ports::Clock;
 use tokio::time::sleep;
@@ -45,8 +46,23 @@ impl Converging<'_> {
         self.weather.heal();
         sleep(AFTERMATH).await;
         ground.store.settle().await;
+        self.expect_late_surprises();
         ground.store.set_faults(Faults { latency_max: CALM_LATENCY, ..Faults::default() });
         self.rest().await;
+    }
+
+    /// A write that a node had sent before it lost a shard may have landed when the next owner had
+    /// its entity in memory already. That one learns it at its next write, and asks its client to
+    /// repeat the change: the only way in which anybody may still be turned away.
+    fn expect_late_surprises(&self) {
+        let Weather { ground, .. } = self.weather;
+        let rows = ground.rows.rows();
+        for (key, write_id) in ground.store.landed_late() {
+            let is_last = rows.get(&key).is_some_and(|row| row.write_id == write_id);
+            if key.kind == EntityKind::Cart && is_last {
+                self.history.was_overtaken(CartId(key.id));
+            }
+        }
     }
 
     pub async fn rest(&self) {

@@ -160,7 +160,10 @@ impl Client {
             _ => {}
         });
         let shown = || answer.map_or("no answer".to_owned(), Answer::describe);
+        let is_overtaken = self.history.may_be_overtaken(&ask.path)
+            && answer.is_some_and(|answer| answer.code() == "outcome_unknown");
         match status {
+            Some(503) if self.calm && is_overtaken => {}
             None | Some(429 | 503) if self.calm => {
                 let what = format!("in calm weather: {} {}", ask.method, ask.path);
                 self.history.wrong(format!("{what}: {}", shown()));

@@ -65,6 +65,8 @@ pub struct Log {
     pub events: Vec<Event>,
     pub carts: BTreeMap<u128, Known>,
     pub counts: Counts,
+    /// Carts whose owner may still have a row that a late write of another node has replaced.
+    overtaken: BTreeSet<u128>,
     /// What no history whatever allows.
     pub wrong: BTreeSet<String>,
 }
@@ -160,7 +162,21 @@ impl History {
         log.events.push(Event { cart: cart.0, began, ended, seen });
     }
 
+    /// Whoever holds the cart learns that its row is another one when it writes next: R1.
+    pub fn was_overtaken(&self, cart: CartId) {
+        self.log.lock().overtaken.insert(cart.0);
+    }
+
+    /// Whether a change of that cart may still meet a row that it does not expect.
+    pub fn may_be_overtaken(&self, path: &str) -> bool {
+        let log = self.log.lock();
+        log.overtaken.iter().any(|cart| path.contains(&CartId(*cart).to_string()))
+    }
+
     pub fn added(&self, began: Moment, cart: CartId, item: u32, end: End) {
+        if matches!(end, End::Acknowledged { .. }) {
+            self.log.lock().overtaken.remove(&cart.0);
+        }
         self.push(began, cart, end != End::Open, Seen::Added { item, end });
     }
 
