@@ -66,7 +66,7 @@ pub struct Log {
     pub carts: BTreeMap<u128, Known>,
     pub counts: Counts,
     /// Carts whose owner may still have a row that a late write of another node has replaced.
-    overtaken: BTreeSet<u128>,
+    pub(super) overtaken: BTreeSet<u128>,
     /// What no history whatever allows.
     pub wrong: BTreeSet<String>,
 }
