@@ -18,9 +18,6 @@ use super::{End, Fault};
 
 type Result<T> = std::result::Result<T, Fault>;
 
-/// The most tries of a call that met another one.
-pub(crate) const TRIES_MAX: usize = 5;
-
 /// A ledger of what is locked, and the levels that were made for that.
 struct Opening {
     ledger: Ledger,

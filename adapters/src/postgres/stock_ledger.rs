@@ -11,7 +11,8 @@ use barrow_engine::time::Timestamp;
 use sqlx::postgres::PgConnection;
 
 use super::primary::Postgres;
-use crate::commerce::flow::{self, TRIES_MAX};
+use super::transaction::TRIES_MAX;
+use crate::commerce::flow;
 use crate::commerce::rows::{LevelRow, MovementRow, in_order, levels, limit, movements};
 
 type Result<T> = std::result::Result<T, CommerceError>;

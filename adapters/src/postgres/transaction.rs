@@ -16,13 +16,15 @@ use sqlx::postgres::PgConnection;
 use super::errors::CallError;
 use super::order_store::{READ, READ_OF_CART};
 use super::primary::Postgres;
-use crate::commerce::flow::TRIES_MAX;
 use crate::commerce::order_row::{DocumentRow, FORMAT, OrderRow, order};
 use crate::commerce::rows::{
     ClaimRow, LevelRow, MovementRow, claims, levels, limit, movements, stored,
 };
 use crate::commerce::transaction::{Locked, Transaction};
 use crate::commerce::{End, Fault, refused};
+
+/// The most tries of a call that met another one.
+pub(super) const TRIES_MAX: usize = 5;
 
 type Result<T> = std::result::Result<T, Fault>;
 
