@@ -145,6 +145,11 @@ async fn lists(store: &dyn OrderStore, orders: i64) {
         ..text("smith".into())
     })
     .await;
+    lists_of_days(store, time).await;
+}
+
+async fn lists_of_days(store: &dyn OrderStore, time: impl Fn(i64) -> Timestamp) {
+    let none = OrderQuery::default;
     let day = |n| {
         let (from, to) = (time(n), time(n).plus(Duration::from_secs(86_400)));
         OrderQuery { placed_after: Some(from), placed_before: Some(to), ..none() }

@@ -87,23 +87,29 @@ impl Inner {
         if !is_paid && order.has_tried_to_pay() {
             return self.abandon(&order, "the payment was declined").await;
         }
+        if !is_paid && payment.is_none() {
+            return self.await_buyer(order).await;
+        }
         let shortages = self.reserve(&order).await?;
         if !shortages.is_empty() {
             return self.end_short(order, shortages).await;
         }
-        match (is_paid, payment) {
-            (true, _) => self.place(order).await,
-            (false, Some(choice)) => {
+        match payment.filter(|_| !is_paid) {
+            None => self.place(order).await,
+            Some(choice) => {
                 let start = OrderCommand::StartPayment(choice.clone());
                 self.step(&order, start, Actor::Customer { id: None }).await
             }
-            (false, None) => {
-                let opened = order.timeline.last().map_or(order.created_at, |last| last.at);
-                match self.parts.clock.now().since(opened) < UNPAID_MAX {
-                    true => Ok(Next::End(Progress::Pending(order))),
-                    false => self.abandon(&order, "nobody went on with it").await,
-                }
-            }
+        }
+    }
+
+    /// Leaves a draft to the request that opened it, which knows how it is to be paid and has to
+    /// tell its buyer what came of it; unless that has gone.
+    async fn await_buyer(&self, order: Order) -> Result<Next, CheckoutError> {
+        let opened = order.timeline.last().map_or(order.created_at, |last| last.at);
+        match self.parts.clock.now().since(opened) < UNPAID_MAX {
+            true => Ok(Next::End(Progress::Pending(order))),
+            false => self.abandon(&order, "nobody went on with it").await,
         }
     }
 
