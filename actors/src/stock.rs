@@ -137,6 +137,9 @@ impl Queue {
         }
         // Who sends from now on finds it closed and starts another; who has sent is answered.
         self.receiver.close();
+        if let Some(inner) = self.inner.upgrade() {
+            inner.queues.remove_if(&self.sku, |_, queue| queue.is_closed());
+        }
         while let Some(asked) = self.receiver.recv().await {
             let Some(inner) = self.inner.upgrade() else { return };
             reserve(&inner, &self.sku, vec![asked]).await;
