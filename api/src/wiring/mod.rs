@@ -1,6 +1,7 @@
 //! The one place that names adapters: it reads the configuration and puts the parts together.
 
 mod cache;
+mod checkout;
 mod cluster;
 mod commerce;
 mod figures;
