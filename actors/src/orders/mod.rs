@@ -11,6 +11,7 @@ mod error;
 mod money;
 mod notices;
 mod reconciler;
+mod webhook;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +26,7 @@ use crate::runtime::{IdempotencyKey, Tasks};
 
 pub use access::OrderCaller;
 pub use error::OrderDeskError;
+pub use webhook::NoticeRefusal;
 
 /// How the reconciler looks around.
 #[derive(Debug, Clone, Copy)]

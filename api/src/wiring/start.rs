@@ -8,6 +8,7 @@ use std::time::Duration;
 use barrow_actors::carts::{CartParts, Carts};
 use barrow_actors::catalog::{Catalog, CatalogLimits, CatalogPorts};
 use barrow_actors::checkout::{CheckoutParts, CheckoutSettings, Checkouts};
+use barrow_actors::orders::{OrderParts, Orders, ReconcilerSettings};
 use barrow_actors::runtime::{DueScanner, EffectRouter, RuntimeSettings};
 use barrow_actors::sessions::{SessionParts, Sessions};
 use barrow_actors::stock::Stock;
@@ -188,6 +189,11 @@ pub async fn start(
         effects,
         settings: CheckoutSettings::default(),
     });
+    let orders = Orders::start(OrderParts {
+        checkouts: checkouts.clone(),
+        entropy: ports.entropy.clone(),
+        reconciler: ReconcilerSettings::default(),
+    });
     let mut wakeables = sessions.wakeables();
     wakeables.insert(EntityKind::Cart, carts.wakeable());
     DueScanner::new(ports.entities.clone(), ports.clock.clone(), ownership, wakeables).start();
@@ -196,6 +202,8 @@ pub async fn start(
         shop,
         carts: carts.clone(),
         checkouts: Some(checkouts),
+        orders: Some(orders),
+        test_payments: gateways.test,
         sessions: sessions.clone(),
         shelf: Arc::new(catalog.clone()),
         catalog,

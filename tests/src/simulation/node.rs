@@ -174,6 +174,8 @@ async fn boot(
         shop,
         carts,
         checkouts: None,
+        orders: None,
+        test_payments: None,
         sessions,
         shelf: Arc::new(EndlessShelf),
         media: Arc::new(Empty),
