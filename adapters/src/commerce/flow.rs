@@ -83,7 +83,7 @@ pub(crate) async fn book(
         outcomes.push(outcome);
     }
     let changes = opening.write(transaction).await?;
-    Ok(end(!changes.movements.is_empty(), outcomes))
+    Ok(end(!changes.levels.is_empty(), outcomes))
 }
 
 fn end<T>(has_changed: bool, answer: T) -> End<T> {
@@ -145,8 +145,7 @@ pub(crate) async fn expire(
     let chosen: BTreeSet<_> = expired.iter().map(key).collect();
     let orders = expired.iter().map(|claim| claim.order).collect();
     let mut claims = transaction.claims(&orders, &skus).await?;
-    let is_over = |claim: &Claim| claim.expires_at.is_some_and(|at| at <= now);
-    claims.retain(|claim| is_over(claim) && chosen.contains(&key(claim)));
+    claims.retain(|claim| claim.has_expired(now) && chosen.contains(&key(claim)));
     let freed = freed(&claims);
     if freed.is_empty() {
         return Ok(End::Rollback(None));
