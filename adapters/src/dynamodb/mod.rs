@@ -1,4 +1,4 @@
-//! Entities, products and stock in DynamoDB.
+//! Entities and products in DynamoDB.
 //!
 //! An entity is one item, and a change of it is one conditional write that is never repeated
 //! behind the caller's back. A product is one item, and each of its names another one, so that a
