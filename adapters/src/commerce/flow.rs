@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use barrow_engine::catalog::{Location, Sku};
 use barrow_engine::ids::{MovementId, OrderId};
 use barrow_engine::inventory::{
-    Claim, DEFAULT_LOCATION, Held, Ledger, LedgerChanges, Movement, MovementDraft, StockRefusal,
-    Wish,
+    Claim, Held, Ledger, LedgerChanges, Movement, MovementDraft, StockRefusal, Wish,
+    default_location,
 };
 use barrow_engine::orders::{Order, StockChange};
 use barrow_engine::ports::{Opened, OrderChange, Saved};
@@ -45,10 +45,6 @@ impl Opening {
         transaction.write_stock(&changes, &unused).await?;
         Ok(changes)
     }
-}
-
-fn default_location() -> Location {
-    Location::new(DEFAULT_LOCATION).expect("the text is a location")
 }
 
 /// The SKUs of which something was let go, each once.

@@ -104,6 +104,11 @@ impl Availability {
         expected_at: None,
     };
 
+    /// Whether units lie there that can be sent.
+    pub fn is_in_stock(&self) -> bool {
+        matches!(self.status, AvailabilityStatus::InStock | AvailabilityStatus::LowStock)
+    }
+
     /// The availability of a product: that of its best variant, of two alike the one with more
     /// units, then the one expected earlier. Without variants it is unavailable.
     pub fn best(variants: impl IntoIterator<Item = Availability>) -> Availability {

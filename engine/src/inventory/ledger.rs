@@ -3,7 +3,7 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::level::{DEFAULT_LOCATION, UNITS_MAX};
+use super::level::{DEFAULT_LOCATION, UNITS_MAX, default_location};
 use super::{Claim, Held, Level, Movement, MovementDraft, Wish};
 use crate::catalog::{Location, Sku};
 use crate::ids::{MovementId, OrderId};
@@ -357,8 +357,4 @@ fn claim_key(claim: &Claim) -> (OrderId, Sku, Location) {
 /// No location comes before it: what is less than this sign is a space or controls something.
 fn first_location() -> Location {
     Location::new("!").expect("the text is a location")
-}
-
-fn default_location() -> Location {
-    Location::new(DEFAULT_LOCATION).expect("the text is a location")
 }

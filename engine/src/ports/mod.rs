@@ -38,4 +38,4 @@ pub use payment_gateway::{
     GatewayAnswer, GatewayError, Notice, PaymentGateway, PaymentRequest, WebhookError,
 };
 pub use product_store::{ProductStore, ProductStoreError};
-pub use stock_ledger::{STOCK_BATCH_MAX, StockLedger, units_of};
+pub use stock_ledger::{STOCK_BATCH_MAX, StockLedger, levels_of, units_of};

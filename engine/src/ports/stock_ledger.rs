@@ -64,19 +64,30 @@ pub trait StockLedger: Send + Sync + 'static {
     async fn expire(&self, now: Timestamp, limit: usize) -> Result<Vec<Sku>, CommerceError>;
 }
 
+/// All levels of these SKUs, by SKU and location. Any number of SKUs may be asked for, each as
+/// often as the caller likes.
+pub async fn levels_of(
+    ledger: &dyn StockLedger,
+    skus: &[Sku],
+) -> Result<Vec<Level>, CommerceError> {
+    let wanted: Vec<Sku> = skus.iter().collect::<BTreeSet<_>>().into_iter().cloned().collect();
+    let mut found = Vec::with_capacity(wanted.len());
+    for some in wanted.chunks(STOCK_BATCH_MAX) {
+        found.extend(ledger.levels(some).await?);
+    }
+    Ok(found)
+}
+
 /// Units on hand that nobody was promised, at all locations together, in the order asked; `None`
 /// where a SKU was never stocked. Any number of SKUs may be asked for.
 pub async fn units_of(
     ledger: &dyn StockLedger,
     skus: &[Sku],
 ) -> Result<Vec<Option<i64>>, CommerceError> {
-    let wanted: Vec<Sku> = skus.iter().collect::<BTreeSet<_>>().into_iter().cloned().collect();
-    let mut units: HashMap<Sku, i64> = HashMap::with_capacity(wanted.len());
-    for some in wanted.chunks(STOCK_BATCH_MAX) {
-        for level in ledger.levels(some).await? {
-            let available = level.available();
-            *units.entry(level.sku).or_default() += available;
-        }
+    let mut units: HashMap<Sku, i64> = HashMap::new();
+    for level in levels_of(ledger, skus).await? {
+        let available = level.available();
+        *units.entry(level.sku).or_default() += available;
     }
     Ok(skus.iter().map(|sku| units.get(sku).copied()).collect())
 }

@@ -138,7 +138,7 @@ impl Suite<'_> {
     }
 
     async fn what_was_counted_is_known(&self) {
-        let stool = self.sku("stool");
+        let stool = self.sku("milking stool");
         for _ in 0..2 {
             let counted = self.stock(150, &stool, DEFAULT_LOCATION, 0).await;
             assert_eq!(counted.level, 0, "a count of nothing is answered, however often");
@@ -151,11 +151,11 @@ impl Suite<'_> {
     }
 
     async fn units_are_added_up_over_locations(&self) {
-        let (desk, hook) = (self.sku("desk"), self.sku("hook"));
-        self.stock(160, &desk, DEFAULT_LOCATION, 3).await;
-        self.stock(161, &desk, "berlin", 4).await;
-        assert_eq!(self.reserve(&desk, Some(2), &[self.wish(160, 8)]).await, [Held::All]);
-        let asked = [hook.clone(), desk.clone(), hook, desk];
+        let (rack, hook) = (self.sku("rack"), self.sku("coat hook"));
+        self.stock(160, &rack, DEFAULT_LOCATION, 3).await;
+        self.stock(161, &rack, "berlin", 4).await;
+        assert_eq!(self.reserve(&rack, Some(2), &[self.wish(160, 8)]).await, [Held::All]);
+        let asked = [hook.clone(), rack.clone(), hook, rack];
         let units = units_of(self.ledger, &asked).await;
         let promised = Some(-1);
         assert_eq!(units, Ok(vec![None, promised, None, promised]), "each as it was asked for");
@@ -270,7 +270,7 @@ impl Suite<'_> {
     }
 
     async fn a_reservation_is_one_however_often_it_is_asked_for(&self) {
-        let stool = self.sku("stool");
+        let stool = self.sku("milking stool");
         self.stock(700, &stool, DEFAULT_LOCATION, 5).await;
         for (quantity, expected, reserved) in [
             (3, Held::All, 3),
