@@ -21,7 +21,7 @@ use barrow_engine::time::Timestamp;
 /// What announcements of stock begin with; the SKU follows.
 const KEY: &str = "stock:";
 
-/// The announcement that units of no known SKU may have changed.
+/// What it is where nobody knows which.
 const DOUBT: &str = "stock";
 
 type Result<T> = std::result::Result<T, CommerceError>;
@@ -41,6 +41,11 @@ pub fn stock_news(news: &Announcement) -> Option<StockNews> {
     }
     let sku = news.key.strip_prefix(KEY)?;
     Some(StockNews::Sku(Sku::new(sku).ok()?))
+}
+
+/// The announcement that units of any SKU may have changed.
+pub fn stock_doubted() -> Announcement {
+    Announcement { key: DOUBT.to_owned(), version: 0 }
 }
 
 /// The ledger, and the channel that hears of its changes.
@@ -63,7 +68,7 @@ impl Channel {
     async fn tell<'a>(&self, skus: impl IntoIterator<Item = &'a Sku>) {
         let skus: BTreeSet<&Sku> = skus.into_iter().collect();
         for sku in skus {
-            self.announce(format!("{KEY}{sku}")).await;
+            self.announce(Announcement { key: format!("{KEY}{sku}"), version: 0 }).await;
         }
     }
 
@@ -82,13 +87,12 @@ impl Channel {
     async fn tell_freed(&self, result: &Result<Vec<Sku>>) {
         match result {
             Ok(skus) => self.tell(skus).await,
-            Err(CommerceError::OutcomeUnknown(_)) => self.announce(DOUBT.to_owned()).await,
+            Err(CommerceError::OutcomeUnknown(_)) => self.announce(stock_doubted()).await,
             Err(_) => {}
         }
     }
 
-    async fn announce(&self, key: String) {
-        let news = Announcement { key, version: 0 };
+    async fn announce(&self, news: Announcement) {
         if let Err(error) = self.announcements.announce(news.clone()).await {
             tracing::warn!(key = news.key, %error, "other nodes learn of stock late");
         }

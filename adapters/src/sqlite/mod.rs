@@ -8,6 +8,6 @@ mod order_store;
 mod stock_ledger;
 mod transaction;
 
-pub use database::{Sqlite, SqliteError, SqliteOptions};
+pub use database::{Sqlite, SqliteError, SqliteOptions, copy};
 pub use order_store::SqliteOrderStore;
 pub use stock_ledger::SqliteStockLedger;

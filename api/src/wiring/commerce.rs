@@ -3,10 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use barrow_adapters::embedded::EmbeddedStore;
 use barrow_adapters::sqlite::{
-    Sqlite, SqliteError, SqliteOptions, SqliteOrderStore, SqliteStockLedger,
+    self, Sqlite, SqliteError, SqliteOptions, SqliteOrderStore, SqliteStockLedger,
 };
-use barrow_engine::ports::{OrderStore, StockLedger};
+use barrow_engine::ids::MovementId;
+use barrow_engine::inventory::{MovementDraft, default_location};
+use barrow_engine::ports::{OrderStore, STOCK_BATCH_MAX, StockLedger};
 
 use super::servers::Servers;
 use super::stores::OpenError;
@@ -22,8 +25,8 @@ const FILE: &str = "commerce.sqlite";
 pub struct Commerce {
     pub stock: Arc<dyn StockLedger>,
     pub orders: Arc<dyn OrderStore>,
-    /// Where it is a file.
-    pub(super) sqlite: Option<Sqlite>,
+    /// Where it is one.
+    pub(super) file: Option<PathBuf>,
 }
 
 /// Where the file lies.
@@ -47,7 +50,7 @@ impl Commerce {
                 Ok(Commerce {
                     stock: Arc::new(PostgresStockLedger::new(&postgres)),
                     orders: Arc::new(PostgresOrderStore::new(&postgres)),
-                    sqlite: None,
+                    file: None,
                 })
             }
             #[cfg(not(feature = "postgres"))]
@@ -65,14 +68,68 @@ impl Commerce {
         Ok(Commerce {
             stock: Arc::new(SqliteStockLedger::new(&sqlite)),
             orders: Arc::new(SqliteOrderStore::new(&sqlite)),
-            sqlite: Some(sqlite),
+            file: Some(file.to_owned()),
         })
+    }
+}
+
+impl Commerce {
+    /// Books what the embedded store had counted before stock had a ledger, and has it forgotten
+    /// there. Cut off in between, it is booked once all the same.
+    pub(super) async fn take_over_former_stock(
+        &self,
+        store: &EmbeddedStore,
+    ) -> Result<(), OpenError> {
+        loop {
+            let levels = store.former_stock(STOCK_BATCH_MAX).map_err(OpenError::FormerStock)?;
+            if levels.is_empty() {
+                return Ok(());
+            }
+            let drafts = levels.iter().map(|(sku, units)| MovementDraft {
+                id: MovementId::derived(&format!("former stock/{sku}")),
+                sku: sku.clone(),
+                location: default_location(),
+                quantity: i64::from(*units),
+                reason: "carried over".to_owned(),
+                actor: "system".to_owned(),
+                order: None,
+                at: super::now(),
+            });
+            let booked = self.stock.book(drafts.collect()).await;
+            let refused = |error: &dyn std::fmt::Display| OpenError::FormerStock(error.to_string());
+            for outcome in booked.map_err(|error| refused(&error))? {
+                outcome.map_err(|refusal| refused(&refusal))?;
+            }
+            store.forget_former_stock(&levels).map_err(OpenError::FormerStock)?;
+        }
     }
 }
 
 /// Stock and orders alone, for a command beside a running shop.
 pub async fn open_commerce(config: &Config, data: &Path) -> Result<Commerce, OpenError> {
     Commerce::open(config, data, &mut Servers::new(config)).await
+}
+
+/// Puts a copy of the file into an empty data directory, and reads it to its last page.
+pub fn load_commerce(from: &Path, data: &Path) -> Result<(), String> {
+    let file = file(data);
+    let copied = file.parent().map_or(Ok(()), std::fs::create_dir_all);
+    copied.and_then(|()| std::fs::copy(from, &file)).map_err(|error| error.to_string())?;
+    block_on(async {
+        let sqlite = Sqlite::open(&file, SqliteOptions::default()).await;
+        sqlite.map_err(|error| error.to_string())?.check().await.map_err(|error| error.to_string())
+    })
+}
+
+/// Writes the file as of this instant to a new one, while all goes on. Blocking.
+pub(super) fn dump(file: &Path, to: &Path) -> Result<(), String> {
+    block_on(async { sqlite::copy(file, to).await.map_err(|error| error.to_string()) })
+}
+
+/// On the thread of the caller, who waits anyway.
+fn block_on(task: impl Future<Output = Result<(), String>>) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| error.to_string())?.block_on(task)
 }
 
 impl From<SqliteError> for OpenError {
