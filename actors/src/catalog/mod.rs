@@ -23,9 +23,7 @@ use std::time::Duration;
 
 use barrow_engine::catalog::{BATCH_MAX, Product, Review, Sku, Slug};
 use barrow_engine::ids::{ProductId, ReviewId};
-use barrow_engine::ports::{
-    Clock, CommerceError, ProductStore, ProductStoreError, StockLedger,
-};
+use barrow_engine::ports::{Clock, CommerceError, ProductStore, ProductStoreError, StockLedger};
 use barrow_engine::pricing::Shop;
 use barrow_engine::time::Timestamp;
 

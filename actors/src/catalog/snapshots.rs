@@ -98,7 +98,9 @@ impl Catalog {
             return Ok(None);
         };
         if !offer.stock_known {
-            return Err(CatalogError::Unavailable("the ledger of stock does not answer".to_owned()));
+            return Err(CatalogError::Unavailable(
+                "the ledger of stock does not answer".to_owned(),
+            ));
         }
         let Some(sellable) = offer.sellables.iter().find(|one| one.sku == *sku) else {
             return Ok(None);

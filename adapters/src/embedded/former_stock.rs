@@ -68,9 +68,8 @@ mod tests {
     #[test]
     fn former_levels_are_handed_over_once() {
         let dir = tempfile::tempdir().unwrap();
-        let open = || {
-            EmbeddedStore::open(dir.path(), EmbeddedOptions::new(Box::new(|_| {}))).unwrap()
-        };
+        let open =
+            || EmbeddedStore::open(dir.path(), EmbeddedOptions::new(Box::new(|_| {}))).unwrap();
         let store = open();
         let tables = &store.shared.tables;
         let mut batch = tables.batch();

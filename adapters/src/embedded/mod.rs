@@ -170,11 +170,7 @@ impl EmbeddedStore {
         let products = EmbeddedProductStore::open(Arc::clone(&shared)).map_err(|error| {
             OpenError::Damaged { dir: dir.to_owned(), reason: error.to_string() }
         })?;
-        Ok(EmbeddedStore {
-            entities: Arc::new(entities),
-            products: Arc::new(products),
-            shared,
-        })
+        Ok(EmbeddedStore { entities: Arc::new(entities), products: Arc::new(products), shared })
     }
 
     pub fn entities(&self) -> Arc<EmbeddedEntityStore> {

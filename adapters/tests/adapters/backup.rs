@@ -9,9 +9,7 @@ use barrow_engine::entity::Shard;
 use barrow_engine::ports::{CasOutcome, EntityStore, Expected, ProductStore, Row};
 use barrow_engine::time::Timestamp;
 
-use crate::support::{
-    collection, key, open, present, product, row, try_open, write_new,
-};
+use crate::support::{collection, key, open, present, product, row, try_open, write_new};
 
 async fn filled(dir: &Path) -> EmbeddedStore {
     let store = open(dir);

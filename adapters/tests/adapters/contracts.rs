@@ -50,7 +50,6 @@ async fn embedded_product_store() {
     assert!(put.ok > 10 && put.latency.count() == put.ok, "every call is counted");
 }
 
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sqlite_stock_and_orders() {
     let dir = tempfile::tempdir().unwrap();

@@ -5,9 +5,7 @@ use std::sync::atomic::Ordering;
 
 use barrow_adapters::embedded::{EmbeddedOptions, EmbeddedStore, OpenError};
 use barrow_engine::entity::Shard;
-use barrow_engine::ports::{
-    CasOutcome, EntityStore, Expected, ProductStore, Row, StoreError,
-};
+use barrow_engine::ports::{CasOutcome, EntityStore, Expected, ProductStore, Row, StoreError};
 use barrow_engine::time::Timestamp;
 use bytes::Bytes;
 

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barrow_actors::catalog::{Catalog, CatalogError, StockDesk};
-use barrow_adapters::decorators::{CachedProducts, CatalogNews, StockNews, stock_doubted, stock_news};
+use barrow_adapters::decorators::{
+    CachedProducts, CatalogNews, StockNews, stock_doubted, stock_news,
+};
 use barrow_engine::ids::ProductId;
 use barrow_engine::ports::{Announcements, Heard, Listener};
 use tokio::sync::mpsc;

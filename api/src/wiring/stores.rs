@@ -178,11 +178,7 @@ impl Stores {
             Some(others) => Arc::new(AnnouncedStock::new(self.stock(), others)),
             None => self.stock(),
         };
-        barrow_feeds::import::Stores {
-            products: self.products(),
-            stock,
-            media: self.media(),
-        }
+        barrow_feeds::import::Stores { products: self.products(), stock, media: self.media() }
     }
 
     /// Writes every row as of this instant to a new file, while all goes on, and answers how

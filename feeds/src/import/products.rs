@@ -96,10 +96,7 @@ impl Importer<'_> {
     }
 
     /// What lies where of the SKUs whose stock the batch speaks of.
-    async fn on_hand_of(
-        &self,
-        batch: &[(Origin, ProductRecord)],
-    ) -> Result<OnHand, ImportError> {
+    async fn on_hand_of(&self, batch: &[(Origin, ProductRecord)]) -> Result<OnHand, ImportError> {
         let variants = batch.iter().flat_map(|(_, record)| &record.variants);
         let skus: Vec<Sku> = variants
             .filter(|variant| variant.on_hand.is_some())

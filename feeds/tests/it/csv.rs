@@ -3,10 +3,10 @@
 use std::slice::from_ref;
 
 use barrow_engine::catalog::Sku;
+use barrow_engine::catalog::{AttributeValue, MediaKind, Oversell, ProductStatus};
 use barrow_engine::ids::OrderId;
 use barrow_engine::inventory::Wish;
 use barrow_engine::time::Timestamp;
-use barrow_engine::catalog::{AttributeValue, MediaKind, Oversell, ProductStatus};
 use barrow_feeds::export::{ExportFormat, ExportSummary, Source, export};
 use barrow_feeds::import::ImportOptions;
 
@@ -30,10 +30,8 @@ fn two_products() -> String {
 }
 
 pub async fn exported(shop: &Shop, format: ExportFormat) -> (String, ExportSummary) {
-    let source = Source {
-        products: shop.stores.products.as_ref(),
-        stock: shop.stores.stock.as_ref(),
-    };
+    let source =
+        Source { products: shop.stores.products.as_ref(), stock: shop.stores.stock.as_ref() };
     let mut out = Vec::new();
     let summary = export(source, format, &mut out, &mut |_| {}).await.unwrap();
     (String::from_utf8(out).unwrap(), summary)

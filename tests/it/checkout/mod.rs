@@ -4,5 +4,6 @@
 mod bank;
 mod buying;
 mod crashes;
+mod expiry;
 mod fuse;
 mod shop;
