@@ -189,20 +189,8 @@ pub async fn start(
     until_had(give_up_at, async || sessions.learn().await).await?;
     let token_keys = until_had(give_up_at, async || token_keys(config, &sessions).await).await?;
     let gateways = Gateways::new(&token_keys, ports.clock.clone());
-    let checkouts = Checkouts::start(CheckoutParts {
-        carts: carts.clone(),
-        shelf: Arc::new(catalog.clone()),
-        stock: Stock::start(ports.stock.clone()),
-        orders: ports.orders.clone(),
-        gateways: gateways.all,
-        clock: ports.clock.clone(),
-        effects,
-        settings: CheckoutSettings::default(),
-    });
-    sweep(&ports.stock, ports.clock.clone());
-    let mut wakeables = sessions.wakeables();
-    wakeables.insert(EntityKind::Cart, carts.wakeable());
-    DueScanner::new(ports.entities.clone(), ports.clock.clone(), ownership, wakeables).start();
+    let checkouts = start_checkouts(&ports, &carts, &catalog, gateways, effects);
+    wake_up(&ports, &carts, &sessions, ownership);
     let cache = Arc::clone(&stores.cache().health);
     let app = Arc::new(App::new(AppParts {
         shop,
@@ -222,6 +210,34 @@ pub async fn start(
     }));
     add_figures(&app, ports.meters, stores, node.as_ref());
     Ok(Running { app, carts, sessions, node })
+}
+
+fn start_checkouts(
+    ports: &Ports,
+    carts: &Carts,
+    catalog: &Catalog,
+    gateways: Gateways,
+    effects: Arc<EffectRouter>,
+) -> Checkouts {
+    let checkouts = Checkouts::start(CheckoutParts {
+        carts: carts.clone(),
+        shelf: Arc::new(catalog.clone()),
+        stock: Stock::start(ports.stock.clone()),
+        orders: ports.orders.clone(),
+        gateways: gateways.all,
+        clock: ports.clock.clone(),
+        effects,
+        settings: CheckoutSettings::default(),
+    });
+    sweep(&ports.stock, ports.clock.clone());
+    checkouts
+}
+
+/// Entities that nobody asks for are woken when their time has come.
+fn wake_up(ports: &Ports, carts: &Carts, sessions: &Sessions, ownership: Arc<dyn Ownership>) {
+    let mut wakeables = sessions.wakeables();
+    wakeables.insert(EntityKind::Cart, carts.wakeable());
+    DueScanner::new(ports.entities.clone(), ports.clock.clone(), ownership, wakeables).start();
 }
 
 fn add_figures(app: &App, meters: Vec<Arc<Meter>>, stores: &Stores, node: Option<&cluster::Node>) {
