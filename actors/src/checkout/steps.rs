@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use barrow_engine::cart::{By, CartAction, CartCommand, CartRejectionCode, LineId, Owner};
-use barrow_engine::catalog::{Sellable, Sku, StockPolicy};
+use barrow_engine::catalog::{Sellable, Sku};
 use barrow_engine::ids::{CartId, OrderId};
 use barrow_engine::inventory::{Held, Wish};
 use barrow_engine::orders::{
@@ -136,5 +136,5 @@ impl Inner {
 
 /// How many more units may be promised than are on hand; none of what is not sold any more.
 fn allowance(sellable: Option<&Arc<Sellable>>) -> Option<u64> {
-    sellable.map_or(Some(0), |sellable| StockPolicy::available(&sellable.stock, Some(0)))
+    sellable.map_or(Some(0), |sellable| sellable.stock.allowance())
 }

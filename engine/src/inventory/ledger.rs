@@ -3,7 +3,7 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::level::{DEFAULT_LOCATION, UNITS_MAX};
+use super::level::{DEFAULT_LOCATION, UNITS_MAX, default_location};
 use super::{Claim, Held, Level, Movement, MovementDraft, Wish};
 use crate::catalog::{Location, Sku};
 use crate::ids::{MovementId, OrderId};
@@ -140,12 +140,13 @@ impl Ledger {
 
     /// Lets go whatever reservation has run out.
     pub fn expire(&mut self, now: Timestamp) {
-        let is_over = |claim: &&Claim| claim.expires_at.is_some_and(|at| at <= now);
-        let over: Vec<Claim> = self.claims.values().filter(is_over).cloned().collect();
+        let over = self.claims.values().filter(|claim| claim.has_expired(now));
+        let over: Vec<Claim> = over.cloned().collect();
         over.iter().for_each(|claim| self.drop_claim(claim));
     }
 
-    /// Books units that came or went.
+    /// Books units that came or went. One of no units is no line of the ledger, but its level is
+    /// known from then on: it was counted, and nothing lies there.
     ///
     /// # Errors
     /// Where more would go than are there and not promised; nothing has changed then.
@@ -165,7 +166,9 @@ impl Ledger {
         level.on_hand = on_hand;
         self.changed_levels.insert((sku, location));
         let movement = Movement { draft, level: on_hand };
-        self.movements.push(movement.clone());
+        if movement.draft.quantity != 0 {
+            self.movements.push(movement.clone());
+        }
         Ok(movement)
     }
 
@@ -181,7 +184,7 @@ impl Ledger {
     ) -> Result<(), StockRefusal> {
         for change in changes {
             match change {
-                StockChange::Allocate => self.allocate(order)?,
+                StockChange::Allocate => self.allocate(order, by.1)?,
                 StockChange::Release { sku, quantity } => {
                     self.take_allocated(order.id, sku, *quantity)?;
                 }
@@ -207,13 +210,16 @@ impl Ledger {
         Ok(())
     }
 
-    fn allocate(&mut self, order: &Order) -> Result<(), StockRefusal> {
+    /// A reservation that has run out is nobody's, even while it still stands there: somebody else
+    /// may be told so at any moment.
+    fn allocate(&mut self, order: &Order, now: Timestamp) -> Result<(), StockRefusal> {
         let mut wanted: BTreeMap<&Sku, u64> = BTreeMap::new();
         for line in order.tracked_lines() {
             *wanted.entry(&line.sku).or_default() += u64::from(line.quantity);
         }
         for (sku, quantity) in wanted {
-            let held = self.clone_of(sku, order.id);
+            let mut held = self.clone_of(sku, order.id);
+            held.retain(|claim| !claim.has_expired(now));
             if held.iter().map(|claim| claim.quantity).sum::<u64>() != quantity {
                 return Err(StockRefusal::ReservationGone { sku: sku.clone() });
             }
@@ -351,8 +357,4 @@ fn claim_key(claim: &Claim) -> (OrderId, Sku, Location) {
 /// No location comes before it: what is less than this sign is a space or controls something.
 fn first_location() -> Location {
     Location::new("!").expect("the text is a location")
-}
-
-fn default_location() -> Location {
-    Location::new(DEFAULT_LOCATION).expect("the text is a location")
 }

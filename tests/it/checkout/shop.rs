@@ -262,6 +262,6 @@ pub fn ask(method: &str, total: i64) -> CheckoutAsk {
     }
 }
 
-fn sku_of(index: u32) -> Sku {
+pub fn sku_of(index: u32) -> Sku {
     sku(index).parse().expect("a SKU")
 }
