@@ -62,7 +62,7 @@ impl Inner {
                 OrderStatus::Draft => self.go_on(order, payment.as_ref()).await?,
                 OrderStatus::Abandoned => self.undo(order).await?,
                 OrderStatus::Placed | OrderStatus::Cancelled | OrderStatus::Completed => {
-                    self.mark_ordered(order.cart).await?;
+                    self.mark_ordered(&order).await?;
                     self.take_at_once(&order);
                     Next::End(Progress::Placed { order, before: false })
                 }
@@ -186,7 +186,7 @@ impl Inner {
     /// Gives back what a draft had that was given up. The cart is free at once; what is reserved
     /// is kept while a payment may still turn out to be made.
     async fn undo(&self, order: Order) -> Result<Next, CheckoutError> {
-        self.unfreeze(order.cart, order.freeze).await?;
+        self.let_cart_go(&order).await?;
         let order = self.book.settle_money(order).await?;
         if order.live_payment().is_some() {
             return Ok(Next::End(Progress::Pending(order)));

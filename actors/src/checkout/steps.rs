@@ -117,9 +117,19 @@ impl Inner {
         Ok(())
     }
 
+    /// The same of an order's cart; an exchange has none.
+    pub(super) async fn let_cart_go(&self, order: &Order) -> Result<(), CheckoutError> {
+        match order.exchange_of {
+            None => self.unfreeze(order.cart, order.freeze).await,
+            Some(_) => Ok(()),
+        }
+    }
+
     /// The cart is bought.
-    pub(super) async fn mark_ordered(&self, cart: CartId) -> Result<(), CheckoutError> {
-        self.parts.carts.settle(cart, CartAction::MarkOrdered).await?;
+    pub(super) async fn mark_ordered(&self, order: &Order) -> Result<(), CheckoutError> {
+        if order.exchange_of.is_none() {
+            self.parts.carts.settle(order.cart, CartAction::MarkOrdered).await?;
+        }
         Ok(())
     }
 
