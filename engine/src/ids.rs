@@ -162,6 +162,9 @@ id_type!(
 id_type!(
     /// Units that a buyer sends back.
     ReturnId, "ret_");
+id_type!(
+    /// What staff changes in an order.
+    EditId, "edit_");
 
 #[cfg(test)]
 mod tests {
