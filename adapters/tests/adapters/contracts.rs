@@ -6,7 +6,7 @@ use barrow_adapters::decorators::{Faulty, Measured};
 use barrow_adapters::embedded::{EmbeddedCache, EmbeddedMediaStore, MediaSigning};
 use barrow_adapters::host::{SystemClock, TokioSleeper};
 use barrow_adapters::simulated::SimulatedEntityStore;
-use barrow_adapters::sqlite::{SqliteOrderStore, SqliteStockLedger};
+use barrow_adapters::sqlite::{SqliteApiKeys, SqliteOrderStore, SqliteStockLedger};
 use barrow_engine::ports::{Cache, EntityStore, Inventory, MediaStore, ProductStore, contract};
 
 use crate::support::{check_entity_store, open, slow, wait};
@@ -67,6 +67,15 @@ async fn sqlite_stock_and_orders() {
     // Again, on what is there already.
     contract::stock_ledger(&ledger, 3).await;
     contract::order_store(&SqliteOrderStore::new(&sqlite), &ledger, 4).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sqlite_api_keys() {
+    let dir = tempfile::tempdir().unwrap();
+    let sqlite = crate::sqlite::open(&dir.path().join("commerce.db")).await;
+    contract::api_keys(&SqliteApiKeys::new(&sqlite), 1).await;
+    contract::api_keys(&SqliteApiKeys::new(&sqlite), 2).await;
+    crate::shared::keys_are_bounded_in_number(&SqliteApiKeys::new(&sqlite)).await;
 }
 
 #[tokio::test]
