@@ -2,6 +2,7 @@
 
 mod cache;
 mod cluster;
+mod commerce;
 mod figures;
 mod news;
 mod place;
@@ -11,6 +12,7 @@ mod start;
 mod stores;
 
 pub use cluster::{ClusterError, look_at_table};
+pub use commerce::{Commerce, open_commerce};
 pub use place::is_task;
 pub use remote::{Found, Health, look, setup};
 pub use servers::ServerError;
