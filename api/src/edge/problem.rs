@@ -53,6 +53,8 @@ codes! {
     TokenExpired = "token_expired", UNAUTHORIZED, "The token has expired";
     SignatureInvalid = "signature_invalid", FORBIDDEN, "The address was not signed by this shop";
     SignatureExpired = "signature_expired", FORBIDDEN, "The signed address has expired";
+    /// Names the scope in its detail.
+    Forbidden = "forbidden", FORBIDDEN, "The key lacks a scope";
     NotFound = "not_found", NOT_FOUND, "There is nothing here";
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "The method is not allowed here";
     CartExpired = "cart_expired", CONFLICT, "The cart has expired";
@@ -60,6 +62,7 @@ codes! {
     CartChanged = "cart_changed", CONFLICT, "The cart costs something else";
     CheckoutInProgress = "checkout_in_progress", CONFLICT, "The cart is being bought";
     CartOrdered = "cart_ordered", CONFLICT, "The cart was bought";
+    StockBelowZero = "stock_below_zero", CONFLICT, "There are not so many";
     /// Carries `current_version`.
     VersionMismatch = "version_mismatch", PRECONDITION_FAILED, "The object has changed since";
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "The body is too large";

@@ -7,3 +7,4 @@ pub mod cart_requests;
 pub mod catalog;
 pub mod media;
 pub mod money;
+pub mod stock;

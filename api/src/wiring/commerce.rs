@@ -1,12 +1,12 @@
-//! Where stock and orders lie: a file of SQLite in the data directory, or Postgres.
+//! Where stock, orders and API keys lie: a file of SQLite in the data directory, or Postgres.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use barrow_adapters::sqlite::{
-    Sqlite, SqliteError, SqliteOptions, SqliteOrderStore, SqliteStockLedger,
+    Sqlite, SqliteApiKeys, SqliteError, SqliteOptions, SqliteOrderStore, SqliteStockLedger,
 };
-use barrow_engine::ports::{OrderStore, StockLedger};
+use barrow_engine::ports::{ApiKeyStore, OrderStore, StockLedger};
 
 use super::servers::Servers;
 use super::stores::OpenError;
@@ -22,6 +22,7 @@ const FILE: &str = "commerce.sqlite";
 pub struct Commerce {
     pub stock: Arc<dyn StockLedger>,
     pub orders: Arc<dyn OrderStore>,
+    pub api_keys: Arc<dyn ApiKeyStore>,
     /// Where it is a file.
     pub(super) sqlite: Option<Sqlite>,
 }
@@ -42,11 +43,14 @@ impl Commerce {
             CommerceBackend::Sqlite => Ok(Commerce::in_file(&file(data)).await?),
             #[cfg(feature = "postgres")]
             CommerceBackend::Postgres => {
-                use barrow_adapters::postgres::{PostgresOrderStore, PostgresStockLedger};
+                use barrow_adapters::postgres::{
+                    PostgresApiKeys, PostgresOrderStore, PostgresStockLedger,
+                };
                 let postgres = servers.postgres().await?;
                 Ok(Commerce {
                     stock: Arc::new(PostgresStockLedger::new(&postgres)),
                     orders: Arc::new(PostgresOrderStore::new(&postgres)),
+                    api_keys: Arc::new(PostgresApiKeys::new(&postgres)),
                     sqlite: None,
                 })
             }
@@ -65,6 +69,7 @@ impl Commerce {
         Ok(Commerce {
             stock: Arc::new(SqliteStockLedger::new(&sqlite)),
             orders: Arc::new(SqliteOrderStore::new(&sqlite)),
+            api_keys: Arc::new(SqliteApiKeys::new(&sqlite)),
             sqlite: Some(sqlite),
         })
     }

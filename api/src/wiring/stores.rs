@@ -11,7 +11,8 @@ use barrow_adapters::embedded::{
 use barrow_adapters::host::SystemClock;
 use barrow_adapters::sqlite::SqliteError;
 use barrow_engine::ports::{
-    EntityStore, Inventory, MediaGate, MediaStore, OrderStore, ProductStore, StockLedger,
+    ApiKeyStore, EntityStore, Inventory, MediaGate, MediaStore, OrderStore, ProductStore,
+    StockLedger,
 };
 
 use super::cache::{CacheTier, Catalog};
@@ -146,6 +147,10 @@ impl Stores {
 
     pub fn orders(&self) -> Arc<dyn OrderStore> {
         Arc::clone(&self.commerce.orders)
+    }
+
+    pub fn api_keys(&self) -> Arc<dyn ApiKeyStore> {
+        Arc::clone(&self.commerce.api_keys)
     }
 
     pub fn media(&self) -> Arc<dyn MediaStore> {

@@ -213,7 +213,8 @@ impl Fleet {
         let orders = or_skip("Postgres", Postgres::start(Sync::Memory))?;
         let url = server.endpoint();
         let at = address(&url);
-        let ground = Ground::new().with_dynamodb(&url).set(format!("commerce.url={}", orders.url()));
+        let ground =
+            Ground::new().with_dynamodb(&url).set(format!("commerce.url={}", orders.url()));
         let ground = ground.keeping(orders);
         let ground = ground.set("stores.entities=dynamodb").set("stores.products=dynamodb");
         ground.done(&["setup", "aws"]);
