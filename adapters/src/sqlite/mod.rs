@@ -10,6 +10,6 @@ mod stock_ledger;
 mod transaction;
 
 pub use api_keys::SqliteApiKeys;
-pub use database::{Sqlite, SqliteError, SqliteOptions};
+pub use database::{Sqlite, SqliteError, SqliteOptions, copy};
 pub use order_store::SqliteOrderStore;
 pub use stock_ledger::SqliteStockLedger;

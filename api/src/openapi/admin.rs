@@ -6,13 +6,17 @@ use serde_json::json;
 use utoipa::openapi::HttpMethod;
 
 use super::examples;
+use super::examples_orders as example;
 use super::operation::{Needs, Operation, Param};
 use crate::edge::Code;
 use crate::routes::admin;
+use crate::routes::admin::{orders, returns};
 use crate::wire::cart::CartBody;
+use crate::wire::order::{OrderBody, OrderList, ReturnList};
 use crate::wire::stock::{BookMovement, LevelList, MovementBody, MovementList};
 
 const STOCK: &str = "Stock of the house";
+const ORDERS: &str = "Orders of the house";
 const CARTS: &str = "Carts of the house";
 
 /// The part of a call that the table has.
@@ -111,6 +115,62 @@ pub fn list_levels(call: Call) -> Described {
             200,
             "A page of levels, by SKU and location.",
             json!({"items": [examples::level()], "next_cursor": null}),
+        )
+        .refuses(LIST_CODES);
+    Described(operation)
+}
+
+/// The names of a choice.
+fn names<T>(choices: &[(&'static str, T)]) -> Vec<&'static str> {
+    choices.iter().map(|(name, _)| *name).collect()
+}
+
+pub fn list_orders(call: Call) -> Described {
+    let operation = call
+        .is(ORDERS, "listOrders", "Orders, by what they are")
+        .about("All that is named holds. Those opened last come first, unless `sort` says else.")
+        .takes([
+            Param::choice("status", &names(&orders::STATUSES), "Where it is in its life."),
+            Param::choice("payment_status", &names(&orders::PAYMENTS), "How far it is paid."),
+            Param::choice(
+                "fulfilment_status",
+                &names(&orders::FULFILMENTS),
+                "How much of it has left.",
+            ),
+            Param::query("q", "A number, or the beginning of an e-mail address or of a last name."),
+            Param::query("placed_after", "Placed then or later.").example("2026-11-23T00:00:00Z"),
+            Param::query("placed_before", "Placed earlier.").example("2026-11-24T00:00:00Z"),
+            Param::choice("sort", &names(&orders::SORTS), "By when it was opened."),
+        ])
+        .takes(paging())
+        .replies::<OrderList<'_>>(
+            200,
+            "A page of orders.",
+            json!({"items": [example::order()], "next_cursor": null}),
+        )
+        .refuses(LIST_CODES);
+    Described(operation)
+}
+
+pub fn get_order(call: Call) -> Described {
+    let operation = call
+        .is(ORDERS, "lookAtOrder", "Any order, with all that staff know of it")
+        .takes([Param::path("id", "The order's id, or its number.").example("562-398-909")])
+        .replies::<OrderBody<'_>>(200, "The order.", example::order())
+        .with_header(200, "ETag", "Its version.")
+        .refuses([Code::NotFound]);
+    Described(operation)
+}
+
+pub fn list_returns(call: Call) -> Described {
+    let operation = call
+        .is(ORDERS, "listReturns", "What buyers send back, those asked for last first")
+        .takes([Param::choice("status", &names(&returns::STATUSES), "How far it is.")])
+        .takes(paging())
+        .replies::<ReturnList<'_>>(
+            200,
+            "A page of returns.",
+            json!({"items": [example::returned()], "next_cursor": null}),
         )
         .refuses(LIST_CODES);
     Described(operation)

@@ -7,8 +7,10 @@ mod carts;
 mod catalog;
 mod error_pages;
 mod examples;
+mod examples_orders;
 mod operation;
 mod ops;
+mod orders;
 mod problems;
 mod sessions;
 
@@ -34,8 +36,8 @@ pub use problems::example as problem_example;
 
 /// What a reader has to know before any single call.
 const INTRODUCTION: &str = "\
-A shop over HTTP: a catalog that anybody may read, and carts whose every acknowledged change is \
-durable.
+A shop over HTTP: a catalog that anybody may read, carts whose every acknowledged change is \
+durable, and orders.
 
 **Form.** JSON in UTF-8, `snake_case`, times in RFC 3339 UTC, money in integer minor units. In \
 replies every field is present; a client ignores those it does not know.
@@ -60,6 +62,7 @@ fn operations() -> Vec<Operation> {
         catalog::operations(),
         sessions::operations(),
         carts::operations(),
+        orders::operations(),
         admin::operations(),
         ops::operations(),
     ]
@@ -123,6 +126,8 @@ fn tags() -> Vec<utoipa::openapi::Tag> {
         ("Catalog", "What the shop sells. Open to everybody."),
         ("Sessions", "Who is asking: a guest's token."),
         ("Carts", "What a shopper is about to buy."),
+        ("Orders", "What was bought, from checkout to delivery."),
+        ("Orders of the house", "All orders and returns. For API keys."),
         ("Stock of the house", "How units come and go. For API keys."),
         ("Carts of the house", "Any cart. For API keys."),
         ("Operations", "Whether the server lives, what it does, and this document."),

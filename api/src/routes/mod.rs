@@ -12,6 +12,7 @@ mod fuzz;
 mod media;
 mod name;
 mod ops;
+mod orders;
 mod products;
 mod range;
 mod reply;
@@ -42,7 +43,7 @@ pub fn shop(app: SharedApp) -> Front {
         api = api.merge(catalog::routes());
     }
     if app.settings.answers_carts {
-        api = api.merge(sessions::routes()).merge(carts::routes());
+        api = api.merge(sessions::routes()).merge(carts::routes()).merge(orders::routes());
     }
     if app.settings.answers_carts && app.office.is_some() {
         api = api.merge(admin::routes());

@@ -7,4 +7,6 @@ pub mod cart_requests;
 pub mod catalog;
 pub mod media;
 pub mod money;
+pub mod order;
+pub mod order_requests;
 pub mod stock;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use barrow_adapters::sqlite::{
-    Sqlite, SqliteApiKeys, SqliteError, SqliteOptions, SqliteOrderStore, SqliteStockLedger,
+    self, Sqlite, SqliteApiKeys, SqliteError, SqliteOptions, SqliteOrderStore, SqliteStockLedger,
 };
 use barrow_engine::ports::{ApiKeyStore, OrderStore, StockLedger};
 
@@ -23,8 +23,8 @@ pub struct Commerce {
     pub stock: Arc<dyn StockLedger>,
     pub orders: Arc<dyn OrderStore>,
     pub api_keys: Arc<dyn ApiKeyStore>,
-    /// Where it is a file.
-    pub(super) sqlite: Option<Sqlite>,
+    /// Where it is one.
+    pub(super) file: Option<PathBuf>,
 }
 
 /// Where the file lies.
@@ -51,7 +51,7 @@ impl Commerce {
                     stock: Arc::new(PostgresStockLedger::new(&postgres)),
                     orders: Arc::new(PostgresOrderStore::new(&postgres)),
                     api_keys: Arc::new(PostgresApiKeys::new(&postgres)),
-                    sqlite: None,
+                    file: None,
                 })
             }
             #[cfg(not(feature = "postgres"))]
@@ -70,7 +70,7 @@ impl Commerce {
             stock: Arc::new(SqliteStockLedger::new(&sqlite)),
             orders: Arc::new(SqliteOrderStore::new(&sqlite)),
             api_keys: Arc::new(SqliteApiKeys::new(&sqlite)),
-            sqlite: Some(sqlite),
+            file: Some(file.to_owned()),
         })
     }
 }
@@ -78,6 +78,28 @@ impl Commerce {
 /// Stock and orders alone, for a command beside a running shop.
 pub async fn open_commerce(config: &Config, data: &Path) -> Result<Commerce, OpenError> {
     Commerce::open(config, data, &mut Servers::new(config)).await
+}
+
+/// Puts a copy of the file into an empty data directory, and reads it to its last page.
+pub fn load_commerce(from: &Path, data: &Path) -> Result<(), String> {
+    let file = file(data);
+    let copied = file.parent().map_or(Ok(()), std::fs::create_dir_all);
+    copied.and_then(|()| std::fs::copy(from, &file)).map_err(|error| error.to_string())?;
+    block_on(async {
+        let sqlite = Sqlite::open(&file, SqliteOptions::default()).await;
+        sqlite.map_err(|error| error.to_string())?.check().await.map_err(|error| error.to_string())
+    })
+}
+
+/// Writes the file as of this instant to a new one, while all goes on. Blocking.
+pub(super) fn dump(file: &Path, to: &Path) -> Result<(), String> {
+    block_on(async { sqlite::copy(file, to).await.map_err(|error| error.to_string()) })
+}
+
+/// On the thread of the caller, who waits anyway.
+fn block_on(task: impl Future<Output = Result<(), String>>) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| error.to_string())?.block_on(task)
 }
 
 impl From<SqliteError> for OpenError {

@@ -192,6 +192,14 @@ impl Stores {
             .map(|report| report.entries)
             .map_err(|error| error.to_string())
     }
+
+    /// Writes stock and orders as of this instant to a new file, where they lie in one. Blocking.
+    pub fn dump_commerce(&self, to: &Path) -> Result<bool, String> {
+        match &self.commerce.file {
+            Some(file) => super::commerce::dump(file, to).map(|()| true),
+            None => Ok(false),
+        }
+    }
 }
 
 /// The embedded store alone, if the data directory has one; nothing is made and no server asked.

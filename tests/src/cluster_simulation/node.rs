@@ -295,6 +295,7 @@ impl Boot {
             catalog: empty_catalog(&run.clock, &shop),
             shop,
             carts,
+            checkouts: None,
             sessions,
             shelf: Arc::new(EndlessShelf),
             media: Arc::new(Empty),

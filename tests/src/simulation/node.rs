@@ -174,6 +174,7 @@ async fn boot(
         catalog: empty_catalog(clock, &shop),
         shop,
         carts,
+        checkouts: None,
         sessions,
         shelf: Arc::new(EndlessShelf),
         media: Arc::new(Empty),

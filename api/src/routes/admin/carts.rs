@@ -17,6 +17,6 @@ pub async fn read(
     Id(id): Id<CartId>,
     _: NoParams,
 ) -> Result<Response, Problem> {
-    let reply = app.carts.look_at(id).await.map_err(cart_problem)?;
+    let reply = app.carts.look_at(id).await.map_err(|error| cart_problem(id, error))?;
     Ok(cart_response(reply, Shape::Full))
 }

@@ -3,6 +3,8 @@
 //! A call cannot be declared without a scope, nor its handler be reached without it.
 
 mod carts;
+pub mod orders;
+pub mod returns;
 mod stock;
 
 use std::str::FromStr;
@@ -16,15 +18,17 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use barrow_engine::access::Scope;
-use barrow_engine::ports::CommerceError;
+use barrow_engine::time::Timestamp;
 use http::request::Parts;
 use http::{HeaderValue, Method, header};
 use serde::Serialize;
 
+use super::cursor;
 use super::reply::json_bytes;
 use crate::app::{App, Office, SharedApp};
 use crate::auth::{Identity, Principal, Staff};
-use crate::edge::{Code, Problem};
+use crate::edge::params::invalid;
+use crate::edge::{Code, Params, Problem};
 use crate::openapi::admin as about;
 
 /// When to come back while the store of stock and orders does not answer.
@@ -96,6 +100,9 @@ pub fn table() -> Vec<AdminRoute> {
             about::list_levels,
             stock::levels,
         ),
+        AdminRoute::get("/admin/v1/orders", Scope::OrdersRead, about::list_orders, orders::list),
+        AdminRoute::get("/admin/v1/orders/{id}", Scope::OrdersRead, about::get_order, orders::read),
+        AdminRoute::get("/admin/v1/returns", Scope::OrdersRead, about::list_returns, returns::list),
         AdminRoute::get("/admin/v1/carts/{id}", Scope::OrdersRead, about::get_cart, carts::read),
     ]
 }
@@ -135,7 +142,7 @@ fn permitted(scope: Scope, identity: Option<&Identity>) -> Result<Arc<Principal>
 }
 
 /// The `{id}` of an address: 404 where it is none of its kind.
-struct Id<T>(T);
+pub struct Id<T>(T);
 
 impl<T: FromStr + Send> FromRequestParts<SharedApp> for Id<T> {
     type Rejection = Problem;
@@ -153,18 +160,31 @@ fn office(app: &App) -> Result<&Office, Problem> {
     app.office.as_ref().ok_or_else(|| Problem::unavailable("nothing is kept here", RETRY))
 }
 
-/// A failure of the store of stock and orders.
-fn failed(error: &CommerceError) -> Problem {
-    tracing::error!(%error, "stock and orders could not be reached");
-    match error {
-        CommerceError::OutcomeUnknown(_) => {
-            let detail = "the change may or may not be made: repeat it with the same key";
-            Problem::new(Code::OutcomeUnknown, detail).retry_after(RETRY)
-        }
-        CommerceError::Unavailable(_) | CommerceError::Damaged(_) => {
-            Problem::unavailable("stock and orders cannot be reached now", RETRY)
-        }
-    }
+/// Takes a parameter that is one of a few names; what the name means.
+fn choice<T: Copy>(
+    params: &mut Params,
+    name: &str,
+    choices: &[(&str, T)],
+) -> Result<Option<T>, Problem> {
+    let Some(text) = params.one(name)? else { return Ok(None) };
+    let found = choices.iter().find(|(known, _)| *known == text);
+    found.map(|(_, meant)| Some(*meant)).ok_or_else(|| {
+        let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+        invalid(name, &format!("it must be one of {}", names.join(", ")))
+    })
+}
+
+/// A place in a list that goes by a time and an id, as cursors hold it.
+fn place(at: Timestamp, id: u128) -> Vec<u8> {
+    [&at.as_millis().to_be_bytes()[..], &id.to_be_bytes()].concat()
+}
+
+fn read_place(bytes: &[u8]) -> Result<(Timestamp, u128), Problem> {
+    let read = || {
+        let (at, id) = bytes.split_first_chunk::<8>()?;
+        Some((Timestamp(i64::from_be_bytes(*at)), u128::from_be_bytes(id.try_into().ok()?)))
+    };
+    read().ok_or_else(cursor::refused)
 }
 
 /// JSON that nobody may keep.
@@ -194,7 +214,6 @@ impl<T> Page<T> {
 #[cfg(test)]
 mod tests {
     use barrow_engine::ids::{ApiKeyId, SessionId};
-    use barrow_engine::time::Timestamp;
 
     use super::*;
     use crate::auth::Shopper;

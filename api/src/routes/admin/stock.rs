@@ -8,15 +8,14 @@ use barrow_engine::inventory::{
     DEFAULT_LOCATION, Level, MOVEMENT_REASON_CHARS_MAX, Movement, MovementDraft, StockRefusal,
     UNITS_MAX,
 };
-use barrow_engine::time::Timestamp;
 use http::{HeaderName, HeaderValue, StatusCode};
 
-use super::{Page, failed, office, private_json};
+use super::{Page, office, place, private_json, read_place};
 use crate::app::{App, SharedApp};
 use crate::auth::{Principal, Staff};
 use crate::edge::params::invalid as invalid_parameter;
 use crate::edge::{ClientKey, Code, FieldError, Json, MaybeKey, NoParams, Params, Problem};
-use crate::routes::carts::sellables;
+use crate::routes::carts::{sellables, store_problem};
 use crate::routes::cursor;
 use crate::wire::stock::{BookMovement, LevelBody, LevelList, MovementBody, MovementList};
 
@@ -36,7 +35,8 @@ pub async fn book(
     let draft = draft(&app, &principal, key.as_ref(), body)?;
     sellables(&app, &[(draft.sku.as_str(), "/sku".to_owned())]).await?;
     let booked = office(&app)?.stock.book(vec![draft.clone()]).await;
-    let booked = booked.map_err(|error| failed(&error))?.pop().expect("there is one for each");
+    let booked =
+        booked.map_err(|error| store_problem(&error))?.pop().expect("there is one for each");
     let movement = booked.map_err(refused)?;
     if !is_same(&movement.draft, &draft) {
         let detail = "the idempotency key was used for another movement";
@@ -143,29 +143,22 @@ pub async fn movements(
     let question = format!("movements of {sku}");
     let after = match after {
         None => None,
-        Some(text) => Some(movement_place(&app.cursors.open(&question, &text)?)?),
+        Some(text) => {
+            let (at, id) = read_place(&app.cursors.open(&question, &text)?)?;
+            Some((at, MovementId(id)))
+        }
     };
     // What cannot be a SKU has never moved.
     let found = match Sku::new(&sku) {
         Ok(sku) => office(&app)?.stock.movements(&sku, after, limit + 1).await,
         Err(_) => Ok(Vec::new()),
     };
-    let found = found.map_err(|error| failed(&error))?;
+    let found = found.map_err(|error| store_problem(&error))?;
     let Page { items, next_cursor } = Page::new(found, limit, |Movement { draft, .. }| {
-        let place = [&draft.at.as_millis().to_be_bytes()[..], &draft.id.0.to_be_bytes()].concat();
-        app.cursors.seal(&question, &place)
+        app.cursors.seal(&question, &place(draft.at, draft.id.0))
     });
     let items = items.iter().map(MovementBody::from).collect();
     Ok(private_json(&MovementList { items, next_cursor }))
-}
-
-fn movement_place(bytes: &[u8]) -> Result<(Timestamp, MovementId), Problem> {
-    let read = || {
-        let (at, id) = bytes.split_first_chunk::<8>()?;
-        let id = u128::from_be_bytes(id.try_into().ok()?);
-        Some((Timestamp(i64::from_be_bytes(*at)), MovementId(id)))
-    };
-    read().ok_or_else(cursor::refused)
 }
 
 pub async fn levels(
@@ -195,7 +188,7 @@ pub async fn levels(
             office(&app)?.stock.levels(&skus).await
         }
     };
-    let mut found = found.map_err(|error| failed(&error))?;
+    let mut found = found.map_err(|error| store_problem(&error))?;
     if !skus.is_empty() {
         found.retain(|it| {
             after.as_ref().is_none_or(|(sku, place)| (&it.sku, &it.location) > (sku, place))
