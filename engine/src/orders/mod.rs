@@ -13,6 +13,7 @@ mod decide;
 mod event;
 mod fulfilment;
 mod line;
+mod memory;
 mod number;
 mod order;
 mod payment;
@@ -31,6 +32,9 @@ pub use decide::{CapturePolicy, OrderDecision, decide};
 pub use event::{OrderEvent, Recorded};
 pub use fulfilment::{Fulfilment, FulfilmentStatus, LineUnits, Tracking};
 pub use line::OrderLine;
+pub use memory::{
+    CommandKey, KeyRecall, ORDER_KEY_AGE_MIN, ORDER_KEYS_MAX, ORDER_KEYS_MIN, UsedKey,
+};
 pub use number::{InvalidOrderNumber, OrderNumber};
 pub use order::{
     FulfilmentProgress, NewOrder, Order, OrderStatus, OrderTotals, PaymentProgress, ShippingCharge,

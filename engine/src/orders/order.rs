@@ -1,14 +1,26 @@
 //! An order as it is stored, and what follows from that.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::event::Recorded;
-use super::{Fulfilment, OrderEvent, OrderLine, OrderNumber, Payment, Refund, Return};
+use super::{
+    Fulfilment, Operation, OperationState, OrderEvent, OrderLine, OrderNumber, Payment, Refund,
+    Return, UsedKey,
+};
 use crate::cart::{Addresses, Contact, LineId, Owner};
 use crate::catalog::{ChannelId, Locale};
 use crate::ids::{CartId, OrderId};
 use crate::money::Currency;
 use crate::time::Timestamp;
+
+/// How long after a gateway refused to give money back it is asked again, at first and at most.
+const SETTLE_PAUSE_MIN: Duration = Duration::from_secs(60);
+const SETTLE_PAUSE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Refusals after which nobody asks by themselves any more: a month of them.
+const SETTLE_TRIES_MAX: usize = 40;
 
 /// An order. Its version counts its changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +58,9 @@ pub struct Order {
     pub refunds: Vec<Refund>,
     #[serde(default)]
     pub returns: Vec<Return>,
+    /// The keys of commands, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<UsedKey>,
     /// All that happened to it, oldest first.
     #[serde(default)]
     pub timeline: Vec<Recorded>,
@@ -196,6 +211,7 @@ impl Order {
             fulfilments: Vec::new(),
             refunds: Vec::new(),
             returns: Vec::new(),
+            keys: Vec::new(),
             timeline: Vec::new(),
             created_at: now,
             placed_at: None,
@@ -226,6 +242,35 @@ impl Order {
         let mut since_opened =
             since_opened.take_while(|event| !matches!(event, OrderEvent::Reopened));
         since_opened.any(|event| matches!(event, OrderEvent::PaymentStarted { .. }))
+    }
+
+    /// Neither given up nor cancelled: what is paid for it is to be kept.
+    pub fn is_wanted(&self) -> bool {
+        !matches!(self.status, OrderStatus::Abandoned | OrderStatus::Cancelled)
+    }
+
+    /// Whether nothing is left to do for it until somebody changes it: no draft, no gateway to be
+    /// asked, and no money held of a buyer who gets nothing for it.
+    pub fn is_settled(&self) -> bool {
+        self.status != OrderStatus::Draft
+            && self.pending_operations().next().is_none()
+            && (self.is_wanted() || self.live_payment().is_none())
+    }
+
+    /// From when on money is to be given back again that a gateway refused to; later after each
+    /// refusal. `None` where there is none, or where somebody has to look.
+    pub fn settle_due_at(&self) -> Option<Timestamp> {
+        let is_asked = self.pending_operations().next().is_some();
+        let payment = self.live_payment().filter(|_| !self.is_wanted() && !is_asked)?;
+        let failed = |one: &&Operation| matches!(one.state, OperationState::Failed { .. });
+        let refusals = payment.operations.iter().filter(failed).count();
+        if refusals > SETTLE_TRIES_MAX {
+            return None;
+        }
+        let doublings = u32::try_from(refusals).unwrap_or(u32::MAX).saturating_sub(1).min(16);
+        let pause = (SETTLE_PAUSE_MIN * 2_u32.pow(doublings)).min(SETTLE_PAUSE_MAX);
+        let last = payment.operations.last().map_or(self.created_at, |one| one.at);
+        Some(last.plus(pause))
     }
 
     /// The lines of which stock is kept.

@@ -13,12 +13,12 @@ use crate::orders::{
 const REFUNDS_MAX: usize = 500;
 
 impl Change {
-    /// What a gateway told. What was told before is believed, whatever it tells later.
+    /// What a gateway told.
     pub(super) fn record_outcome(&mut self, key: OperationKey, outcome: PaymentOutcome) -> Decided {
         let place = self.place_of(key)?;
         let operation = self.operation(place).clone();
         if operation.state != OperationState::Pending {
-            return Ok(());
+            return self.told_late(place, &operation, outcome);
         }
         match outcome {
             PaymentOutcome::Succeeded { reference } => self.succeeded(place, reference),
@@ -34,6 +34,30 @@ impl Change {
                 }
                 Ok(())
             }
+        }
+    }
+
+    /// What was told before is believed, but for one thing: money that is held of the buyer after
+    /// all, though it was said to have been refused. It goes back, unless it is what is waited for.
+    fn told_late(
+        &mut self,
+        place: (usize, usize),
+        operation: &Operation,
+        outcome: PaymentOutcome,
+    ) -> Decided {
+        let was_refused = matches!(operation.state, OperationState::Failed { .. });
+        let PaymentOutcome::Succeeded { reference } = outcome else { return Ok(()) };
+        if operation.kind != OperationKind::Authorize || !was_refused {
+            return Ok(());
+        }
+        let is_waited_for = self.order.status == OrderStatus::Draft
+            && self.order.live_payment().is_none()
+            && place.0 + 1 == self.order.payments.len()
+            && operation.amount == self.order.totals().total;
+        self.succeeded(place, reference)?;
+        match self.order.payments[place.0].capturable() {
+            held if held > 0 && !is_waited_for => self.give_back(place.0, "it came too late"),
+            _ => Ok(()),
         }
     }
 
@@ -68,7 +92,7 @@ impl Change {
         match kind {
             // Money that came after the order had been given up goes back at once; so does what
             // was taken while it was being cancelled.
-            OperationKind::Authorize | OperationKind::Capture if !self.is_wanted() => {
+            OperationKind::Authorize | OperationKind::Capture if !self.order.is_wanted() => {
                 self.give_back(place.0, "the order was given up")
             }
             OperationKind::Capture => {
@@ -77,10 +101,6 @@ impl Change {
             }
             _ => Ok(()),
         }
-    }
-
-    fn is_wanted(&self) -> bool {
-        !matches!(self.order.status, OrderStatus::Abandoned | OrderStatus::Cancelled)
     }
 
     fn failed(&mut self, place: (usize, usize), code: String) -> Decided {
@@ -98,7 +118,7 @@ impl Change {
             self.set_refund(refund, RefundStatus::Failed);
         }
         match kind {
-            OperationKind::Capture if !self.is_wanted() => {
+            OperationKind::Capture if !self.order.is_wanted() => {
                 self.give_back(place.0, "the order was given up")
             }
             _ => Ok(()),
@@ -265,7 +285,7 @@ impl Change {
     }
 
     pub(super) fn settle(&mut self) -> Decided {
-        self.demand(!self.is_wanted())?;
+        self.demand(!self.order.is_wanted())?;
         self.give_all_back("given back again")
     }
 

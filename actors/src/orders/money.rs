@@ -1,42 +1,62 @@
 //! What gateways are asked.
 
+use std::collections::BTreeSet;
+
 use barrow_engine::money::Money;
 use barrow_engine::orders::{
     Actor, Operation, OperationKey, Order, OrderCommand, Payment, PaymentOutcome,
 };
 use barrow_engine::ports::{GatewayAnswer, GatewayError, PaymentRequest};
 
-use super::steps::Written;
-use super::{CheckoutError, Inner};
+use super::book::{BookError, OrderBook, TRIES_MAX, Written};
 
-impl Inner {
+impl OrderBook {
     /// Asks gateways what is to be asked, each operation once, and writes what they answer; the
-    /// order as it is then.
-    pub(super) async fn settle_money(&self, mut order: Order) -> Result<Order, CheckoutError> {
-        let asked: Vec<OperationKey> = order.pending_operations().map(|(key, ..)| key).collect();
-        for key in asked {
-            let operation = order.pending_operations().find(|(pending, ..)| *pending == key);
-            let Some((_, payment, operation)) = operation else { continue };
+    /// order as it is then. What an answer leads to is asked as well.
+    pub async fn settle_money(&self, mut order: Order) -> Result<Order, BookError> {
+        let mut asked: BTreeSet<OperationKey> = BTreeSet::new();
+        loop {
+            let mut pending = order.pending_operations();
+            let Some((key, payment, operation)) = pending.find(|(key, ..)| !asked.contains(key))
+            else {
+                drop(pending);
+                return Ok(order);
+            };
+            asked.insert(key);
             let request = request_of(&order, key, payment, operation);
             let name = payment.gateway.clone();
+            drop(pending);
             let Some(outcome) = self.ask(&name, request).await else { continue };
-            let record = OrderCommand::RecordOutcome { key, outcome };
-            order = match self.write(&order, record, Actor::Gateway { name }).await? {
-                Written::Done(next) => next,
-                // Somebody else was told as well, and may have written it.
+            order = self.record_outcome(order, key, outcome, name).await?;
+        }
+    }
+
+    /// Writes what a gateway answered or told, on top of whatever others write meanwhile.
+    pub async fn record_outcome(
+        &self,
+        mut order: Order,
+        key: OperationKey,
+        outcome: PaymentOutcome,
+        gateway: String,
+    ) -> Result<Order, BookError> {
+        let by = Actor::Gateway { name: gateway };
+        for _ in 0..TRIES_MAX {
+            let record = OrderCommand::RecordOutcome { key, outcome: outcome.clone() };
+            order = match self.write(&order, record, by.clone(), None).await? {
+                Written::Done(order) => return Ok(order),
                 Written::Stale | Written::Refused(_) => self.look(order.id).await?,
             };
         }
-        Ok(order)
+        Err(BookError::Busy)
     }
 
     /// What came of an operation; `None` while nobody knows.
     async fn ask(&self, gateway: &str, request: PaymentRequest) -> Option<PaymentOutcome> {
-        let Some(gateway) = self.parts.gateways.get(gateway) else {
+        let Some(gateway) = self.gateways.get(gateway) else {
             tracing::error!(gateway, "an order has a payment at a gateway that is not configured");
             return None;
         };
-        let age = self.parts.clock.now().since(request.at);
+        let age = self.clock.now().since(request.at);
         let is_remembered = age < gateway.key_memory();
         let answer = async {
             match is_remembered {
@@ -44,7 +64,7 @@ impl Inner {
                 false => gateway.look_up(&request).await,
             }
         };
-        let answer = tokio::time::timeout(self.parts.settings.answer_max, answer).await;
+        let answer = tokio::time::timeout(self.answer_max, answer).await;
         match answer {
             Ok(Ok(GatewayAnswer::Known(outcome))) => Some(outcome),
             Ok(Ok(GatewayAnswer::NeverAsked)) => {
