@@ -2,9 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    EditChange, LineUnits, NewOrder, OperationKey, OrderNumber, RequestKey, Tracking,
-};
+use super::{EditChange, LineUnits, NewOrder, OperationKey, OrderNumber, RequestKey, Tracking};
 use crate::cart::LineId;
 use crate::catalog::Location;
 use crate::ids::{CustomerId, EditId, FulfilmentId, ReturnId};
