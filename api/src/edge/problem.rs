@@ -97,6 +97,8 @@ codes! {
         "More would come back than was sent";
     UploadMismatch = "upload_mismatch", UNPROCESSABLE_ENTITY,
         "The file is not the one that was announced";
+    IfMatchRequired = "if_match_required", PRECONDITION_REQUIRED,
+        "The version that is changed has to be named";
     Overloaded = "overloaded", TOO_MANY_REQUESTS, "Too much at once";
     IdempotencyMemoryFull = "idempotency_memory_full", TOO_MANY_REQUESTS,
         "Too many idempotency keys in a short time";

@@ -26,7 +26,7 @@ pub struct Call {
 }
 
 /// A call that was described, but for who may make it.
-pub struct Described(Operation);
+pub struct Described(pub(super) Operation);
 
 pub(super) fn operations() -> Vec<Operation> {
     let described = admin::table().into_iter().map(|route| {
@@ -48,7 +48,7 @@ fn method_of(method: &Method) -> HttpMethod {
 }
 
 impl Call {
-    fn is(self, tag: &str, id: &str, summary: &str) -> Operation {
+    pub(super) fn is(self, tag: &str, id: &str, summary: &str) -> Operation {
         Operation::new(self.method, self.path, id, tag, summary).refuses([
             Code::UnknownParameter,
             Code::Overloaded,

@@ -53,6 +53,7 @@ pages! {
     RefundExceedsCaptured: "refund_exceeds_captured",
     ReturnExceedsFulfilled: "return_exceeds_fulfilled",
     UploadMismatch: "upload_mismatch",
+    IfMatchRequired: "if_match_required",
     Overloaded: "overloaded",
     IdempotencyMemoryFull: "idempotency_memory_full",
     Unavailable: "unavailable",

@@ -3,6 +3,7 @@
 //! no route without its entry, no entry without its route.
 
 pub mod admin;
+pub mod admin_commands;
 mod carts;
 mod catalog;
 mod error_pages;

@@ -87,6 +87,7 @@ fn detail(code: Code) -> &'static str {
         Code::QuantityLimit => "a line holds at most 99999",
         Code::LineLimit => "a cart holds at most 1000 lines",
         Code::UploadMismatch => "the file has to have 48213 bytes",
+        Code::IfMatchRequired => "send If-Match with the ETag that the edit came with",
         Code::Overloaded => "too many requests are being answered now",
         Code::IdempotencyMemoryFull => "more than 1024 keys within 5 minutes",
         Code::Unavailable => "the catalog cannot be read now",

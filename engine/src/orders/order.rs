@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::event::Recorded;
 use super::{
-    Credit, Edit, ExchangeOf, Fulfilment, Operation, OperationState, OrderEvent, OrderLine,
-    OrderNumber, Payment, Refund, RefundStatus, Return, UsedKey,
+    Credit, Edit, ExchangeOf, Fulfilment, LineUnits, Operation, OperationState, OrderEvent,
+    OrderLine, OrderNumber, Payment, Refund, RefundStatus, Return, UsedKey,
 };
 use crate::cart::{Addresses, Contact, LineId, Owner};
 use crate::catalog::{ChannelId, Locale};
@@ -285,6 +285,12 @@ impl Order {
         let pause = (SETTLE_PAUSE_MIN * 2_u32.pow(doublings)).min(SETTLE_PAUSE_MAX);
         let last = payment.operations.last().map_or(self.created_at, |one| one.at);
         Some(last.plus(pause))
+    }
+
+    /// All that was not sent yet.
+    pub fn unfulfilled(&self) -> Vec<LineUnits> {
+        let units = |line: &OrderLine| LineUnits { line: line.id, quantity: line.unfulfilled() };
+        self.lines.iter().filter(|line| line.unfulfilled() > 0).map(units).collect()
     }
 
     /// The lines of which stock is kept.

@@ -2,10 +2,15 @@
 //! it needs; the router, the API's description and the test of who gets in where are made of that.
 //! A call cannot be declared without a scope, nor its handler be reached without it.
 
+mod bulk;
 mod carts;
+mod commands;
+mod edits;
 pub mod orders;
+mod return_steps;
 pub mod returns;
 mod stock;
+mod table;
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -22,6 +27,8 @@ use barrow_engine::time::Timestamp;
 use http::request::Parts;
 use http::{HeaderValue, Method, header};
 use serde::Serialize;
+
+pub use table::table;
 
 use super::cursor;
 use super::reply::json_bytes;
@@ -77,34 +84,6 @@ impl AdminRoute {
     ) -> AdminRoute {
         AdminRoute::new(Method::POST, path, scope, about, handler)
     }
-}
-
-/// Every call of the house.
-pub fn table() -> Vec<AdminRoute> {
-    vec![
-        AdminRoute::post(
-            "/admin/v1/stock/movements",
-            Scope::StockWrite,
-            about::book_movement,
-            stock::book,
-        ),
-        AdminRoute::get(
-            "/admin/v1/stock/movements",
-            Scope::StockRead,
-            about::list_movements,
-            stock::movements,
-        ),
-        AdminRoute::get(
-            "/admin/v1/stock/levels",
-            Scope::StockRead,
-            about::list_levels,
-            stock::levels,
-        ),
-        AdminRoute::get("/admin/v1/orders", Scope::OrdersRead, about::list_orders, orders::list),
-        AdminRoute::get("/admin/v1/orders/{id}", Scope::OrdersRead, about::get_order, orders::read),
-        AdminRoute::get("/admin/v1/returns", Scope::OrdersRead, about::list_returns, returns::list),
-        AdminRoute::get("/admin/v1/carts/{id}", Scope::OrdersRead, about::get_cart, carts::read),
-    ]
 }
 
 pub fn routes() -> Router<SharedApp> {

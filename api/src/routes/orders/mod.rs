@@ -101,7 +101,8 @@ pub fn executed(app: &App, done: &Executed, reader: Reader, origin: &Origin) -> 
     response
 }
 
-fn mark_replayed(response: &mut Response, done: &Executed) {
+/// Says that it was done before, if it was.
+pub fn mark_replayed(response: &mut Response, done: &Executed) {
     if let Some(version) = done.replayed {
         let headers = response.headers_mut();
         headers.insert("idempotent-replayed", HeaderValue::from_static("true"));

@@ -1,0 +1,158 @@
+//! Which calls of the house there are, and what scope each needs. Order commands come in several
+//! functions only to keep each short.
+
+use barrow_engine::access::Scope;
+use http::Method;
+
+use super::{AdminRoute, bulk, carts, commands, edits, orders, return_steps, returns, stock};
+use crate::openapi::{admin as about, admin_commands as commands_about};
+
+/// Every call of the house.
+pub fn table() -> Vec<AdminRoute> {
+    [of_stock(), of_orders(), of_commands(), of_edits_and_returns(), of_carts()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn of_stock() -> Vec<AdminRoute> {
+    vec![
+        AdminRoute::post(
+            "/admin/v1/stock/movements",
+            Scope::StockWrite,
+            about::book_movement,
+            stock::book,
+        ),
+        AdminRoute::get(
+            "/admin/v1/stock/movements",
+            Scope::StockRead,
+            about::list_movements,
+            stock::movements,
+        ),
+        AdminRoute::get(
+            "/admin/v1/stock/levels",
+            Scope::StockRead,
+            about::list_levels,
+            stock::levels,
+        ),
+    ]
+}
+
+fn of_orders() -> Vec<AdminRoute> {
+    vec![
+        AdminRoute::get("/admin/v1/orders", Scope::OrdersRead, about::list_orders, orders::list),
+        AdminRoute::get("/admin/v1/orders/{id}", Scope::OrdersRead, about::get_order, orders::read),
+    ]
+}
+
+fn of_commands() -> Vec<AdminRoute> {
+    vec![
+        AdminRoute::post(
+            "/admin/v1/orders/bulk",
+            Scope::OrdersWrite,
+            commands_about::bulk,
+            bulk::orders,
+        ),
+        AdminRoute::post(
+            "/admin/v1/orders/{id}/captures",
+            Scope::PaymentsWrite,
+            commands_about::capture,
+            commands::capture,
+        ),
+        AdminRoute::post(
+            "/admin/v1/orders/{id}/refunds",
+            Scope::PaymentsWrite,
+            commands_about::refund,
+            commands::refund,
+        ),
+        AdminRoute::post(
+            "/admin/v1/orders/{id}/fulfilments",
+            Scope::OrdersWrite,
+            commands_about::fulfil,
+            commands::fulfil,
+        ),
+        AdminRoute::post(
+            "/admin/v1/orders/{id}/fulfilments/{fulfilment_id}/deliver",
+            Scope::OrdersWrite,
+            commands_about::deliver,
+            commands::deliver,
+        ),
+        AdminRoute::post(
+            "/admin/v1/orders/{id}/fulfilments/{fulfilment_id}/cancel",
+            Scope::OrdersWrite,
+            commands_about::take_back,
+            commands::take_back,
+        ),
+        AdminRoute::post(
+            "/admin/v1/orders/{id}/cancel",
+            Scope::OrdersWrite,
+            commands_about::cancel,
+            commands::cancel,
+        ),
+        AdminRoute::post(
+            "/admin/v1/orders/{id}/notes",
+            Scope::OrdersWrite,
+            commands_about::note,
+            commands::note,
+        ),
+        AdminRoute::post(
+            "/admin/v1/orders/{id}/hold",
+            Scope::OrdersWrite,
+            commands_about::hold,
+            commands::hold,
+        ),
+        AdminRoute::new(
+            Method::DELETE,
+            "/admin/v1/orders/{id}/hold",
+            Scope::OrdersWrite,
+            commands_about::release,
+            commands::release,
+        ),
+    ]
+}
+
+fn of_edits_and_returns() -> Vec<AdminRoute> {
+    vec![
+        AdminRoute::post(
+            "/admin/v1/orders/{id}/edits",
+            Scope::OrdersWrite,
+            commands_about::propose_edit,
+            edits::propose,
+        ),
+        AdminRoute::post(
+            "/admin/v1/orders/{id}/edits/{edit_id}/commit",
+            Scope::OrdersWrite,
+            commands_about::commit_edit,
+            edits::commit,
+        ),
+        AdminRoute::post(
+            "/admin/v1/returns/{id}/approve",
+            Scope::OrdersWrite,
+            commands_about::approve_return,
+            return_steps::approve,
+        ),
+        AdminRoute::post(
+            "/admin/v1/returns/{id}/reject",
+            Scope::OrdersWrite,
+            commands_about::reject_return,
+            return_steps::reject,
+        ),
+        AdminRoute::post(
+            "/admin/v1/returns/{id}/receive",
+            Scope::OrdersWrite,
+            commands_about::receive_return,
+            return_steps::receive,
+        ),
+        AdminRoute::post(
+            "/admin/v1/returns/{id}/exchange",
+            Scope::OrdersWrite,
+            commands_about::exchange,
+            return_steps::exchange,
+        ),
+        AdminRoute::get("/admin/v1/returns", Scope::OrdersRead, about::list_returns, returns::list),
+    ]
+}
+
+fn of_carts() -> Vec<AdminRoute> {
+    vec![AdminRoute::get("/admin/v1/carts/{id}", Scope::OrdersRead, about::get_cart, carts::read)]
+}
