@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use barrow_engine::cart::{By, CartAction, CartCommand, CartRejectionCode, LineId, Owner};
-use barrow_engine::catalog::{Sellable, Sku, StockPolicy};
+use barrow_engine::catalog::{Sellable, Sku};
 use barrow_engine::ids::{CartId, OrderId};
 use barrow_engine::inventory::{Held, Wish};
 use barrow_engine::orders::{
@@ -122,10 +122,20 @@ impl Inner {
         Ok(())
     }
 
+    /// The same of an order's cart; an exchange has none.
+    pub(super) async fn let_cart_go(&self, order: &Order) -> Result<(), CheckoutError> {
+        match order.exchange_of {
+            None => self.unfreeze(order.cart, order.freeze).await,
+            Some(_) => Ok(()),
+        }
+    }
+
     /// The cart is bought, and its buyer has another one to go on with.
     pub(super) async fn mark_ordered(&self, order: &Order) -> Result<(), CheckoutError> {
-        self.parts.carts.open_next(order).await?;
-        self.parts.carts.settle(order.cart, CartAction::MarkOrdered).await?;
+        if order.exchange_of.is_none() {
+            self.parts.carts.open_next(order).await?;
+            self.parts.carts.settle(order.cart, CartAction::MarkOrdered).await?;
+        }
         Ok(())
     }
 
@@ -136,5 +146,5 @@ impl Inner {
 
 /// How many more units may be promised than are on hand; none of what is not sold any more.
 fn allowance(sellable: Option<&Arc<Sellable>>) -> Option<u64> {
-    sellable.map_or(Some(0), |sellable| StockPolicy::available(&sellable.stock, Some(0)))
+    sellable.map_or(Some(0), |sellable| sellable.stock.allowance())
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use barrow_engine::catalog::{Location, Sku};
 use barrow_engine::ids::{MovementId, OrderId};
 use barrow_engine::inventory::{
-    Claim, DEFAULT_LOCATION, Held, Ledger, LedgerChanges, Movement, MovementDraft, StockRefusal,
-    Wish,
+    Claim, Held, Ledger, LedgerChanges, Movement, MovementDraft, StockRefusal, Wish,
+    default_location,
 };
 use barrow_engine::orders::{Order, StockChange};
 use barrow_engine::ports::{Opened, OrderChange, Saved};
@@ -47,10 +47,6 @@ impl Opening {
     }
 }
 
-fn default_location() -> Location {
-    Location::new(DEFAULT_LOCATION).expect("the text is a location")
-}
-
 /// The SKUs of which something was let go, each once.
 fn freed(claims: &[Claim]) -> Vec<Sku> {
     let skus: BTreeSet<&Sku> = claims.iter().map(|claim| &claim.sku).collect();
@@ -83,7 +79,7 @@ pub(crate) async fn book(
         outcomes.push(outcome);
     }
     let changes = opening.write(transaction).await?;
-    Ok(end(!changes.movements.is_empty(), outcomes))
+    Ok(end(!changes.levels.is_empty(), outcomes))
 }
 
 fn end<T>(has_changed: bool, answer: T) -> End<T> {
@@ -145,8 +141,7 @@ pub(crate) async fn expire(
     let chosen: BTreeSet<_> = expired.iter().map(key).collect();
     let orders = expired.iter().map(|claim| claim.order).collect();
     let mut claims = transaction.claims(&orders, &skus).await?;
-    let is_over = |claim: &Claim| claim.expires_at.is_some_and(|at| at <= now);
-    claims.retain(|claim| is_over(claim) && chosen.contains(&key(claim)));
+    claims.retain(|claim| claim.has_expired(now) && chosen.contains(&key(claim)));
     let freed = freed(&claims);
     if freed.is_empty() {
         return Ok(End::Rollback(None));
@@ -221,7 +216,7 @@ fn concerned(order: &Order, stock: &[StockChange]) -> (BTreeSet<Sku>, BTreeSet<(
             StockChange::Ship { sku, .. } | StockChange::Release { sku, .. } => {
                 skus.insert(sku.clone());
             }
-            StockChange::Unship { sku, .. } => {
+            StockChange::AllocateMore { sku, .. } | StockChange::Unship { sku, .. } => {
                 skus.insert(sku.clone());
                 needed.insert((sku.clone(), default_location()));
             }

@@ -11,6 +11,7 @@ mod examples_orders;
 mod operation;
 mod ops;
 mod orders;
+mod payments;
 mod problems;
 mod sessions;
 
@@ -63,6 +64,7 @@ fn operations() -> Vec<Operation> {
         sessions::operations(),
         carts::operations(),
         orders::operations(),
+        payments::operations(),
         admin::operations(),
         ops::operations(),
     ]
@@ -127,6 +129,7 @@ fn tags() -> Vec<utoipa::openapi::Tag> {
         ("Sessions", "Who is asking: a guest's token."),
         ("Carts", "What a shopper is about to buy."),
         ("Orders", "What was bought, from checkout to delivery."),
+        ("Payments", "What gateways and their pages tell."),
         ("Orders of the house", "All orders and returns. For API keys."),
         ("Stock of the house", "How units come and go. For API keys."),
         ("Carts of the house", "Any cart. For API keys."),

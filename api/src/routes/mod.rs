@@ -13,6 +13,7 @@ mod media;
 mod name;
 mod ops;
 mod orders;
+mod payments;
 mod products;
 mod range;
 mod reply;
@@ -43,7 +44,8 @@ pub fn shop(app: SharedApp) -> Front {
         api = api.merge(catalog::routes());
     }
     if app.settings.answers_carts {
-        api = api.merge(sessions::routes()).merge(carts::routes()).merge(orders::routes());
+        api = api.merge(sessions::routes()).merge(carts::routes());
+        api = api.merge(orders::routes()).merge(payments::routes());
     }
     if app.settings.answers_carts && app.office.is_some() {
         api = api.merge(admin::routes());

@@ -4,5 +4,6 @@
 pub mod bank;
 mod buying;
 mod crashes;
+mod expiry;
 pub mod fuse;
 pub mod shop;

@@ -162,6 +162,7 @@ impl Process {
     pub fn desk(&self) -> Orders {
         Orders::start(OrderParts {
             checkouts: self.checkouts.clone(),
+            shop: Arc::new(Terms::sample()),
             entropy: self.entropy.clone(),
             reconciler: ReconcilerSettings {
                 pause: Duration::from_millis(20),
@@ -262,6 +263,6 @@ pub fn ask(method: &str, total: i64) -> CheckoutAsk {
     }
 }
 
-fn sku_of(index: u32) -> Sku {
+pub fn sku_of(index: u32) -> Sku {
     sku(index).parse().expect("a SKU")
 }

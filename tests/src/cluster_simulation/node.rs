@@ -296,6 +296,8 @@ impl Boot {
             shop,
             carts,
             checkouts: None,
+            orders: None,
+            test_payments: None,
             sessions,
             shelf: Arc::new(EndlessShelf),
             media: Arc::new(Empty),

@@ -175,6 +175,8 @@ async fn boot(
         shop,
         carts,
         checkouts: None,
+        orders: None,
+        test_payments: None,
         sessions,
         shelf: Arc::new(EndlessShelf),
         media: Arc::new(Empty),
@@ -196,7 +198,7 @@ async fn boot(
 pub fn empty_catalog<C: Clock>(clock: &Arc<C>, shop: &Arc<Shop>) -> Catalog {
     let ports = CatalogPorts {
         products: Arc::new(Empty),
-        inventory: Arc::new(Empty),
+        stock: Arc::new(Empty),
         clock: clock.clone(),
         shop: shop.clone(),
     };

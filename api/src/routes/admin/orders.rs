@@ -12,8 +12,8 @@ use crate::app::{App, SharedApp};
 use crate::auth::Staff;
 use crate::edge::params::invalid;
 use crate::edge::{NoParams, Origin, Params, Problem};
-use crate::routes::carts::store_problem;
 use crate::routes::orders::order_response;
+use crate::routes::orders::refusal::store_problem;
 use crate::wire::order::{OrderBody, OrderList, OrderView, Reader};
 
 /// The longest text that is searched for: an address of mail has no more.

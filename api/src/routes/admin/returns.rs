@@ -10,7 +10,7 @@ use super::{choice, office, place, private_json, read_place};
 use crate::app::SharedApp;
 use crate::auth::Staff;
 use crate::edge::{Params, Problem};
-use crate::routes::carts::store_problem;
+use crate::routes::orders::refusal::store_problem;
 use crate::wire::order::{ReturnBody, ReturnList};
 
 pub const STATUSES: [(&str, ReturnStatus); 6] = [

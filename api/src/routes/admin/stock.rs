@@ -15,8 +15,9 @@ use crate::app::{App, SharedApp};
 use crate::auth::{Principal, Staff};
 use crate::edge::params::invalid as invalid_parameter;
 use crate::edge::{ClientKey, Code, FieldError, Json, MaybeKey, NoParams, Params, Problem};
-use crate::routes::carts::{sellables, store_problem};
+use crate::routes::carts::sellables;
 use crate::routes::cursor;
+use crate::routes::orders::refusal::store_problem;
 use crate::wire::stock::{BookMovement, LevelBody, LevelList, MovementBody, MovementList};
 
 /// The most SKUs whose levels are asked for at once.
@@ -124,6 +125,7 @@ fn refused(refusal: StockRefusal) -> Problem {
         }
         StockRefusal::TooMany { .. }
         | StockRefusal::ReservationGone { .. }
+        | StockRefusal::TooFew { .. }
         | StockRefusal::NotAllocated { .. } => {
             Problem::invalid(vec![FieldError::new("/quantity", "out_of_range", detail)])
         }

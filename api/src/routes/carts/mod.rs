@@ -36,7 +36,6 @@ use change::{CartAddress, Change, shape_of};
 use refusal::{Place, invalid};
 
 pub use change::{cart_response, sellables};
-pub(super) use checkout::store_problem;
 pub use streams::Streams;
 
 /// When to come back after an answer that could not be read.

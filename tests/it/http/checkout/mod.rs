@@ -4,6 +4,7 @@ mod outcomes;
 mod owners;
 mod refusals;
 mod repeats;
+mod stock;
 
 use serde_json::{Value, json};
 
