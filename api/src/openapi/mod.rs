@@ -25,8 +25,7 @@ use utoipa::openapi::schema::ComponentsBuilder;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
-    HttpMethod, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathItem, PathsBuilder,
-    ServerBuilder,
+    InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathItem, PathsBuilder, ServerBuilder,
 };
 
 use crate::edge::ProblemBody;
@@ -75,10 +74,10 @@ fn operations() -> Vec<Operation> {
 }
 
 /// Every call, and who may make it.
-pub fn access() -> Vec<(HttpMethod, &'static str, Needs)> {
+pub fn access() -> Vec<(http::Method, &'static str, Needs)> {
     let of = |it: Operation| {
         let needs = it.needs.expect("a test holds that each call says who may make it");
-        (it.method, it.path, needs)
+        (operation::method(&it.method), it.path, needs)
     };
     operations().into_iter().map(of).collect()
 }

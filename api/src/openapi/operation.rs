@@ -133,6 +133,20 @@ impl Param {
     }
 }
 
+/// The method as requests have it.
+pub(super) fn method(method: &HttpMethod) -> http::Method {
+    match method {
+        HttpMethod::Get => http::Method::GET,
+        HttpMethod::Post => http::Method::POST,
+        HttpMethod::Put => http::Method::PUT,
+        HttpMethod::Patch => http::Method::PATCH,
+        HttpMethod::Delete => http::Method::DELETE,
+        HttpMethod::Head => http::Method::HEAD,
+        HttpMethod::Options => http::Method::OPTIONS,
+        HttpMethod::Trace => http::Method::TRACE,
+    }
+}
+
 fn text() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String)
 }

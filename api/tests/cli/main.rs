@@ -6,6 +6,7 @@ mod command;
 
 mod copies;
 mod feeds;
+mod keys;
 mod seeding;
 mod serving;
 mod settings;

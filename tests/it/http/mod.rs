@@ -1,7 +1,9 @@
 //! The HTTP contract, from outside: the folders and files mirror the addresses.
 
+mod access;
+mod admin;
 mod carts;
-mod checkout;
+pub mod checkout;
 mod collections;
 mod conventions;
 mod document;
