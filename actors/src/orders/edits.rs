@@ -111,6 +111,9 @@ impl Inner {
         quantity: u32,
         sellable: Option<&Arc<Sellable>>,
     ) -> Result<OrderLine, OrderDeskError> {
+        if !(1..=QUANTITY_MAX).contains(&quantity) {
+            return Err(OrderDeskError::Rejected(OrderRejection::InvalidLines));
+        }
         let unknown = || OrderDeskError::UnknownSku(sku.clone());
         let sellable = sellable.ok_or_else(unknown)?;
         let now = self.book.clock.now();
@@ -127,7 +130,7 @@ impl Inner {
         let unit_price = price.map(|price| price.amount.amount).filter(|amount| *amount >= 0);
         let unit_price = unit_price.ok_or_else(|| OrderDeskError::NoPrice(sku.clone()))?;
         let total = i128::from(unit_price) * i128::from(quantity);
-        if !(1..=QUANTITY_MAX).contains(&quantity) || total > i128::from(AMOUNT_MAX) {
+        if total > i128::from(AMOUNT_MAX) {
             return Err(OrderDeskError::Rejected(OrderRejection::InvalidAmount));
         }
         let place = &order.addresses.shipping;

@@ -3,6 +3,8 @@
 
 mod commands;
 mod crashes;
+mod edits;
+mod exchanges;
 mod notices;
 mod reconciling;
 

@@ -45,6 +45,38 @@ fn full() -> Order {
     tried.order
 }
 
+/// What orders can hold since they are edited and exchanged, and remember keys.
+fn edited() -> Order {
+    let mut tried = Tried::paid(draft());
+    let added = Box::new(line(0, 1, 900, 0, 144));
+    let changes = vec![
+        EditChange::SetQuantity { line: LineId(1), quantity: 2, allowance: 0 },
+        EditChange::SetQuantity { line: LineId(2), quantity: 0, allowance: 0 },
+        EditChange::AddLine { line: added, allowance: 7 },
+    ];
+    tried.done(OrderCommand::ProposeEdit { changes });
+    let id = tried.order.edits[0].id;
+    tried.done(OrderCommand::CommitEdit { id });
+    tried.succeed_all();
+    tried.fulfil(&[(1, 2), (3, 1)]);
+    let wish = ReturnRequestLine { line: LineId(3), quantity: 1, reason: "red".into() };
+    tried.done(OrderCommand::RequestReturn { lines: vec![wish] });
+    let id = tried.order.returns[0].id;
+    tried.done(OrderCommand::ApproveReturn { id });
+    let came = ReturnedLine { line: LineId(3), quantity: 1, restock: false, location: None };
+    tried.done(OrderCommand::ReceiveReturn { id, lines: vec![came], for_exchange: true });
+    let key = OperationKey { order: OrderId(77), attempt: 1, operation: 1 };
+    tried.done(OrderCommand::GiveCredit { id, key, amount: 800 });
+    let key = OperationKey { operation: 2, ..key };
+    tried.done(OrderCommand::TakeCreditBack { key, amount: 300 });
+    tried.succeed_all();
+    let key = CommandKey { caller: "staff_1".into(), key_hash: u64::MAX, payload_hash: u32::MAX };
+    let made = tried.order.refunds.last().map(|refund| refund.id.to_string());
+    tried.order.remember(key, made, NOW);
+    let exchange_of = Some(ExchangeOf { order: OrderId(5), of_return: id });
+    Order { exchange_of, ..tried.order }
+}
+
 fn check(golden: &str, expected: &Order) {
     let written = serde_json::to_string_pretty(expected).unwrap();
     assert_eq!(written, golden.trim_end(), "the stored form has changed");
@@ -55,4 +87,5 @@ fn check(golden: &str, expected: &Order) {
 fn stored_orders_are_golden() {
     check(include_str!("../golden/v1_draft.json"), &draft());
     check(include_str!("../golden/v1_full.json"), &full());
+    check(include_str!("../golden/v1_edited.json"), &edited());
 }

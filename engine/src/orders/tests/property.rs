@@ -79,6 +79,17 @@ fn line_of(id: u32, quantity: u32, unit: i64, discount: i64, tax: i64) -> OrderL
     line(id, quantity, unit, discount, tax.min(unit * i64::from(quantity) - discount))
 }
 
+fn change_of(order: &Order, id: u32, quantity: u32) -> EditChange {
+    let allowance = 0;
+    match order.line(LineId(id)) {
+        Some(line) => EditChange::SetQuantity { line: line.id, quantity, allowance },
+        None => {
+            let line = Box::new(line_of(id, quantity, 700, 0, 30));
+            EditChange::AddLine { line, allowance }
+        }
+    }
+}
+
 fn command(order: &Order, new: &NewOrder, step: Step) -> Option<OrderCommand> {
     let return_of = |which: usize| order.returns.get(which);
     Some(match step {
@@ -118,14 +129,8 @@ fn command(order: &Order, new: &NewOrder, step: Step) -> Option<OrderCommand> {
         }
         Step::Approve { which } => OrderCommand::ApproveReturn { id: return_of(which)?.id },
         Step::Propose(changes) => {
-            let change = |(id, quantity): (u32, u32)| match order.line(LineId(id)) {
-                Some(_) => EditChange::SetQuantity { line: LineId(id), quantity, allowance: 0 },
-                None => EditChange::AddLine {
-                    line: Box::new(line_of(id, quantity, 700, 0, 30)),
-                    allowance: 0,
-                },
-            };
-            OrderCommand::ProposeEdit { changes: changes.into_iter().map(change).collect() }
+            let changes = changes.into_iter().map(|(id, quantity)| change_of(order, id, quantity));
+            OrderCommand::ProposeEdit { changes: changes.collect() }
         }
         Step::Commit => OrderCommand::CommitEdit { id: order.edits.last()?.id },
         Step::Exchange { which, amount } => {

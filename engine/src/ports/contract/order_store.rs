@@ -41,6 +41,7 @@ pub async fn order_store(store: &dyn OrderStore, ledger: &dyn StockLedger, seed:
     suite.placing_takes_what_was_reserved().await;
     suite.without_its_reservation_nothing_is_placed().await;
     suite.stock_follows_the_order().await;
+    suite.an_edit_takes_what_is_available().await;
     suite.a_race_of_buyers_sells_what_there_is().await;
     suite.orders_are_found_by_what_they_are().await;
     suite.orders_are_found_by_their_buyer().await;

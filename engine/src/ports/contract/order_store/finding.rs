@@ -220,6 +220,29 @@ impl Suite<'_> {
         let outcome = PaymentOutcome::Succeeded { reference: None };
         self.done_at(&first, OrderCommand::RecordOutcome { key, outcome }, at(35)).await;
         assert_eq!(unsettled(40, 10).await, [], "then it is settled");
+        self.what_a_gateway_kept_is_found(at(50), at(60)).await;
         assert_eq!(second.status, OrderStatus::Abandoned);
+    }
+    /// Money that a gateway refused to give back.
+    async fn what_a_gateway_kept_is_found(&self, then: Timestamp, later: Timestamp) {
+        let draft = Order { created_at: then, ..self.draft(502) };
+        let order = self.opened(draft).await;
+        let order = self.done_at(&order, start_payment(), then).await;
+        let answer = |order: &Order, outcome| {
+            let (key, ..) = order.pending_operations().next().expect("a gateway is asked");
+            OrderCommand::RecordOutcome { key, outcome }
+        };
+        let paid = answer(&order, PaymentOutcome::Succeeded { reference: None });
+        let order = self.done_at(&order, paid, then).await;
+        let abandon = OrderCommand::Abandon { reason: "gone".into() };
+        let order = self.done_at(&order, abandon, then).await;
+        let kept = answer(&order, PaymentOutcome::Failed { code: "later".into() });
+        let order = self.done_at(&order, kept, then).await;
+        let found = self.store.unsettled(later, 10).await;
+        assert_eq!(found, Ok(vec![order.id]), "nor while a gateway holds a buyer's money");
+        let order = self.done_at(&order, OrderCommand::Settle, then).await;
+        let back = answer(&order, PaymentOutcome::Succeeded { reference: None });
+        self.done_at(&order, back, then).await;
+        assert_eq!(self.store.unsettled(later, 10).await, Ok(vec![]), "until it is back");
     }
 }

@@ -106,6 +106,35 @@ impl Suite<'_> {
     }
 
     /// Twelve buyers of two SKUs that there are five of, in either order; some give up.
+    pub(super) async fn an_edit_takes_what_is_available(&self) {
+        let (bench, vase) = (self.sku("bench"), self.sku("vase"));
+        self.stock(130, &bench, 3).await;
+        let lines = vec![self.line_of(1, &bench, 2)];
+        let (placed, place) = self.paid(self.draft_of(130, lines, NOW)).await;
+        assert_eq!(self.reserve(&placed, &bench, 2).await, Held::All);
+        assert_eq!(self.save(&place).await, Saved::Done, "it is placed");
+        let more = |sku: &Sku, quantity, allowance| StockChange::AllocateMore {
+            sku: sku.clone(),
+            quantity,
+            allowance,
+        };
+        let (_, beyond) = self.with_stock(&placed, vec![more(&bench, 2, 0)]);
+        let too_few = StockRefusal::TooFew { sku: bench.clone(), requested: 2, available: 1 };
+        assert_eq!(self.save(&beyond).await, Saved::Refused(too_few), "there is one left");
+        assert_eq!(self.level(&bench).await, (3, 0, 2), "nothing has changed");
+        let release = StockChange::Release { sku: bench.clone(), quantity: 1 };
+        let changes = vec![release, more(&bench, 2, 0), more(&vase, 4, 4)];
+        let (edited, edit) = self.with_stock(&placed, changes);
+        assert_eq!(self.save(&edit).await, Saved::Done, "what is let go is there to be taken");
+        assert_eq!(self.level(&bench).await, (3, 0, 3));
+        assert_eq!(self.level(&vase).await, (0, 0, 4), "what may be sold before it comes is");
+        assert_eq!(self.save(&edit).await, Saved::Done, "edited again it is edited already");
+        assert_eq!(self.level(&bench).await, (3, 0, 3), "and takes its stock once");
+        let (_, none_left) = self.with_stock(&edited, vec![more(&vase, 1, 4)]);
+        let too_few = StockRefusal::TooFew { sku: vase, requested: 1, available: 0 };
+        assert_eq!(self.save(&none_left).await, Saved::Refused(too_few), "but no more than that");
+    }
+
     pub(super) async fn a_race_of_buyers_sells_what_there_is(&self) {
         let (pot, pan) = (self.sku("pot"), self.sku("pan"));
         for (index, sku) in [(130, &pot), (131, &pan)] {
