@@ -19,6 +19,12 @@ pub trait Shelf: Send + Sync + 'static {
     /// The snapshots in the order asked; `None` for a SKU that no product has.
     async fn sellables(&self, skus: &[Sku]) -> Result<Vec<Option<Arc<Sellable>>>, ShelfError>;
 
+    /// Units of these SKUs came or went, or became somebody's or nobody's: from the moment this
+    /// returns the snapshots say so. A shelf whose stock never changes has nothing to do.
+    async fn stock_changed(&self, _skus: &[Sku]) -> Result<(), ShelfError> {
+        Ok(())
+    }
+
     /// The snapshot, if it lies in memory: the hot path asks here first.
     fn cached(&self, sku: &str) -> Option<Arc<Sellable>>;
 }

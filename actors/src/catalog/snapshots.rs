@@ -131,6 +131,10 @@ impl Shelf for Catalog {
         Ok(found)
     }
 
+    async fn stock_changed(&self, skus: &[Sku]) -> Result<(), ShelfError> {
+        Catalog::stock_changed(self, skus).await.map_err(|error| ShelfError(error.to_string()))
+    }
+
     fn cached(&self, sku: &str) -> Option<Arc<Sellable>> {
         self.inner.snapshots.by_sku.get(sku)
     }

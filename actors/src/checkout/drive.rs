@@ -200,7 +200,7 @@ impl Inner {
         if order.live_payment().is_some() {
             return Ok(Next::End(Progress::Pending(order)));
         }
-        self.parts.stock.release(order.id).await?;
+        self.let_go(&order).await?;
         let declined = last_refusal(&order);
         Ok(Next::End(match declined {
             Some(code) => Progress::Declined { order, code, before: false },

@@ -116,6 +116,16 @@ impl Inner {
         Ok(held?.into_iter().flatten().collect())
     }
 
+    /// Lets go what is reserved for an order. Who tries again at once finds it free: the shelf here
+    /// knows before the buyer is told, and not only when the news have come round.
+    pub(super) async fn let_go(&self, order: &Order) -> Result<(), CheckoutError> {
+        let freed = self.parts.stock.release(order.id).await?;
+        if let Err(error) = self.parts.shelf.stock_changed(&freed).await {
+            tracing::warn!(%error, order = %order.id, "what was let go is seen late");
+        }
+        Ok(())
+    }
+
     /// Opens the cart again, if it is still frozen for the try that was given up.
     pub(super) async fn unfreeze(&self, cart: CartId, freeze: u32) -> Result<(), CheckoutError> {
         self.parts.carts.settle(cart, CartAction::Unfreeze { freeze }).await?;
