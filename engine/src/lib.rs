@@ -15,6 +15,7 @@ pub mod catalog;
 pub mod pricing;
 
 pub mod cart;
+pub mod events;
 pub mod inventory;
 pub mod orders;
 pub mod session;

@@ -11,6 +11,7 @@ mod entropy;
 mod inventory;
 mod media;
 mod order_store;
+mod outbox;
 mod payment_gateway;
 mod product_store;
 mod stock_ledger;
@@ -36,6 +37,10 @@ pub use media::{
     media_type,
 };
 pub use order_store::{ORDER_PAGE_MAX, Opened, OrderChange, OrderQuery, OrderStore, Saved};
+pub use outbox::{
+    CONSUMER_NAME_CHARS_MAX, CONSUMERS_MAX, ClaimAsk, ClaimToken, ConsumerFigures,
+    DELIVERY_ERROR_CHARS_MAX, DeadLetter, DeadLetterQuery, LANES_MAX, Lane, Outbox, Settled, Then,
+};
 pub use payment_gateway::{
     GatewayAnswer, GatewayError, Notice, PaymentGateway, PaymentRequest, WebhookError,
 };
