@@ -5,9 +5,11 @@
 
 mod database;
 mod order_store;
+mod outbox;
 mod stock_ledger;
 mod transaction;
 
 pub use database::{Sqlite, SqliteError, SqliteOptions};
 pub use order_store::SqliteOrderStore;
+pub use outbox::SqliteOutbox;
 pub use stock_ledger::SqliteStockLedger;

@@ -6,7 +6,7 @@ use barrow_adapters::decorators::{Faulty, Measured};
 use barrow_adapters::embedded::{EmbeddedCache, EmbeddedMediaStore, MediaSigning};
 use barrow_adapters::host::{SystemClock, TokioSleeper};
 use barrow_adapters::simulated::SimulatedEntityStore;
-use barrow_adapters::sqlite::{SqliteOrderStore, SqliteStockLedger};
+use barrow_adapters::sqlite::{SqliteOrderStore, SqliteOutbox, SqliteStockLedger};
 use barrow_engine::ports::{Cache, EntityStore, Inventory, MediaStore, ProductStore, contract};
 
 use crate::support::{check_entity_store, open, slow, wait};
@@ -67,6 +67,17 @@ async fn sqlite_stock_and_orders() {
     // Again, on what is there already.
     contract::stock_ledger(&ledger, 3).await;
     contract::order_store(&SqliteOrderStore::new(&sqlite), &ledger, 4).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sqlite_outbox() {
+    let dir = tempfile::tempdir().unwrap();
+    let sqlite = crate::sqlite::open(&dir.path().join("commerce.db")).await;
+    let (ledger, orders) = (SqliteStockLedger::new(&sqlite), SqliteOrderStore::new(&sqlite));
+    let outbox = SqliteOutbox::new(&sqlite);
+    for seed in [1, 2] {
+        contract::outbox(&outbox, &orders, &ledger, &wait, seed).await;
+    }
 }
 
 #[tokio::test]
