@@ -8,11 +8,11 @@ use async_trait::async_trait;
 use barrow_cluster::Ownership;
 use barrow_engine::cart::{
     self, By, Cart, CartAction, CartCommand, CartEntity, CartRejection, CartRejectionCode, Owner,
-    SentCommand, key,
+    SentCommand, key, next_of,
 };
 use barrow_engine::entity::DecodeError;
 use barrow_engine::ids::CartId;
-use barrow_engine::orders::NewOrder;
+use barrow_engine::orders::{NewOrder, Order};
 use barrow_engine::ports::{Clock, EntityStore, Entropy};
 use barrow_engine::pricing::Shop;
 use barrow_engine::time::Timestamp;
@@ -81,6 +81,7 @@ pub type CartError = CommandError<CartRejection>;
 #[derive(Clone)]
 pub struct Carts {
     runtime: Runtime<CartHost>,
+    shop: Arc<Shop>,
     ownership: Arc<dyn Ownership>,
     entropy: Arc<dyn Entropy>,
 }
@@ -91,7 +92,7 @@ impl Carts {
         let CartParts { shop, shelf, renderer, .. } = parts;
         let (ownership, entropy) = (parts.ownership.clone(), parts.entropy.clone());
         let runtime = Runtime::start(RuntimeParts {
-            host: CartHost { shop, shelf, renderer },
+            host: CartHost { shop: shop.clone(), shelf, renderer },
             store: parts.store,
             clock: parts.clock,
             entropy: parts.entropy,
@@ -99,7 +100,7 @@ impl Carts {
             effects: parts.effects,
             settings: parts.settings,
         });
-        Carts { runtime, ownership, entropy }
+        Carts { runtime, shop, ownership, entropy }
     }
 
     /// Sends a command of a shopper; the reply comes once it is durable.
@@ -142,6 +143,20 @@ impl Carts {
         let ask = CartAsk { by: By::System, look: Look::Body(Shape::Minimal) };
         let command = CartCommand { by: By::System, action };
         self.runtime.execute(id.0, command, ask, None, None).await.map(drop)
+    }
+
+    /// Opens the cart that the buyer of an order goes on with, unless it is open already.
+    pub(crate) async fn open_next(&self, order: &Order) -> Result<(), CartError> {
+        let by = By::Shopper(order.owner);
+        let action = CartAction::Create {
+            currency: order.currency,
+            channel: order.channel.clone(),
+            locale: order.locale.clone(),
+            shop: self.shop.clone(),
+        };
+        let ask = CartAsk { by, look: Look::Body(Shape::Minimal) };
+        let command = CartCommand { by, action };
+        self.runtime.execute(next_of(order.cart).0, command, ask, None, None).await.map(drop)
     }
 
     /// An id for a cart that nobody has yet; where it can be, one whose shard is on this node, so

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use barrow_actors::carts::Carts;
 use barrow_actors::catalog::Catalog;
+use barrow_actors::checkout::Checkouts;
 use barrow_actors::runtime::RuntimeObservation;
 use barrow_actors::sessions::{SessionCheckError, Sessions};
 use barrow_actors::shelf::Shelf;
@@ -28,6 +29,8 @@ pub type SharedApp = Arc<App>;
 pub struct AppParts {
     pub shop: Arc<Shop>,
     pub carts: Carts,
+    /// `None` where nothing is sold.
+    pub checkouts: Option<Checkouts>,
     pub sessions: Sessions,
     pub catalog: Catalog,
     /// The catalog, as carts see it.
@@ -49,6 +52,7 @@ pub struct AppParts {
 pub struct App {
     pub shop: Arc<Shop>,
     pub carts: Carts,
+    pub checkouts: Option<Checkouts>,
     pub sessions: Sessions,
     pub catalog: Catalog,
     pub shelf: Arc<dyn Shelf>,
@@ -110,6 +114,7 @@ impl App {
             media_gate: parts.media_gate,
             clock: parts.clock,
             carts,
+            checkouts: parts.checkouts,
             sessions,
             metrics,
             entropy,

@@ -47,6 +47,15 @@ impl Inner {
         }
     }
 
+    /// Where a checkout stands that is driven on.
+    pub(super) async fn so_far(&self, cart: CartId) -> Result<Progress, CheckoutError> {
+        match self.parts.orders.of_cart(cart).await? {
+            Some(order) if super::is_over(&order) => Ok(Progress::Placed { order, before: false }),
+            Some(order) => Ok(Progress::Pending(order)),
+            None => Err(CheckoutError::Busy),
+        }
+    }
+
     /// Goes on until the checkout has come to an end, or waits for somebody else. Without a
     /// payment it is driven for a buyer who may have gone.
     pub(super) async fn drive(
@@ -61,7 +70,7 @@ impl Inner {
                 OrderStatus::Draft => self.go_on(order, payment.as_ref()).await?,
                 OrderStatus::Abandoned => self.undo(order).await?,
                 OrderStatus::Placed | OrderStatus::Cancelled | OrderStatus::Completed => {
-                    self.mark_ordered(order.cart).await?;
+                    self.mark_ordered(&order).await?;
                     Next::End(Progress::Placed { order, before: false })
                 }
             };
@@ -179,7 +188,7 @@ impl Inner {
         self.parts.stock.release(order.id).await?;
         let declined = last_refusal(&order);
         Ok(Next::End(match declined {
-            Some(code) => Progress::Declined { order, code },
+            Some(code) => Progress::Declined { order, code, before: false },
             None => Progress::GivenUp(order),
         }))
     }

@@ -9,6 +9,7 @@
 mod drive;
 mod money;
 mod news;
+mod repeats;
 mod steps;
 
 use std::collections::BTreeMap;
@@ -22,10 +23,11 @@ use barrow_engine::orders::{CapturePolicy, Order, OrderRejection, OrderStatus, P
 use barrow_engine::ports::{Clock, CommerceError, OrderStore, PaymentGateway};
 
 use crate::carts::{CartError, Carts};
-use crate::runtime::{CommandError, EffectRouter, IdempotencyKey, Tasks};
+use crate::runtime::{CommandError, EffectRouter, Tasks};
 use crate::shelf::{Shelf, ShelfError};
 use crate::stock::{Stock, StockError};
 
+use repeats::Told;
 pub use steps::Shortage;
 
 /// How a shop sells.
@@ -34,8 +36,10 @@ pub struct CheckoutSettings {
     pub capture: CapturePolicy,
     /// How long a reservation lasts. It is renewed for as long as a payment may come.
     pub reservation_ttl: Duration,
-    /// How long a buyer waits for the gateway before they are told to ask again.
+    /// How long is waited for an answer of the gateway.
     pub answer_max: Duration,
+    /// How long a buyer waits for all of it before they are told to ask again.
+    pub reply_max: Duration,
 }
 
 impl Default for CheckoutSettings {
@@ -43,8 +47,10 @@ impl Default for CheckoutSettings {
         CheckoutSettings {
             capture: CapturePolicy::default(),
             reservation_ttl: Duration::from_secs(15 * 60),
-            // A reply comes within 8 seconds; the rest is for our own writes.
+            // Some of a reply's time is for our own writes.
             answer_max: Duration::from_secs(6),
+            // Clients are promised a reply within 8 seconds.
+            reply_max: Duration::from_millis(7_500),
         }
     }
 }
@@ -65,10 +71,10 @@ pub struct CheckoutParts {
 /// What a buyer asks.
 #[derive(Debug, Clone)]
 pub struct CheckoutAsk {
+    /// With the key of the request.
     pub payment: PaymentChoice,
     /// What the buyer agreed to pay.
     pub expected_total: Money,
-    pub key: Option<IdempotencyKey>,
     /// The cart's version that the buyer saw, where they insist on it.
     pub expected_version: Option<u64>,
 }
@@ -80,8 +86,8 @@ pub enum Progress {
     Placed { order: Order, before: bool },
     /// The gateway's answer is not known yet, or the buyer has to act.
     Pending(Order),
-    /// The gateway refused; the cart is open again.
-    Declined { order: Order, code: String },
+    /// The gateway refused; the cart is open again. `before` if the buyer was told so before.
+    Declined { order: Order, code: String, before: bool },
     /// There is too little; the cart is open again.
     Short(Vec<Shortage>),
     /// Given up for another reason; the cart is open again.
@@ -97,6 +103,9 @@ pub enum CheckoutError {
     /// No such gateway, or it has no such method.
     #[error("there is no such way to pay")]
     UnknownPayment,
+    /// Under its key something else was asked.
+    #[error("the idempotency key was used for another checkout of this cart")]
+    KeyReused,
     #[error("the order refuses: {0:?}")]
     Order(OrderRejection),
     #[error(transparent)]
@@ -135,6 +144,11 @@ impl Checkouts {
         checkouts
     }
 
+    /// The methods of a gateway, if there is such a one.
+    pub fn methods(&self, gateway: &str) -> Option<&[&str]> {
+        self.inner.parts.gateways.get(gateway).map(|gateway| gateway.methods())
+    }
+
     /// Buys a cart. It goes on when nobody waits for it any more.
     pub async fn checkout(
         &self,
@@ -144,17 +158,25 @@ impl Checkouts {
     ) -> Result<Progress, CheckoutError> {
         let inner = &self.inner;
         inner.check_payment(&ask.payment)?;
-        let known = inner.parts.orders.of_cart(cart).await?;
-        if let Some(order) = known.filter(|order| is_over(order) && order.owner == by) {
-            return Ok(Progress::Placed { order, before: true });
+        let known = inner.parts.orders.of_cart(cart).await?.filter(|order| order.owner == by);
+        let told = known.as_ref().map(|order| repeats::told_before(order, ask.payment.request));
+        match (told.transpose()?.flatten(), known) {
+            (Some(Told::Ended(progress)), _) => return Ok(progress),
+            (_, Some(order)) if is_over(&order) => {
+                return Ok(Progress::Placed { order, before: true });
+            }
+            (Some(Told::UnderWay), _) => {}
+            (None, _) => inner.freeze(cart, by, &ask).await?,
         }
-        inner.freeze(cart, by, &ask).await?;
         let (to, driven) = tokio::sync::oneshot::channel();
         let running = inner.clone();
         inner.tasks.spawn(async move {
             drop(to.send(running.buy(cart, ask.payment).await));
         });
-        driven.await.unwrap_or(Err(CheckoutError::Busy))
+        match tokio::time::timeout(inner.parts.settings.reply_max, driven).await {
+            Ok(progress) => progress.unwrap_or(Err(CheckoutError::Busy)),
+            Err(_) => inner.so_far(cart).await,
+        }
     }
 
     /// Gives a checkout up that has not come to an end: what was authorized is let go, what was

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use barrow_engine::cart::{By, CartAction, CartCommand, CartRejectionCode, Owner};
+use barrow_engine::cart::{By, CartAction, CartCommand, CartRejectionCode, LineId, Owner};
 use barrow_engine::catalog::{Sellable, Sku, StockPolicy};
 use barrow_engine::ids::{CartId, OrderId};
 use barrow_engine::inventory::{Held, StockRefusal, Wish};
@@ -23,6 +23,8 @@ const REPEATS_MAX: u32 = 3;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shortage {
     pub sku: Sku,
+    /// The first line that wants it.
+    pub line: LineId,
     pub requested: u32,
     pub available: u64,
 }
@@ -54,8 +56,10 @@ impl Inner {
     ) -> Result<(), CheckoutError> {
         let action = CartAction::Freeze { expected_total: ask.expected_total };
         let command = CartCommand { by: By::Shopper(by), action };
-        let CheckoutAsk { key, expected_version, .. } = *ask;
-        let options = CommandOptions { key, expected_version, shape: Shape::Minimal };
+        // The order remembers the key: the cart would take a repeat for done that is to be decided
+        // anew, since what came of the first has left nothing behind.
+        let expected_version = ask.expected_version;
+        let options = CommandOptions { key: None, expected_version, shape: Shape::Minimal };
         self.parts.carts.execute(cart, command, options).await?;
         Ok(())
     }
@@ -124,21 +128,22 @@ impl Inner {
 
     /// Reserves all that an order needs, or renews what it has; what there is too little of.
     pub(super) async fn reserve(&self, order: &Order) -> Result<Vec<Shortage>, CheckoutError> {
-        let mut wanted: BTreeMap<&Sku, u32> = BTreeMap::new();
+        let mut wanted: BTreeMap<&Sku, (LineId, u32)> = BTreeMap::new();
         for line in order.tracked_lines() {
-            *wanted.entry(&line.sku).or_default() += line.quantity;
+            wanted.entry(&line.sku).or_insert((line.id, 0)).1 += line.quantity;
         }
         let skus: Vec<Sku> = wanted.keys().copied().cloned().collect();
         let sellables = self.parts.shelf.sellables(&skus).await?;
         let expires_at = self.parts.clock.now().plus(self.parts.settings.reservation_ttl);
         let asked = skus.iter().zip(wanted.values()).zip(&sellables);
-        let asked = asked.map(async |((sku, quantity), sellable)| {
+        let asked = asked.map(async |((sku, (line, quantity)), sellable)| {
             let wish = Wish { order: order.id, quantity: *quantity, expires_at };
             let held = self.parts.stock.reserve(sku, allowance(sellable.as_ref()), wish).await?;
             Ok::<_, CheckoutError>(match held {
                 Held::All => None,
                 Held::Short { available } => {
-                    Some(Shortage { sku: sku.clone(), requested: *quantity, available })
+                    let sku = sku.clone();
+                    Some(Shortage { sku, line: *line, requested: *quantity, available })
                 }
             })
         });
@@ -153,9 +158,10 @@ impl Inner {
         Ok(())
     }
 
-    /// The cart is bought.
-    pub(super) async fn mark_ordered(&self, cart: CartId) -> Result<(), CheckoutError> {
-        self.parts.carts.settle(cart, CartAction::MarkOrdered).await?;
+    /// The cart is bought, and its buyer has another one to go on with.
+    pub(super) async fn mark_ordered(&self, order: &Order) -> Result<(), CheckoutError> {
+        self.parts.carts.open_next(order).await?;
+        self.parts.carts.settle(order.cart, CartAction::MarkOrdered).await?;
         Ok(())
     }
 

@@ -105,6 +105,19 @@ impl Sqlite {
         &self.inner.written
     }
 
+    /// Reads every page, and that they fit together.
+    ///
+    /// # Errors
+    /// Where they do not.
+    pub async fn check(&self) -> Result<(), CommerceError> {
+        let found = sqlx::query_scalar("PRAGMA integrity_check(1)");
+        let found: Result<String, _> = found.fetch_one(&self.inner.readers).await;
+        match found.map_err(|error| damaged_or(error, CommerceError::Unavailable))?.as_str() {
+            "ok" => Ok(()),
+            wrong => Err(CommerceError::Damaged(wrong.to_owned())),
+        }
+    }
+
     /// Reads what is committed.
     pub(super) async fn read<T>(
         &self,
@@ -171,6 +184,23 @@ impl Sqlite {
             (Err(_), false) => Err(CommerceError::Unavailable(TOO_LATE.to_owned())),
         }
     }
+}
+
+/// Writes a database as of this instant to a new file, while others use it. It takes as long as
+/// reading all of it does.
+///
+/// # Errors
+/// Where it cannot be read, or the new file not be written.
+pub async fn copy(file: &Path, to: &Path) -> Result<(), SqliteError> {
+    let unusable = |error: sqlx::Error| SqliteError::Unusable {
+        path: file.to_owned(),
+        reason: error.to_string(),
+    };
+    let connect = SqliteConnectOptions::new().filename(file).read_only(true);
+    let mut connection = SqliteConnection::connect_with(&connect).await.map_err(unusable)?;
+    let copied = sqlx::query("VACUUM INTO ?").bind(to.to_string_lossy().into_owned());
+    copied.execute(&mut connection).await.map_err(unusable)?;
+    connection.close().await.map_err(unusable)
 }
 
 const TOO_LATE: &str = "SQLite did not answer in time";

@@ -9,7 +9,7 @@ mod outbox;
 mod stock_ledger;
 mod transaction;
 
-pub use database::{Sqlite, SqliteError, SqliteOptions};
+pub use database::{Sqlite, SqliteError, SqliteOptions, copy};
 pub use order_store::SqliteOrderStore;
 pub use outbox::SqliteOutbox;
 pub use stock_ledger::SqliteStockLedger;

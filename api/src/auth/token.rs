@@ -24,6 +24,8 @@ const TEXT_LEN: usize = PREFIX.len() + (TOKEN_LEN * 4).div_ceil(3);
 /// tokens would become invalid.
 const KEY_CONTEXT: &str = "barrow 2026-11-22 shop token seal v1";
 
+const TEST_GATEWAY_CONTEXT: &str = "barrow 2026-11-23 test gateway secret v1";
+
 const CURSOR_CONTEXT: &str = "barrow 2026-11-22 list cursor secret v1";
 
 /// The id of a key that comes from the configuration; those made by the shop count from 1.
@@ -79,6 +81,12 @@ impl TokenKeys {
     pub fn from_configured(secret: &str) -> TokenKeys {
         let key = blake3::derive_key(KEY_CONTEXT, secret.as_bytes());
         TokenKeys { keys: vec![(CONFIGURED_KEY, key)] }
+    }
+
+    /// What the test gateway signs its notices with.
+    pub fn test_gateway_secret(&self) -> [u8; 32] {
+        let (_, key) = self.keys.first().expect("there is at least one key");
+        blake3::derive_key(TEST_GATEWAY_CONTEXT, key)
     }
 
     /// What the cursors of lists are sealed from: they live as long as the key.

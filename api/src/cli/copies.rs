@@ -8,7 +8,7 @@ use crate::config::Loaded;
 use crate::wiring::{self, Stores};
 
 use super::args::{BackupArgs, RestoreArgs};
-use super::backup::{self, Written};
+use super::backup::{self, Source, Target, Written};
 use super::control::{self, Request};
 use super::data_dir::{self, DataDir, LockState};
 use super::failure::Failure;
@@ -69,7 +69,30 @@ pub fn write(
     to: &Path,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Written, String> {
-    backup::write(|place, progress| stores.dump(place, progress), media, to, progress)
+    backup::write(stores, media, to, progress)
+}
+
+impl Source for Stores {
+    fn rows(&self, to: &Path, progress: &mut dyn FnMut(u64)) -> Result<u64, String> {
+        self.dump(to, progress)
+    }
+
+    fn commerce(&self, to: &Path) -> Result<bool, String> {
+        self.dump_commerce(to)
+    }
+}
+
+/// An empty data directory.
+struct Empty<'a>(&'a Path);
+
+impl Target for Empty<'_> {
+    fn rows(&mut self, from: &Path, progress: &mut dyn FnMut(u64)) -> Result<u64, String> {
+        wiring::load(from, self.0, progress)
+    }
+
+    fn commerce(&mut self, from: &Path) -> Result<(), String> {
+        wiring::load_commerce(from, self.0)
+    }
 }
 
 /// Puts a backup into an empty data directory.
@@ -90,7 +113,7 @@ pub fn restore(args: &RestoreArgs, loaded: &Loaded) -> Result<(), Failure> {
         &args.from,
         &media,
         &scratch,
-        |file, progress| wiring::load(file, data.path(), progress),
+        &mut Empty(data.path()),
         &mut |done, total| progress.set(done, Some(total)),
     );
     progress.finish();

@@ -3,7 +3,7 @@
 
 use super::error::Problem;
 use super::layers::Origins;
-use super::sections::{Config, Control, EntityBackend, ProductBackend};
+use super::sections::{CommerceBackend, Config, Control, EntityBackend, ProductBackend};
 
 /// The cargo features that a build was made with.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +50,10 @@ pub fn lacking(config: &Config, origins: &Origins, build: Build) -> Vec<Problem>
         ProductBackend::Embedded => {}
         ProductBackend::Dynamodb => wants(key, "dynamodb", "dynamodb", dynamodb, "embedded"),
         ProductBackend::Postgres => wants(key, "postgres", "postgres", postgres, "embedded"),
+    }
+    // Where it is implied, the store that implies it is lacking first.
+    if config.stores.commerce == Some(CommerceBackend::Postgres) {
+        wants("stores.commerce", "postgres", "postgres", postgres, "sqlite");
     }
     let key = "cluster.control";
     match config.cluster.control {

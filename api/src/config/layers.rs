@@ -9,10 +9,7 @@ use super::error::{Origin, Problem};
 
 /// Keys that belong to parts of Barrow that this build has not got. They are known, so that the
 /// answer is not "unknown key" but what is missing.
-const NOT_BUILT_IN: &[(&str, &str)] = &[
-    ("stores.commerce", "orders and customers are not built in"),
-    ("search.url", "search is not built in"),
-];
+const NOT_BUILT_IN: &[(&str, &str)] = &[("search.url", "search is not built in")];
 
 /// The merged values so far, and where each came from.
 pub struct Layers {

@@ -17,8 +17,9 @@ pub use error::{ConfigError, Origin, Problem};
 pub use layers::Origins;
 pub use print::{manual, to_toml};
 pub use sections::{
-    Actors, Auth, Cache, Cluster, Commerce, Config, Control, Dynamodb, EntityBackend, Limits, Log,
-    LogFormat, Media, Ops, ProductBackend, Profile, Server, Service, Stores,
+    Actors, Auth, Cache, Cluster, Commerce, CommerceBackend, Config, Control, Dynamodb,
+    EntityBackend, Limits, Log, LogFormat, Media, Ops, ProductBackend, Profile, Server, Service,
+    Stores,
 };
 pub use units::{Address, MASK, Network, Secret, ServerUrl, Size, Span};
 
@@ -105,7 +106,7 @@ fn load_for(sources: &Sources, build: Build) -> Result<Loaded, ConfigError> {
 /// What the profile `aws` sets.
 fn aws_profile() -> Map<String, Value> {
     let profile = serde_json::json!({
-        "stores": {"entities": "dynamodb", "products": "dynamodb"},
+        "stores": {"entities": "dynamodb", "products": "dynamodb", "commerce": "postgres"},
         "cluster": {"control": "dynamodb"},
     });
     match profile {

@@ -112,6 +112,9 @@ section! {
         pub entities: EntityBackend = EntityBackend::Embedded,
         /// The catalog: `embedded`, `dynamodb` or `postgres`.
         pub products: ProductBackend = ProductBackend::Embedded,
+        /// Stock and orders: `sqlite` (a file in the data directory, for a shop of one process)
+        /// or `postgres`. Unset: `sqlite` where carts and catalog are embedded, else `postgres`.
+        pub commerce: Option<CommerceBackend> = None,
     }
 }
 
@@ -131,6 +134,14 @@ pub enum EntityBackend {
 pub enum ProductBackend {
     Embedded,
     Dynamodb,
+    Postgres,
+}
+
+/// Where stock and orders lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CommerceBackend {
+    Sqlite,
     Postgres,
 }
 
@@ -301,9 +312,21 @@ impl Config {
         })
     }
 
+    /// Where stock and orders lie, as it was set or as the other stores imply it.
+    pub fn commerce_backend(&self) -> CommerceBackend {
+        let is_alone = self.stores.entities == EntityBackend::Embedded
+            && self.stores.products == ProductBackend::Embedded
+            && self.control() == Control::None;
+        self.stores.commerce.unwrap_or(match is_alone {
+            true => CommerceBackend::Sqlite,
+            false => CommerceBackend::Postgres,
+        })
+    }
+
     /// Whether a port stands on Postgres.
     pub fn wants_postgres(&self) -> bool {
-        self.stores.entities == EntityBackend::Postgres
+        self.commerce_backend() == CommerceBackend::Postgres
+            || self.stores.entities == EntityBackend::Postgres
             || self.stores.products == ProductBackend::Postgres
             || self.control() == Control::Postgres
     }

@@ -178,6 +178,8 @@ fn a_server_that_a_port_stands_on_has_to_be_named() {
     for (key, value, missing) in [
         ("stores.entities", "postgres", "commerce.url"),
         ("stores.products", "postgres", "commerce.url"),
+        ("stores.products", "dynamodb", "commerce.url"),
+        ("stores.commerce", "postgres", "commerce.url"),
         ("cluster.control", "postgres", "commerce.url"),
         ("stores.entities", "redis", "cache.url"),
         ("commerce.url", "mysql://localhost/x", "commerce.url"),

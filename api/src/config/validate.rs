@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::error::Problem;
 use super::layers::Origins;
-use super::sections::{Config, Control, EntityBackend, Server};
+use super::sections::{CommerceBackend, Config, Control, EntityBackend, Server};
 
 /// The longest drain of requests. What remains of the 25 seconds in which a told process must be
 /// gone belongs to the actors and the stores.
@@ -140,6 +140,11 @@ fn validate_stores(config: &Config, findings: &mut Findings<'_>) {
     findings.check(!none || embedded, "cluster.control", || {
         "other processes can reach these entities: name a table that nodes agree in, dynamodb or \
          postgres"
+            .to_owned()
+    });
+    let sqlite = config.commerce_backend() == CommerceBackend::Sqlite;
+    findings.check(none || !sqlite, "stores.commerce", || {
+        "other nodes cannot reach a file of SQLite, and would sell the same stock: postgres"
             .to_owned()
     });
     findings.check(!config.services.is_empty(), "services", || {

@@ -15,6 +15,7 @@ pub(crate) mod fuzz;
 pub mod idempotency;
 pub mod json;
 pub mod metrics;
+mod origin;
 pub mod params;
 mod problem;
 mod selling;
@@ -27,8 +28,9 @@ pub use conventions::{admit, catch, guard, net, turn_away, unrouted, wrong_metho
 pub use front::Front;
 pub use idempotency::{ClientKey, MaybeKey};
 pub use json::{Json, OptionalJson};
+pub use origin::Origin;
 pub use params::{NoParams, Params};
-pub use problem::{Code, FieldError, Problem, ProblemBody};
+pub use problem::{Code, FieldError, More, Problem, ProblemBody};
 pub use selling::{Selling, SellingError};
 pub use serve::serve;
 pub use settings::EdgeSettings;

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
+use barrow_engine::ids::{CartId, OrderId};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
+use serde_json::Value;
 
 /// Declares the codes in use: name, text form, status, title.
 macro_rules! codes {
@@ -47,19 +49,29 @@ codes! {
     InvalidParameter = "invalid_parameter", BAD_REQUEST, "A parameter has an invalid value";
     UnknownParameter = "unknown_parameter", BAD_REQUEST, "A parameter is not known here";
     InvalidCursor = "invalid_cursor", BAD_REQUEST, "The cursor is not one of ours";
+    IdempotencyKeyRequired = "idempotency_key_required", BAD_REQUEST,
+        "An idempotency key is needed";
     IdempotencyKeyInvalid = "idempotency_key_invalid", BAD_REQUEST,
         "The idempotency key is not 16 to 255 visible ASCII characters";
     Unauthenticated = "unauthenticated", UNAUTHORIZED, "A valid token is needed";
     TokenExpired = "token_expired", UNAUTHORIZED, "The token has expired";
+    /// Carries `decline_code`.
+    PaymentDeclined = "payment_declined", PAYMENT_REQUIRED, "The payment was declined";
     SignatureInvalid = "signature_invalid", FORBIDDEN, "The address was not signed by this shop";
     SignatureExpired = "signature_expired", FORBIDDEN, "The signed address has expired";
     NotFound = "not_found", NOT_FOUND, "There is nothing here";
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "The method is not allowed here";
     CartExpired = "cart_expired", CONFLICT, "The cart has expired";
+    /// Carries `problems`.
     CartNotReady = "cart_not_ready", CONFLICT, "The cart cannot be bought as it is";
+    /// Carries `current_total`.
     CartChanged = "cart_changed", CONFLICT, "The cart costs something else";
+    /// Carries `problems`.
+    InsufficientStock = "insufficient_stock", CONFLICT, "There is too little of something";
     CheckoutInProgress = "checkout_in_progress", CONFLICT, "The cart is being bought";
+    /// Carries `order_id` and `next_cart_id`.
     CartOrdered = "cart_ordered", CONFLICT, "The cart was bought";
+    OrderState = "order_state", CONFLICT, "The order is not in a state for this";
     /// Carries `current_version`.
     VersionMismatch = "version_mismatch", PRECONDITION_FAILED, "The object has changed since";
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "The body is too large";
@@ -116,9 +128,37 @@ struct Refusal {
     code: Code,
     detail: Cow<'static, str>,
     errors: Vec<FieldError>,
-    /// What `version_mismatch` promises beyond the common fields.
-    current_version: Option<u64>,
+    more: More,
     retry_after: Option<Duration>,
+    /// Whether the same request was refused so before.
+    is_replayed: bool,
+}
+
+/// What some codes promise beyond the common fields.
+#[derive(Debug, Clone, Default, Serialize, utoipa::ToSchema)]
+pub struct More {
+    /// With `version_mismatch`: the version that would have fitted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current_version: Option<u64>,
+    /// With `cart_changed`: what the cart costs now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<crate::wire::money::MoneySchema>)]
+    pub current_total: Option<Value>,
+    /// With `cart_not_ready` and `insufficient_stock`: what keeps the cart from being bought.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<crate::wire::cart::CartProblem>>)]
+    pub problems: Option<Value>,
+    /// With `cart_ordered`: what was bought.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub order_id: Option<OrderId>,
+    /// With `cart_ordered`: the cart to go on with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub next_cart_id: Option<CartId>,
+    /// With `payment_declined`: why, in the gateway's word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decline_code: Option<String>,
 }
 
 /// The body of every refusal.
@@ -135,9 +175,8 @@ pub struct ProblemBody<'a> {
     pub code: &'a str,
     pub request_id: &'a str,
     pub errors: &'a [FieldError],
-    /// With `version_mismatch`: the version that would have fitted.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub current_version: Option<u64>,
+    #[serde(flatten)]
+    pub more: &'a More,
 }
 
 impl Problem {
@@ -146,8 +185,9 @@ impl Problem {
             code,
             detail: detail.into(),
             errors: Vec::new(),
-            current_version: None,
+            more: More::default(),
             retry_after: None,
+            is_replayed: false,
         }))
     }
 
@@ -184,14 +224,25 @@ impl Problem {
     /// 412: the object is at another version than the client saw.
     pub fn version_mismatch(current: u64) -> Problem {
         let detail = format!("it is at version {current}");
-        let mut problem = Problem::new(Code::VersionMismatch, detail);
-        problem.0.current_version = Some(current);
-        problem
+        let more = More { current_version: Some(current), ..More::default() };
+        Problem::new(Code::VersionMismatch, detail).with(more)
+    }
+
+    /// Adds what its code promises.
+    pub fn with(mut self, more: More) -> Problem {
+        self.0.more = more;
+        self
     }
 
     /// When it is worth to come again.
     pub fn retry_after(mut self, wait: Duration) -> Problem {
         self.0.retry_after = Some(wait);
+        self
+    }
+
+    /// A recorded refusal, told again.
+    pub fn replayed(mut self) -> Problem {
+        self.0.is_replayed = true;
         self
     }
 
@@ -218,7 +269,7 @@ impl Problem {
             code: code.as_str(),
             request_id,
             errors: &self.0.errors,
-            current_version: self.0.current_version,
+            more: &self.0.more,
         };
         serde_json::to_vec(&body).expect("texts and numbers always serialise")
     }
@@ -245,6 +296,9 @@ impl IntoResponse for Problem {
             // Whole seconds, and never "at once".
             let seconds = wait.as_millis().div_ceil(1000).max(1) as u64;
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.0.is_replayed {
+            headers.insert("idempotent-replayed", HeaderValue::from_static("true"));
         }
         if self.0.code.status() == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -36,7 +36,7 @@ pub fn collections() -> Value {
     json!({"items": [collection()], "next_cursor": null})
 }
 
-fn eur(amount: i64) -> Value {
+pub(super) fn eur(amount: i64) -> Value {
     json!({"amount": amount, "currency": "EUR"})
 }
 
@@ -242,14 +242,26 @@ pub fn cart() -> Value {
     cart["addresses"] = json!({"shipping": address(), "billing": null});
     cart["shipping_method"] = json!({"id": "standard", "name": "Standard", "price": eur(0)});
     cart["totals"] = totals(64_500, 10_298);
-    cart["problems"] = json!([{
+    cart["problems"] = shortages();
+    cart
+}
+
+pub fn shortages() -> Value {
+    json!([{
         "code": "insufficient_stock",
         "line_id": "line_1",
-        "detail": "3 of 5 are available.",
+        "detail": "Only 3 of 5 are available.",
         "requested": 5,
         "available": 3,
-    }]);
-    cart
+    }])
+}
+
+pub fn problems() -> Value {
+    json!([{
+        "code": "shipping_method_missing",
+        "line_id": null,
+        "detail": "A shipping method has to be chosen.",
+    }])
 }
 
 /// The answer to a change where `Prefer: return=minimal` was sent.

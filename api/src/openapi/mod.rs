@@ -6,8 +6,10 @@ mod carts;
 mod catalog;
 mod error_pages;
 mod examples;
+mod examples_orders;
 mod operation;
 mod ops;
+mod orders;
 mod problems;
 mod sessions;
 
@@ -31,8 +33,8 @@ pub use problems::example as problem_example;
 
 /// What a reader has to know before any single call.
 const INTRODUCTION: &str = "\
-A shop over HTTP: a catalog that anybody may read, and carts whose every acknowledged change is \
-durable.
+A shop over HTTP: a catalog that anybody may read, carts whose every acknowledged change is \
+durable, and orders.
 
 **Form.** JSON in UTF-8, `snake_case`, times in RFC 3339 UTC, money in integer minor units. In \
 replies every field is present; a client ignores those it does not know.
@@ -52,10 +54,16 @@ address of a page that explains it.
 ";
 
 fn operations() -> Vec<Operation> {
-    [catalog::operations(), sessions::operations(), carts::operations(), ops::operations()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        catalog::operations(),
+        sessions::operations(),
+        carts::operations(),
+        orders::operations(),
+        ops::operations(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// The document.
@@ -100,6 +108,7 @@ fn tags() -> Vec<utoipa::openapi::Tag> {
         ("Catalog", "What the shop sells. Open to everybody."),
         ("Sessions", "Who is asking: a guest's token."),
         ("Carts", "What a shopper is about to buy."),
+        ("Orders", "What was bought, from checkout to delivery."),
         ("Operations", "Whether the server lives, what it does, and this document."),
     ]
     .into_iter()

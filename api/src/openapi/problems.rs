@@ -1,9 +1,11 @@
 //! What each refusal looks like, for the document and the pages that explain them: made by the
 //! same code that refuses.
 
-use serde_json::Value;
+use barrow_engine::ids::{CartId, OrderId};
+use serde_json::{Value, json};
 
-use crate::edge::{Code, FieldError, Problem};
+use super::examples;
+use crate::edge::{Code, FieldError, More, Problem};
 
 /// The request id of all examples.
 const REQUEST_ID: &str = "4bkz2c6q0h9w7r1m5x8t3v0ndy";
@@ -22,7 +24,24 @@ fn problem(code: Code) -> Problem {
             "it must be a whole number from 1 to 99999",
         )]),
         Code::VersionMismatch => Problem::version_mismatch(8),
-        _ => Problem::new(code, detail(code)),
+        _ => Problem::new(code, detail(code)).with(more(code)),
+    }
+}
+
+/// What the code promises beyond the common fields.
+fn more(code: Code) -> More {
+    let more = More::default();
+    match code {
+        Code::CartNotReady => More { problems: Some(examples::problems()), ..more },
+        Code::InsufficientStock => More { problems: Some(examples::shortages()), ..more },
+        Code::CartChanged => {
+            More { current_total: Some(json!({"amount": 53887, "currency": "EUR"})), ..more }
+        }
+        Code::CartOrdered => {
+            More { order_id: Some(OrderId(7)), next_cart_id: Some(CartId(8)), ..more }
+        }
+        Code::PaymentDeclined => More { decline_code: Some("card_declined".to_owned()), ..more },
+        _ => more,
     }
 }
 
@@ -36,6 +55,12 @@ fn detail(code: Code) -> &'static str {
         Code::InvalidCursor => {
             "the cursor was not made by this shop, or for other filters; start without one"
         }
+        Code::IdempotencyKeyRequired => {
+            "send an Idempotency-Key, new for each purchase and kept for its repeats"
+        }
+        Code::PaymentDeclined => "the payment was declined; the cart is open again",
+        Code::InsufficientStock => "there is too little of something; the cart is open again",
+        Code::OrderState => "the checkout was given up; the cart is open again",
         Code::IdempotencyKeyInvalid => "the key has 3 characters",
         Code::Unauthenticated => "this needs a shop token",
         Code::TokenExpired => "the token has expired; start a new session",
@@ -72,8 +97,6 @@ pub(super) fn common_fields() -> Vec<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

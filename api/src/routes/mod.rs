@@ -11,6 +11,7 @@ mod fuzz;
 mod media;
 mod name;
 mod ops;
+mod orders;
 mod products;
 mod range;
 mod reply;
@@ -41,7 +42,7 @@ pub fn shop(app: SharedApp) -> Front {
         api = api.merge(catalog::routes());
     }
     if app.settings.answers_carts {
-        api = api.merge(sessions::routes()).merge(carts::routes());
+        api = api.merge(sessions::routes()).merge(carts::routes()).merge(orders::routes());
     }
     let api = api
         .fallback(edge::unrouted)

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use barrow_engine::cart::{self, Address, Addresses, Contact, LineId};
 use barrow_engine::catalog::{ChannelId, CountryCode, Locale, SelectedOption, Sku};
-use barrow_engine::ids::{CartId, CustomerId};
+use barrow_engine::ids::{CartId, CustomerId, OrderId};
 use barrow_engine::money::{Currency, Money};
 use barrow_engine::time::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
@@ -44,10 +44,12 @@ pub struct CartBody<'a> {
     pub totals: TotalsBody,
     /// What keeps the cart from being bought as it is. Never what keeps it from being changed.
     pub problems: Vec<CartProblem>,
-    #[schema(required)]
-    pub order_id: Option<String>,
-    #[schema(required)]
-    pub next_cart_id: Option<String>,
+    /// While it is being bought, and once it was.
+    #[schema(required, value_type = Option<String>)]
+    pub order_id: Option<OrderId>,
+    /// Where its shopper goes on once it was bought.
+    #[schema(required, value_type = Option<String>)]
+    pub next_cart_id: Option<CartId>,
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
     #[schema(value_type = String, format = DateTime)]
@@ -379,7 +381,10 @@ impl From<cart::ShippingOption<'_>> for ShippingMethodBody {
     }
 }
 
-fn as_text<S: Serializer>(id: &LineId, serializer: S) -> Result<S::Ok, S::Error> {
+pub(in crate::wire) fn as_text<S: Serializer>(
+    id: &LineId,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.collect_str(id)
 }
 

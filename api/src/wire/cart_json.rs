@@ -4,7 +4,7 @@
 //! [`CartBody`](super::cart::CartBody); a test below holds the two together.
 
 use barrow_actors::carts::{CartRenderer, Shape};
-use barrow_engine::cart::{Cart, Line, Owner, Totals};
+use barrow_engine::cart::{Cart, CartStatus, Line, Owner, Totals, next_of, order_of};
 use barrow_engine::catalog::{Locale, Sellable};
 use barrow_engine::ids::{CartId, encode_base32};
 use barrow_engine::money::{Currency, Money};
@@ -119,7 +119,13 @@ impl Writer<'_> {
         self.value(&cart.shipping_method().map(ChosenShipping::from));
         self.totals(cart.quote().totals());
         self.problems(cart);
-        self.text(r#","order_id":null,"next_cart_id":null,"created_at":"#);
+        self.text(r#","order_id":"#);
+        let is_bought = matches!(cart.status(), CartStatus::CheckingOut | CartStatus::Ordered);
+        self.value(&is_bought.then(|| order_of(cart.id())));
+        self.text(r#","next_cart_id":"#);
+        let is_over = cart.status() == CartStatus::Ordered;
+        self.value(&is_over.then(|| next_of(cart.id())));
+        self.text(r#","created_at":"#);
         self.value(&cart.created_at());
         self.text(r#","updated_at":"#);
         self.value(&cart.updated_at());

@@ -7,3 +7,5 @@ pub mod cart_requests;
 pub mod catalog;
 pub mod media;
 pub mod money;
+pub mod order;
+pub mod order_requests;

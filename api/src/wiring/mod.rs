@@ -1,7 +1,9 @@
 //! The one place that names adapters: it reads the configuration and puts the parts together.
 
 mod cache;
+mod checkout;
 mod cluster;
+mod commerce;
 mod figures;
 mod news;
 mod place;
@@ -11,6 +13,7 @@ mod start;
 mod stores;
 
 pub use cluster::{ClusterError, look_at_table};
+pub use commerce::{Commerce, load_commerce, open_commerce};
 pub use place::is_task;
 pub use remote::{Found, Health, look, setup};
 pub use servers::ServerError;

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use barrow_actors::carts::{CartParts, Carts};
 use barrow_actors::catalog::{Catalog, CatalogLimits, CatalogPorts};
+use barrow_actors::checkout::{CheckoutParts, CheckoutSettings, Checkouts};
 use barrow_actors::runtime::{DueScanner, EffectRouter, RuntimeSettings};
 use barrow_actors::sessions::{SessionParts, Sessions};
+use barrow_actors::stock::Stock;
 use barrow_adapters::decorators::{Measured, Meter};
 use barrow_adapters::host::{SystemClock, SystemEntropy};
 use barrow_cluster::{Lease, Ownership, SoleOwner};
@@ -19,6 +21,7 @@ use barrow_engine::ports::{
 use barrow_engine::pricing::Shop;
 
 use super::Stores;
+use super::checkout::Gateways;
 use super::cluster::{self, ClusterError};
 use super::figures::{collect_cluster, collect_ports};
 use super::news::NewsDesk;
@@ -163,7 +166,7 @@ pub async fn start(
         clock: ports.clock.clone(),
         entropy: ports.entropy.clone(),
         ownership: ownership.clone(),
-        effects,
+        effects: effects.clone(),
         settings: runtime,
     });
     if let Some(node) = &node {
@@ -174,6 +177,17 @@ pub async fn start(
     // In a cluster they are had from whoever has them, who may have died just now.
     until_had(give_up_at, async || sessions.learn().await).await?;
     let token_keys = until_had(give_up_at, async || token_keys(config, &sessions).await).await?;
+    let gateways = Gateways::new(&token_keys, ports.clock.clone());
+    let checkouts = Checkouts::start(CheckoutParts {
+        carts: carts.clone(),
+        shelf: Arc::new(catalog.clone()),
+        stock: Stock::start(stores.stock()),
+        orders: stores.orders(),
+        gateways: gateways.all,
+        clock: ports.clock.clone(),
+        effects,
+        settings: CheckoutSettings::default(),
+    });
     let mut wakeables = sessions.wakeables();
     wakeables.insert(EntityKind::Cart, carts.wakeable());
     DueScanner::new(ports.entities.clone(), ports.clock.clone(), ownership, wakeables).start();
@@ -181,6 +195,7 @@ pub async fn start(
     let app = Arc::new(App::new(AppParts {
         shop,
         carts: carts.clone(),
+        checkouts: Some(checkouts),
         sessions: sessions.clone(),
         shelf: Arc::new(catalog.clone()),
         catalog,

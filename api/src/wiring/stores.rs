@@ -9,9 +9,13 @@ use barrow_adapters::embedded::{
     self, EmbeddedMediaStore, EmbeddedOptions, EmbeddedStore, MediaSigning,
 };
 use barrow_adapters::host::SystemClock;
-use barrow_engine::ports::{EntityStore, Inventory, MediaGate, MediaStore, ProductStore};
+use barrow_adapters::sqlite::SqliteError;
+use barrow_engine::ports::{
+    EntityStore, Inventory, MediaGate, MediaStore, OrderStore, ProductStore, StockLedger,
+};
 
 use super::cache::{CacheTier, Catalog};
+use super::commerce::Commerce;
 #[cfg(feature = "dynamodb")]
 use super::figures::collect_dynamodb;
 use super::figures::{Figures, collect_commits};
@@ -33,6 +37,9 @@ pub(super) const REDIS_PREFIX: &str = "barrow";
 pub enum OpenError {
     #[error(transparent)]
     Embedded(#[from] embedded::OpenError),
+    /// The file of stock and orders.
+    #[error("stock and orders: {0}")]
+    Sqlite(SqliteError),
     /// One that lies on a server beside the process.
     #[error("the stores do not open: {0}")]
     Server(#[from] ServerError),
@@ -41,7 +48,12 @@ pub enum OpenError {
 impl OpenError {
     /// Whether something that the stores stand on is away, rather than wrong.
     pub fn is_unreachable(&self) -> bool {
-        matches!(self, OpenError::Server(_) | OpenError::Embedded(embedded::OpenError::Io { .. }))
+        matches!(
+            self,
+            OpenError::Server(_)
+                | OpenError::Embedded(embedded::OpenError::Io { .. })
+                | OpenError::Sqlite(SqliteError::Io { .. })
+        )
     }
 }
 
@@ -53,6 +65,7 @@ pub struct Stores {
     entity_figures: Option<Figures>,
     products: Arc<dyn ProductStore>,
     inventory: Arc<dyn Inventory>,
+    commerce: Commerce,
     media: Arc<dyn MediaStore>,
     media_gate: Option<Arc<dyn MediaGate>>,
     cache: CacheTier,
@@ -80,6 +93,7 @@ impl Stores {
         let (media, media_gate) = media(config, data).await?;
         let (entities, entity_figures) = entities(config, embedded.as_ref(), &mut servers).await?;
         let (products, inventory) = products(config, embedded.as_ref(), &mut servers).await?;
+        let commerce = Commerce::open(config, data, &mut servers).await?;
         let cache = CacheTier::open(&servers).await?;
         let Catalog { products, inventory, shared } = match config.stores.products {
             ProductBackend::Embedded => Catalog { products, inventory, shared: None },
@@ -93,6 +107,7 @@ impl Stores {
             entity_figures,
             products,
             inventory,
+            commerce,
             media,
             media_gate,
             cache,
@@ -123,6 +138,14 @@ impl Stores {
 
     pub fn inventory(&self) -> Arc<dyn Inventory> {
         Arc::clone(&self.inventory)
+    }
+
+    pub fn stock(&self) -> Arc<dyn StockLedger> {
+        Arc::clone(&self.commerce.stock)
+    }
+
+    pub fn orders(&self) -> Arc<dyn OrderStore> {
+        Arc::clone(&self.commerce.orders)
     }
 
     pub fn media(&self) -> Arc<dyn MediaStore> {
@@ -163,6 +186,14 @@ impl Stores {
             .backup(to, &mut |done| progress(done.entries))
             .map(|report| report.entries)
             .map_err(|error| error.to_string())
+    }
+
+    /// Writes stock and orders as of this instant to a new file, where they lie in one. Blocking.
+    pub fn dump_commerce(&self, to: &Path) -> Result<bool, String> {
+        match &self.commerce.file {
+            Some(file) => super::commerce::dump(file, to).map(|()| true),
+            None => Ok(false),
+        }
     }
 }
 

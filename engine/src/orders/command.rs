@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{LineUnits, NewOrder, OperationKey, OrderNumber, Tracking};
+use super::{LineUnits, NewOrder, OperationKey, OrderNumber, RequestKey, Tracking};
 use crate::cart::LineId;
 use crate::catalog::Location;
 use crate::ids::{CustomerId, FulfilmentId, ReturnId};
@@ -106,6 +106,8 @@ pub struct PaymentChoice {
     pub method: String,
     /// Where they come back to after paying elsewhere.
     pub return_url: Option<String>,
+    /// What they named their request.
+    pub request: Option<RequestKey>,
 }
 
 /// What is known of an operation. While nothing is known for sure nothing is recorded.

@@ -37,7 +37,7 @@ pub use order::{
 };
 pub use payment::{
     InvalidOperationKey, Operation, OperationKey, OperationKind, OperationState, Payment,
-    PaymentStatus, Refund, RefundLine, RefundStatus,
+    PaymentStatus, Refund, RefundLine, RefundStatus, RequestKey,
 };
 pub use rejection::OrderRejection;
 pub use returns::{Return, ReturnLine, ReturnStatus};

@@ -32,8 +32,19 @@ pub struct Payment {
     /// Where the buyer has to go, while the gateway waits for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redirect: Option<String>,
+    /// What the request was named that began it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestKey>,
     /// All that the gateway was asked, in that order. Amounts and states follow from it.
     pub operations: Vec<Operation>,
+}
+
+/// A buyer's idempotency key, and what it stands for: hashes of both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RequestKey {
+    pub key: u64,
+    pub payload: u32,
 }
 
 /// One thing asked of a gateway. It is part of the order before it is sent, so that whoever finds

@@ -47,7 +47,7 @@ pub fn contact(email: &str) -> Contact {
 /// By card, at a gateway that says yes.
 pub fn start_payment() -> OrderCommand {
     let (gateway, method) = ("test".into(), "ok".into());
-    OrderCommand::StartPayment(PaymentChoice { gateway, method, return_url: None })
+    OrderCommand::StartPayment(PaymentChoice { gateway, method, return_url: None, request: None })
 }
 
 pub fn new_order(lines: Vec<OrderLine>, shipping: i64, tax_included: bool) -> NewOrder {

@@ -44,7 +44,9 @@ async fn who_is_declined_can_pay_otherwise() {
     let (shop, process) = open_shop().await;
     let cart = process.full_cart(1, &[(1, 3)]).await;
     let declined = process.buy(cart, "declined").await.unwrap();
-    let Progress::Declined { order, code } = declined else { panic!("{declined:?}") };
+    let Progress::Declined { order, code, before: false } = declined else {
+        panic!("{declined:?}")
+    };
     assert_eq!(code, "card_declined");
     assert_eq!(process.status(cart).await, "open");
     assert_eq!(levels(&process.level(1).await), (10, 0, 0), "what was reserved is released");

@@ -233,9 +233,9 @@ pub fn ask(method: &str, total: i64) -> CheckoutAsk {
             gateway: "test".to_owned(),
             method: method.to_owned(),
             return_url: None,
+            request: None,
         },
         expected_total: Money::new(total, workload::currency()),
-        key: None,
         expected_version: None,
     }
 }

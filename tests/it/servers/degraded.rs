@@ -310,6 +310,7 @@ fn shops(postgres: &str, dynamodb: &str, redis: &str) -> Vec<BoxFuture<'static, 
     let (endpoint, products_dynamo) = through("Product store: DynamoDB", dynamodb);
     let fifth = Ground::new()
         .set("stores.products=dynamodb")
+        .set("stores.commerce=sqlite")
         .set("dynamodb.table_prefix=fifth-")
         .with_dynamodb(&endpoint);
     fifth.done(&["setup", "aws"]);

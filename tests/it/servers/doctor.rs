@@ -104,7 +104,9 @@ fn the_doctor_opens_no_store_on_a_server() {
 #[test]
 fn the_doctor_looks_at_dynamodb() {
     let Some(server) = or_skip("the DynamoDB API", DynamoDb::start()) else { return };
+    let Some(postgres) = or_skip("Postgres", Postgres::start(Sync::Memory)) else { return };
     let ground = Ground::new().set("stores.entities=dynamodb").set("stores.products=dynamodb");
+    let ground = ground.set(format!("commerce.url={}", postgres.url()));
     let mut ground = ground.with_dynamodb(&server.endpoint()).keeping(server);
     let (code, checks) = doctor(&ground);
     assert_eq!(code, 1, "{checks:#?}");

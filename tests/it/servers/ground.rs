@@ -128,11 +128,14 @@ pub fn on_postgres() -> Option<Ground> {
     Some(ground.keeping(server))
 }
 
-/// The profile for AWS: entities, products and control in DynamoDB, Redis Cluster as the cache.
+/// The profile for AWS: entities, products and control in DynamoDB, orders in Postgres, Redis
+/// Cluster as the cache.
 pub fn on_aws() -> Option<Ground> {
     let dynamodb = or_skip("the DynamoDB API", DynamoDb::start())?;
+    let postgres = or_skip("Postgres", Postgres::start(Sync::Memory))?;
     let cluster = or_skip("Redis Cluster", RedisCluster::start())?;
     let ground = Ground::new().set("profile=aws").set(format!("cache.url={}", cluster.url()));
+    let ground = ground.set(format!("commerce.url={}", postgres.url())).keeping(postgres);
     Some(ground.with_dynamodb(&dynamodb.endpoint()).keeping(dynamodb).keeping(cluster))
 }
 

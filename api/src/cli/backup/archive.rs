@@ -50,6 +50,15 @@ impl Writer {
         path: &str,
         fill: impl FnOnce(&Path) -> Result<(), E>,
     ) -> Result<(), E> {
+        self.optional_file(path, |place| fill(place).map(|()| true))
+    }
+
+    /// The same, where `fill` may make none.
+    pub fn optional_file<E: From<io::Error>>(
+        &mut self,
+        path: &str,
+        fill: impl FnOnce(&Path) -> Result<bool, E>,
+    ) -> Result<(), E> {
         let place = match &self.tar {
             // A tar file wants the size before the content, so it is written aside first.
             Some(_) => self.aside(),
@@ -58,7 +67,9 @@ impl Writer {
         if let Some(parent) = place.parent() {
             fs::create_dir_all(parent)?;
         }
-        fill(&place)?;
+        if !fill(&place)? {
+            return Ok(());
+        }
         let mut hashing = Hashing::new(File::open(&place)?);
         let bytes = hashing.inner.metadata()?.len();
         match &mut self.tar {

@@ -9,11 +9,14 @@ pub const MANIFEST: &str = "manifest.json";
 /// The file that holds the rows of the stores.
 pub const STORE: &str = "store.backup";
 
+/// The file that holds stock and orders, where they lie in one.
+pub const COMMERCE: &str = "commerce.sqlite";
+
 /// What the paths of media files begin with; the key follows.
 pub const MEDIA_PREFIX: &str = "media/";
 
 /// The form of backups that this build writes, and the newest that it reads.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The whole of a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,7 +34,7 @@ pub struct Manifest {
 /// A file of the backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileEntry {
-    /// From the backup's top: [`STORE`], `media/KEY`.
+    /// From the backup's top: [`STORE`], [`COMMERCE`], `media/KEY`.
     pub path: String,
     pub bytes: u64,
     /// Lower-case hexadecimal, as `sha256sum` prints it.
@@ -58,6 +61,11 @@ impl Manifest {
     /// The file with the rows of the stores.
     pub fn store(&self) -> Option<&FileEntry> {
         self.files.iter().find(|file| file.path == STORE)
+    }
+
+    /// The file with stock and orders.
+    pub fn commerce(&self) -> Option<&FileEntry> {
+        self.files.iter().find(|file| file.path == COMMERCE)
     }
 
     /// The media files, each with its key.

@@ -8,8 +8,8 @@ mod manifest;
 mod restore;
 mod write;
 
-pub use restore::{Restored, restore};
-pub use write::{Written, write};
+pub use restore::{Restored, Target, restore};
+pub use write::{Source, Written, write};
 
 #[cfg(test)]
 mod tests;

@@ -20,14 +20,23 @@ pub struct Restored {
     pub made_at: String,
 }
 
-/// Restores a backup into a media folder that is empty, and stores that are. `load` fills the
-/// stores from a file and answers how many rows they hold then. `scratch` is a file that may be
-/// made meanwhile. `progress` is told how many rows and files are done, and of how many.
+/// What fills empty stores from files of a backup.
+pub trait Target {
+    /// The rows; how many the stores hold then. `progress` is told how many are done.
+    fn rows(&mut self, from: &Path, progress: &mut dyn FnMut(u64)) -> Result<u64, String>;
+
+    /// Stock and orders.
+    fn commerce(&mut self, from: &Path) -> Result<(), String>;
+}
+
+/// Restores a backup into a media folder that is empty, and stores that are. `scratch` is a file
+/// that may be made meanwhile. `progress` is told how many rows and files are done, and of how
+/// many.
 pub fn restore(
     from: &Path,
     media: &Path,
     scratch: &Path,
-    load: impl FnOnce(&Path, &mut dyn FnMut(u64)) -> Result<u64, String>,
+    target: &mut dyn Target,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Restored, String> {
     let reader = Reader::open(from)
@@ -39,10 +48,14 @@ pub fn restore(
     let store = manifest.store().ok_or(format!("{MANIFEST} is damaged: it names no stores"))?;
     let media_files = manifest.media().count() as u64;
     let total = manifest.rows.saturating_add(media_files);
-    let rows =
-        with_file(&reader, store, scratch, |file| load(file, &mut |rows| progress(rows, total)))?;
+    let rows = with_file(&reader, store, scratch, |file| {
+        target.rows(file, &mut |rows| progress(rows, total))
+    })?;
     if rows != manifest.rows {
         return Err(format!("{rows} rows were restored, but {} were saved", manifest.rows));
+    }
+    if let Some(commerce) = manifest.commerce() {
+        with_file(&reader, commerce, scratch, |file| target.commerce(file))?;
     }
     for (index, (key, file)) in manifest.media().enumerate() {
         put_media(&reader, file, key, media)?;

@@ -10,7 +10,7 @@ use barrow_engine::ports::is_media_key;
 use serde::{Deserialize, Serialize};
 
 use super::archive::Writer;
-use super::manifest::{FORMAT, MANIFEST, MEDIA_PREFIX, Manifest, STORE};
+use super::manifest::{COMMERCE, FORMAT, MANIFEST, MEDIA_PREFIX, Manifest, STORE};
 
 /// What was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,10 +21,19 @@ pub struct Written {
     pub bytes: u64,
 }
 
-/// Writes a backup to a name that is not taken. `dump` writes the rows to a new file and answers
-/// how many they are. `progress` is told how many rows and files are done.
+/// What the stores write to new files of a backup.
+pub trait Source {
+    /// The rows; how many they are. `progress` is told how many are done.
+    fn rows(&self, to: &Path, progress: &mut dyn FnMut(u64)) -> Result<u64, String>;
+
+    /// Stock and orders; false where they lie in no file.
+    fn commerce(&self, to: &Path) -> Result<bool, String>;
+}
+
+/// Writes a backup to a name that is not taken. `progress` is told how many rows and files are
+/// done.
 pub fn write(
-    dump: impl FnOnce(&Path, &mut dyn FnMut(u64)) -> Result<u64, String>,
+    source: &dyn Source,
     media: &Path,
     to: &Path,
     progress: &mut dyn FnMut(u64),
@@ -37,9 +46,14 @@ pub fn write(
     let mut rows = 0;
     writer
         .file(STORE, |place| {
-            rows = dump(place, progress).map_err(io::Error::other)?;
+            rows = source.rows(place, progress).map_err(io::Error::other)?;
             Ok(())
         })
+        .map_err(wrong)?;
+    // The carts went first: one that was bought since has its order, which it will hear of. The
+    // other way round a cart would name an order that is not there.
+    writer
+        .optional_file(COMMERCE, |place| source.commerce(place).map_err(io::Error::other))
         .map_err(wrong)?;
     // The rows went first: whatever they name lay in the media folder at their instant.
     let mut media_files = 0;

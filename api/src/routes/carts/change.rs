@@ -19,7 +19,7 @@ use super::refusal::{self, Place, invalid};
 use crate::app::{App, SharedApp};
 use crate::auth::Shopper;
 use crate::edge::idempotency::payload;
-use crate::edge::{ClientKey, NoParams, Precondition, Problem, etag, prefers_minimal};
+use crate::edge::{ClientKey, Code, NoParams, Precondition, Problem, etag, prefers_minimal};
 
 /// A client that lists versions it would accept, and loses the race for each of them, is told
 /// so after this many.
@@ -100,6 +100,24 @@ impl Change {
         self.address.line.expect("the route has a line, or its address was refused")
     }
 
+    /// The key that the request has to have, with what it stands for.
+    pub fn required_key(&self, body: &Value) -> Result<IdempotencyKey, Problem> {
+        let detail = "send an Idempotency-Key, new for each purchase and kept for its repeats";
+        let key = self.key.as_ref();
+        let key = key.ok_or_else(|| Problem::new(Code::IdempotencyKeyRequired, detail))?;
+        let payload = payload(&self.method, self.uri.path(), Some(body));
+        Ok(IdempotencyKey::new(key.as_bytes(), &payload))
+    }
+
+    /// The version that the client saw, where it insists on one.
+    pub fn expected_version(&self) -> Option<u64> {
+        match &self.precondition {
+            Precondition::None => None,
+            // Versions begin at 1: 0 stands for a tag that can never fit.
+            Precondition::OneOf(accepted) => Some(accepted.first().copied().unwrap_or(0)),
+        }
+    }
+
     /// Sends the steps and answers the cart. `body` is what the key stands for besides the
     /// address; `name` is how the command is counted.
     pub async fn send(
@@ -120,7 +138,7 @@ impl Change {
                 Ok(cart_response(reply, self.shape))
             }
             Err(error) => {
-                let (problem, outcome) = refusal::problem(error, place);
+                let (problem, outcome) = refusal::problem(self.address.cart, error, place);
                 app.metrics.cart_command(name, outcome);
                 Err(problem)
             }

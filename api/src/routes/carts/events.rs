@@ -20,7 +20,7 @@ use bytes::Bytes;
 use futures::stream;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use super::change::CartAddress;
@@ -51,7 +51,8 @@ pub async fn stream(
 ) -> Result<Response, Problem> {
     let cart = address.cart;
     let feed = app.carts.subscribe(cart, Owner::Session(shopper.session)).await;
-    let feed = feed.map_err(|error| refusal::problem(error, refusal::Place::Body).0)?;
+    let feed =
+        feed.map_err(|error| refusal::problem(address.cart, error, refusal::Place::Body).0)?;
     let place = app.streams.open(cart).map_err(no_room)?;
     let seen = last_event_id(&headers);
     let stream = EventStream {
@@ -110,8 +111,10 @@ enum Phase {
 }
 
 /// Why a stream ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum End {
+    /// The cart was bought.
+    Ordered { order: String, next: String },
     /// The cart was given up.
     Expired,
     /// The token was, or the session.
@@ -200,10 +203,10 @@ impl EventStream {
             let body = std::str::from_utf8(&reply.body).expect("JSON is UTF-8");
             write_event(&mut out, "cart", Some(reply.version), body);
         }
-        let is_over = seen.as_ref().is_some_and(|seen| seen.status == "expired");
+        let end = seen.as_ref().and_then(Seen::end);
         self.tell_news(seen, &mut out);
-        if is_over {
-            out.extend(self.end(End::Expired));
+        if let Some(end) = end {
+            out.extend(self.end(end));
         }
         out
     }
@@ -254,14 +257,15 @@ impl EventStream {
 
     fn end(&mut self, end: End) -> Vec<u8> {
         self.phase = Phase::Ended;
-        let reason = match end {
-            End::Expired => "expired",
-            End::Unauthorized => "unauthorized",
-            End::Moved => "moved",
+        let (reason, order, next) = match end {
+            End::Ordered { order, next } => ("ordered", Some(order), Some(next)),
+            End::Expired => ("expired", None, None),
+            End::Unauthorized => ("unauthorized", None, None),
+            End::Moved => ("moved", None, None),
         };
         let mut out = Vec::new();
-        let data = format!(r#"{{"reason":"{reason}","order_id":null,"next_cart_id":null}}"#);
-        write_event(&mut out, "end", None, &data);
+        let data = json!({"reason": reason, "order_id": order, "next_cart_id": next});
+        write_event(&mut out, "end", None, &data.to_string());
         out
     }
 }
@@ -286,6 +290,8 @@ fn write_event(out: &mut Vec<u8>, event: &str, id: Option<u64>, data: &str) {
 #[derive(Debug, Deserialize)]
 struct Seen {
     status: String,
+    order_id: Option<String>,
+    next_cart_id: Option<String>,
     lines: Vec<SeenLine>,
     problems: Vec<SeenProblem>,
 }
@@ -318,6 +324,18 @@ struct News {
 impl Seen {
     fn read(body: &[u8]) -> Option<Seen> {
         serde_json::from_slice(body).ok()
+    }
+
+    /// Whether nothing will happen to the cart any more.
+    fn end(&self) -> Option<End> {
+        match self.status.as_str() {
+            "expired" => Some(End::Expired),
+            "ordered" => Some(End::Ordered {
+                order: self.order_id.clone()?,
+                next: self.next_cart_id.clone()?,
+            }),
+            _ => None,
+        }
     }
 
     /// What is the case now and was not before.

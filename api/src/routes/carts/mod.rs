@@ -2,6 +2,7 @@
 //! decides, and the reply leaves once the change is durable.
 
 mod change;
+mod checkout;
 mod events;
 #[cfg(test)]
 mod fuzz;
@@ -34,6 +35,7 @@ use crate::wire::cart_requests::{
 use change::{CartAddress, Change, cart_response, sellables, shape_of};
 use refusal::{Place, invalid};
 
+pub(super) use checkout::store_problem;
 pub use streams::Streams;
 
 /// When to come back after an answer that could not be read.
@@ -51,6 +53,7 @@ pub fn routes() -> Router<SharedApp> {
         .route("/v1/carts/{id}/shipping_methods", get(shipping_methods))
         .route("/v1/carts/{id}/shipping_method", put(set_shipping_method))
         .route("/v1/carts/{id}/events", get(events::stream))
+        .route("/v1/carts/{id}/checkout", post(checkout::buy).delete(checkout::give_up))
 }
 
 #[expect(clippy::too_many_arguments, reason = "each is one thing that the request says")]
@@ -92,7 +95,7 @@ async fn open(
     let shape = shape_of(&headers);
     let options = CommandOptions { key, expected_version: None, shape };
     let mut reply = app.carts.execute(id, command, options).await.map_err(|error| {
-        let (problem, outcome) = refusal::problem(error, Place::Body);
+        let (problem, outcome) = refusal::problem(id, error, Place::Body);
         app.metrics.cart_command("create", outcome);
         problem
     })?;
@@ -134,7 +137,7 @@ async fn read(
 async fn reply_of(app: &App, cart: CartId, shopper: Shopper) -> Result<Response, Problem> {
     match app.carts.get(cart, Owner::Session(shopper.session)).await {
         Ok(reply) => Ok(cart_response(reply, Shape::Full)),
-        Err(error) => Err(refusal::problem(error, Place::Body).0),
+        Err(error) => Err(refusal::problem(cart, error, Place::Body).0),
     }
 }
 
@@ -281,7 +284,7 @@ async fn options_of(
 ) -> Result<Vec<ShippingMethodBody>, Problem> {
     let owner = Owner::Session(shopper.session);
     let written = app.carts.shipping_methods(cart, owner).await;
-    let written = written.map_err(|error| refusal::problem(error, Place::Body).0)?;
+    let written = written.map_err(|error| refusal::problem(cart, error, Place::Body).0)?;
     serde_json::from_slice(&written).map_err(|error| {
         tracing::error!(%error, "shipping methods of another build cannot be read");
         Problem::unavailable("the shipping methods cannot be read now", READ_AGAIN)

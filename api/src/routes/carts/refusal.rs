@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use barrow_actors::carts::CartError;
 use barrow_actors::runtime::CommandError;
-use barrow_engine::cart::{CartRejection, CartRejectionCode, CartStatus};
+use barrow_engine::cart::{CartRejection, CartRejectionCode, CartStatus, next_of, order_of};
+use barrow_engine::ids::CartId;
 
-use crate::edge::{Code, FieldError, Problem};
+use crate::edge::{Code, FieldError, More, Problem};
 
 /// Keys are forgotten after five minutes; most of that has gone by when memory is full.
 const MEMORY_RETRY: Duration = Duration::from_secs(60);
@@ -35,9 +36,11 @@ impl Place {
 }
 
 /// The problem that answers it, and how its outcome is called in the figures.
-pub fn problem(error: CartError, place: Place) -> (Problem, &'static str) {
+pub fn problem(cart: CartId, error: CartError, place: Place) -> (Problem, &'static str) {
     match error {
-        CommandError::Rejected(rejection) => (rejected(rejection, place), rejection.code.code()),
+        CommandError::Rejected(rejection) => {
+            (rejected(cart, rejection, place), rejection.code.code())
+        }
         CommandError::VersionMismatch { current } => {
             (Problem::version_mismatch(current), "version_mismatch")
         }
@@ -69,7 +72,7 @@ pub fn problem(error: CartError, place: Place) -> (Problem, &'static str) {
     }
 }
 
-fn rejected(rejection: CartRejection, place: Place) -> Problem {
+fn rejected(cart: CartId, rejection: CartRejection, place: Place) -> Problem {
     use CartRejectionCode as Why;
 
     let why = rejection.code;
@@ -89,11 +92,20 @@ fn rejected(rejection: CartRejection, place: Place) -> Problem {
         Why::QuantityLimit => with_code(Code::QuantityLimit),
         Why::LineLimit => with_code(Code::LineLimit),
         // It can still be read, so it is no 404; but nothing can change now, or any more.
+        Why::Closed(CartStatus::Ordered) => ordered(cart),
         Why::Closed(status) => Problem::new(closed(status), why.detail()),
         Why::NotReady => Problem::new(Code::CartNotReady, why.detail()),
         Why::TotalChanged => Problem::new(Code::CartChanged, why.detail()),
         Why::CreatedDifferently => Problem::new(Code::IdempotencyKeyReused, why.detail()),
     }
+}
+
+/// The cart was bought: what became of it, and where its shopper goes on.
+pub fn ordered(cart: CartId) -> Problem {
+    let (order_id, next_cart_id) = (Some(order_of(cart)), Some(next_of(cart)));
+    let why = CartRejectionCode::Closed(CartStatus::Ordered);
+    let more = More { order_id, next_cart_id, ..More::default() };
+    Problem::new(Code::CartOrdered, why.detail()).with(more)
 }
 
 fn closed(status: CartStatus) -> Code {
@@ -114,7 +126,7 @@ mod tests {
     use super::*;
 
     fn check(code: CartRejectionCode, place: Place, expected: Code, pointer: Option<(&str, &str)>) {
-        let (problem, _) = problem(CommandError::Rejected(code.at_step(3)), place);
+        let (problem, _) = problem(CartId(1), CommandError::Rejected(code.at_step(3)), place);
         assert_eq!(problem.code(), expected, "{code:?} {place:?}");
         let found = problem.errors().first().map(|e| (e.pointer.as_str(), e.code));
         assert_eq!(found, pointer, "{code:?} {place:?}");

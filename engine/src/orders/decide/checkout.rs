@@ -27,7 +27,7 @@ impl Change {
     }
 
     pub(super) fn start_payment(&mut self, choice: PaymentChoice) -> Decided {
-        let PaymentChoice { gateway, method, return_url } = choice;
+        let PaymentChoice { gateway, method, return_url, request } = choice;
         for text in [Some(&gateway), Some(&method), return_url.as_ref()].into_iter().flatten() {
             check_text(text)?;
         }
@@ -49,6 +49,7 @@ impl Change {
             gateway: gateway.clone(),
             method: method.clone(),
             return_url,
+            request,
             reference: None,
             redirect: None,
             operations: vec![authorize],

@@ -210,9 +210,12 @@ impl Fleet {
 
     async fn on_dynamodb() -> Option<Fleet> {
         let server = or_skip("the DynamoDB API", DynamoDb::start())?;
+        let orders = or_skip("Postgres", Postgres::start(Sync::Memory))?;
         let url = server.endpoint();
         let at = address(&url);
-        let ground = Ground::new().with_dynamodb(&url);
+        let ground =
+            Ground::new().with_dynamodb(&url).set(format!("commerce.url={}", orders.url()));
+        let ground = ground.keeping(orders);
         let ground = ground.set("stores.entities=dynamodb").set("stores.products=dynamodb");
         ground.done(&["setup", "aws"]);
         let nodes = (0..NODES).map(|place| Node::on_dynamodb(place, at)).collect();
