@@ -3,6 +3,7 @@
 mod catalogs;
 mod checkout;
 mod cluster_simulation;
+mod deliveries;
 mod hostile;
 mod http;
 mod kill;

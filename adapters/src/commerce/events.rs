@@ -177,12 +177,17 @@ mod tests {
     #[test]
     fn what_a_lane_becomes() {
         let lane = || ("sku/A".to_owned(), 10, 20, 3);
-        let check = |handled: Option<u64>, then: Then, expected: Option<(i64, i32, Option<i64>)>| {
-            let handled = handled.map(Position);
-            let settled = Settled { aggregate: "sku/A".parse().unwrap(), handled, then };
-            let found = after(&lane(), &settled);
-            assert_eq!(found.map(|it| (it.position, it.attempts, it.wait)), expected, "{settled:?}");
-        };
+        let check =
+            |handled: Option<u64>, then: Then, expected: Option<(i64, i32, Option<i64>)>| {
+                let handled = handled.map(Position);
+                let settled = Settled { aggregate: "sku/A".parse().unwrap(), handled, then };
+                let found = after(&lane(), &settled);
+                assert_eq!(
+                    found.map(|it| (it.position, it.attempts, it.wait)),
+                    expected,
+                    "{settled:?}"
+                );
+            };
         let retry = || Then::Retry { after: Duration::from_secs(2), error: "no".into() };
         let bury = || Then::Bury { id: DeadLetterId(1), error: "no".into() };
         check(Some(20), Then::Next, None);

@@ -149,9 +149,7 @@ impl PostgresOutbox {
         }
         let tidied = self
             .postgres
-            .call(async |connection| {
-                sqlx::query(TIDY).bind(aggregates).execute(connection).await
-            })
+            .call(async |connection| sqlx::query(TIDY).bind(aggregates).execute(connection).await)
             .await;
         if let Err(error) = tidied {
             tracing::debug!(%error, "events that everybody has had are left to the sweep");

@@ -16,9 +16,9 @@ use sqlx::{Connection, PgPool};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use crate::commerce::events::Written;
 use super::errors::{CallError, ConnectError};
 use super::hosts::{Host, hosts};
+use crate::commerce::events::Written;
 
 /// How the tables came to be, step by step.
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");

@@ -98,7 +98,9 @@ impl Sqlite {
         MIGRATIONS.run(&writer).await.map_err(|error| unusable(&error))?;
         let connect = connect.create_if_missing(false).read_only(true);
         let readers = pool().max_connections(options.readers_max).connect_lazy_with(connect);
-        Ok(Sqlite { inner: Arc::new(Inner { writer, readers, options, written: Written::default() }) })
+        Ok(Sqlite {
+            inner: Arc::new(Inner { writer, readers, options, written: Written::default() }),
+        })
     }
 
     pub(super) fn written(&self) -> &Written {

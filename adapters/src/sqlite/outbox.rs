@@ -38,10 +38,8 @@ const REGISTER: &str = with_now!(
     " WHERE true ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at"
 );
 
-const IS_DUE: &str = with_now!(
-    "SELECT EXISTS (SELECT 1 FROM event_lane WHERE consumer = ?1 AND due_at <= ",
-    ")"
-);
+const IS_DUE: &str =
+    with_now!("SELECT EXISTS (SELECT 1 FROM event_lane WHERE consumer = ?1 AND due_at <= ", ")");
 
 const DUE: &str = with_now!(
     "SELECT aggregate, position, last, attempts FROM event_lane
@@ -280,8 +278,7 @@ impl Outbox for SqliteOutbox {
     }
 
     async fn figures(&self) -> Result<Vec<ConsumerFigures>> {
-        let read =
-            async |connection: &mut _| sqlx::query_as(FIGURES).fetch_all(connection).await;
+        let read = async |connection: &mut _| sqlx::query_as(FIGURES).fetch_all(connection).await;
         Ok(self.sqlite.read(read).await?.into_iter().map(figures).collect())
     }
 

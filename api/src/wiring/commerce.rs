@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use barrow_adapters::sqlite::{
-    self, Sqlite, SqliteError, SqliteOptions, SqliteOrderStore, SqliteStockLedger,
+    self, Sqlite, SqliteError, SqliteOptions, SqliteOrderStore, SqliteOutbox, SqliteStockLedger,
 };
-use barrow_engine::ports::{OrderStore, StockLedger};
+use barrow_engine::ports::{OrderStore, Outbox, StockLedger};
 
 use super::servers::Servers;
 use super::stores::OpenError;
@@ -22,6 +22,8 @@ const FILE: &str = "commerce.sqlite";
 pub struct Commerce {
     pub stock: Arc<dyn StockLedger>,
     pub orders: Arc<dyn OrderStore>,
+    /// What happened to both, until all have been told.
+    pub outbox: Arc<dyn Outbox>,
     /// Where it is one.
     pub(super) file: Option<PathBuf>,
 }
@@ -42,11 +44,14 @@ impl Commerce {
             CommerceBackend::Sqlite => Ok(Commerce::in_file(&file(data)).await?),
             #[cfg(feature = "postgres")]
             CommerceBackend::Postgres => {
-                use barrow_adapters::postgres::{PostgresOrderStore, PostgresStockLedger};
+                use barrow_adapters::postgres::{
+                    PostgresOrderStore, PostgresOutbox, PostgresStockLedger,
+                };
                 let postgres = servers.postgres().await?;
                 Ok(Commerce {
                     stock: Arc::new(PostgresStockLedger::new(&postgres)),
                     orders: Arc::new(PostgresOrderStore::new(&postgres)),
+                    outbox: Arc::new(PostgresOutbox::new(&postgres)),
                     file: None,
                 })
             }
@@ -65,6 +70,7 @@ impl Commerce {
         Ok(Commerce {
             stock: Arc::new(SqliteStockLedger::new(&sqlite)),
             orders: Arc::new(SqliteOrderStore::new(&sqlite)),
+            outbox: Arc::new(SqliteOutbox::new(&sqlite)),
             file: Some(file.to_owned()),
         })
     }

@@ -4,6 +4,7 @@ mod cache;
 mod checkout;
 mod cluster;
 mod commerce;
+mod deliveries;
 mod figures;
 mod news;
 mod place;

@@ -11,7 +11,7 @@ use barrow_adapters::embedded::{
 use barrow_adapters::host::SystemClock;
 use barrow_adapters::sqlite::SqliteError;
 use barrow_engine::ports::{
-    EntityStore, Inventory, MediaGate, MediaStore, OrderStore, ProductStore, StockLedger,
+    EntityStore, Inventory, MediaGate, MediaStore, OrderStore, Outbox, ProductStore, StockLedger,
 };
 
 use super::cache::{CacheTier, Catalog};
@@ -146,6 +146,10 @@ impl Stores {
 
     pub fn orders(&self) -> Arc<dyn OrderStore> {
         Arc::clone(&self.commerce.orders)
+    }
+
+    pub fn outbox(&self) -> Arc<dyn Outbox> {
+        Arc::clone(&self.commerce.outbox)
     }
 
     pub fn media(&self) -> Arc<dyn MediaStore> {

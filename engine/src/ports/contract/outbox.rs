@@ -366,10 +366,7 @@ impl Suite<'_> {
 }
 
 /// Two of different kinds at once.
-async fn futures_of<A, B>(
-    a: impl Future<Output = A>,
-    b: impl Future<Output = B>,
-) -> (A, B) {
+async fn futures_of<A, B>(a: impl Future<Output = A>, b: impl Future<Output = B>) -> (A, B) {
     let (first, second) = (std::cell::RefCell::new(None), std::cell::RefCell::new(None));
     {
         let a: std::pin::Pin<Box<dyn Future<Output = ()>>> = Box::pin(async {

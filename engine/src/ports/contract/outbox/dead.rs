@@ -78,8 +78,7 @@ impl Suite<'_> {
         for n in 0..5 {
             expected.push(self.buried(&consumer, &self.sku(&format!("page-{n}")), 1).await);
         }
-        let mut query =
-            DeadLetterQuery { consumer: Some(consumer.clone()), after: None, limit: 2 };
+        let mut query = DeadLetterQuery { consumer: Some(consumer.clone()), after: None, limit: 2 };
         let mut found = Vec::new();
         loop {
             let page = self.outbox.dead_letters(&query).await.expect("dead letters are listed");
