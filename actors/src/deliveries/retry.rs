@@ -12,7 +12,7 @@ pub struct RetrySettings {
 }
 
 impl Default for RetrySettings {
-    /// Over about half a day: whoever repairs what is broken during that has no dead letters.
+    /// Over five to ten hours: whoever repairs what is broken during that has no dead letters.
     fn default() -> RetrySettings {
         RetrySettings {
             attempts_max: 22,

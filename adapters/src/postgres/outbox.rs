@@ -178,16 +178,17 @@ async fn pass(
     Ok(found.is_some())
 }
 
+/// Two statements that stand for themselves: what was claimed and not read is left to run out.
 async fn claim(
-    transaction: &mut PgConnection,
+    connection: &mut PgConnection,
     ask: &ClaimAsk<'_>,
-) -> std::result::Result<End<Vec<Lane>>, Fault> {
+) -> std::result::Result<(Vec<LaneRow>, Vec<EventRow>), sqlx::Error> {
     let lease = i64::try_from(ask.lease.as_millis()).unwrap_or(i64::MAX / 4);
     let query = sqlx::query_as(CLAIM).bind(ask.consumer).bind(limit(ask.lanes.min(LANES_MAX)));
     let query = query.bind(ask.token.0.to_be_bytes()).bind(lease);
-    let mut claimed: Vec<LaneRow> = query.fetch_all(&mut *transaction).await?;
+    let mut claimed: Vec<LaneRow> = query.fetch_all(&mut *connection).await?;
     if claimed.is_empty() {
-        return Ok(End::Rollback(Vec::new()));
+        return Ok((claimed, Vec::new()));
     }
     claimed.sort();
     let aggregates: Vec<&str> = claimed.iter().map(|lane| lane.0.as_str()).collect();
@@ -195,9 +196,9 @@ async fn claim(
     let most = |attempts: i32| if attempts > 1 { 1 } else { limit(ask.events.min(LANES_MAX)) };
     let most: Vec<i64> = claimed.iter().map(|lane| most(lane.3)).collect();
     let query = sqlx::query_as(READ_EVENTS).bind(&aggregates[..]).bind(&positions[..]);
-    let mut events: Vec<EventRow> = query.bind(&most[..]).fetch_all(transaction).await?;
+    let mut events: Vec<EventRow> = query.bind(&most[..]).fetch_all(connection).await?;
     events.sort();
-    Ok(End::Commit(lanes(claimed, events)?))
+    Ok((claimed, events))
 }
 
 async fn settle(
@@ -288,8 +289,10 @@ impl Outbox for PostgresOutbox {
     }
 
     async fn claim(&self, ask: &ClaimAsk<'_>) -> Result<Vec<Lane>> {
-        let claim = || async move |transaction: &mut PgConnection| claim(transaction, ask).await;
-        self.postgres.transact(claim).await
+        let claim = async |connection: &mut PgConnection| claim(connection, ask).await;
+        let (claimed, events) =
+            self.postgres.call(claim).await.map_err(|error| error.of_no_commit())?;
+        Ok(lanes(claimed, events)?)
     }
 
     async fn settle(
