@@ -9,6 +9,7 @@ pub mod runtime;
 pub mod carts;
 pub mod checkout;
 pub mod deliveries;
+pub mod orders;
 pub mod sessions;
 pub mod stock;
 

@@ -1,6 +1,8 @@
 //! Stock, one queue for each SKU: however many want the last units at once, they wait in one line
 //! and share a transaction, instead of fighting for a lock.
 
+mod sweep;
+
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -13,6 +15,8 @@ use dashmap::DashMap;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::runtime::Tasks;
+
+pub use sweep::sweep;
 
 /// Wishes of one transaction: it takes a few tens of milliseconds then.
 const WISHES_MAX: usize = 1_000;

@@ -7,12 +7,14 @@ use std::time::Duration;
 use barrow_actors::carts::Carts;
 use barrow_actors::catalog::Catalog;
 use barrow_actors::checkout::Checkouts;
+use barrow_actors::orders::Orders;
 use barrow_actors::runtime::RuntimeObservation;
 use barrow_actors::sessions::{SessionCheckError, Sessions};
 use barrow_actors::shelf::Shelf;
 use barrow_cluster::Lease;
 use barrow_engine::ids::{CartId, SessionId};
-use barrow_engine::ports::{Clock, Entropy, MediaGate, MediaStore};
+use barrow_engine::orders::OperationKey;
+use barrow_engine::ports::{Clock, Entropy, MediaGate, MediaStore, Notice};
 use barrow_engine::pricing::Shop;
 use tokio_util::sync::CancellationToken;
 
@@ -25,12 +27,18 @@ use crate::wire::media::MediaUrls;
 /// The state of the router: every route gets it.
 pub type SharedApp = Arc<App>;
 
+/// The outcome of a payment that somebody makes, or refuses, on the page of the test gateway.
+pub type TestPayments = Arc<dyn Fn(OperationKey, bool) -> Notice + Send + Sync>;
+
 /// What the wiring hands in.
 pub struct AppParts {
     pub shop: Arc<Shop>,
     pub carts: Carts,
     /// `None` where nothing is sold.
     pub checkouts: Option<Checkouts>,
+    pub orders: Option<Orders>,
+    /// What the test gateway is told on its page, where there is that gateway.
+    pub test_payments: Option<TestPayments>,
     pub sessions: Sessions,
     pub catalog: Catalog,
     /// The catalog, as carts see it.
@@ -53,6 +61,8 @@ pub struct App {
     pub shop: Arc<Shop>,
     pub carts: Carts,
     pub checkouts: Option<Checkouts>,
+    pub orders: Option<Orders>,
+    pub test_payments: Option<TestPayments>,
     pub sessions: Sessions,
     pub catalog: Catalog,
     pub shelf: Arc<dyn Shelf>,
@@ -115,6 +125,8 @@ impl App {
             clock: parts.clock,
             carts,
             checkouts: parts.checkouts,
+            orders: parts.orders,
+            test_payments: parts.test_payments,
             sessions,
             metrics,
             entropy,

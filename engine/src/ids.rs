@@ -168,6 +168,9 @@ id_type!(
 id_type!(
     /// An event that a consumer could not be told.
     DeadLetterId, "dead_");
+id_type!(
+    /// What staff changes in an order.
+    EditId, "edit_");
 
 #[cfg(test)]
 mod tests {

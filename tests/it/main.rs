@@ -4,6 +4,7 @@ mod catalogs;
 mod checkout;
 mod cluster_simulation;
 mod deliveries;
+mod desk;
 mod hostile;
 mod http;
 mod kill;

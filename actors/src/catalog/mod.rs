@@ -2,8 +2,8 @@
 //! with their facets, collections and reviews, and the snapshots that carts price by.
 //!
 //! Everything it keeps is bounded and can be dropped at any time; the stores are the truth. A
-//! change is announced with [`Catalog::changed`] once it is durable, and from then on nobody is
-//! answered with what was before. Time is handed in or asked of the clock's port; what starts
+//! change is announced with [`Catalog::changed`] or [`Catalog::stock_changed`] once it is durable,
+//! and from then on nobody is answered with what was before. Time is handed in or asked of the clock's port; what starts
 //! or ends at an instant (a publication, a price) is right on the product page at that instant,
 //! and in the order and the filters of lists after the next [`Catalog::refresh`].
 
@@ -11,6 +11,7 @@ mod collections;
 mod offers;
 mod similar;
 mod snapshots;
+mod stock;
 mod viewpoint;
 mod window;
 
@@ -22,12 +23,13 @@ use std::time::Duration;
 
 use barrow_engine::catalog::{BATCH_MAX, Product, Review, Sku, Slug};
 use barrow_engine::ids::{ProductId, ReviewId};
-use barrow_engine::ports::{Clock, Inventory, InventoryError, ProductStore, ProductStoreError};
+use barrow_engine::ports::{Clock, CommerceError, ProductStore, ProductStoreError, StockLedger};
 use barrow_engine::pricing::Shop;
 use barrow_engine::time::Timestamp;
 
 pub use collections::Collections;
 pub use offers::Offer;
+pub use stock::StockDesk;
 pub use viewpoint::{ShownVariant, Viewpoint, best_availability, price_range};
 pub use window::{Listed, Loaded};
 
@@ -83,9 +85,12 @@ impl From<ProductStoreError> for CatalogError {
     }
 }
 
-impl From<InventoryError> for CatalogError {
-    fn from(error: InventoryError) -> CatalogError {
-        CatalogError::Unavailable(error.to_string())
+impl From<CommerceError> for CatalogError {
+    fn from(error: CommerceError) -> CatalogError {
+        match error {
+            CommerceError::Damaged(what) => CatalogError::Damaged(what),
+            other => CatalogError::Unavailable(other.to_string()),
+        }
     }
 }
 
@@ -93,7 +98,7 @@ impl From<InventoryError> for CatalogError {
 #[derive(Clone)]
 pub struct CatalogPorts {
     pub products: Arc<dyn ProductStore>,
-    pub inventory: Arc<dyn Inventory>,
+    pub stock: Arc<dyn StockLedger>,
     pub clock: Arc<dyn Clock>,
     pub shop: Arc<Shop>,
 }
@@ -123,8 +128,8 @@ pub enum Found {
 
 impl Catalog {
     pub fn new(ports: CatalogPorts, limits: CatalogLimits) -> Catalog {
-        let CatalogPorts { products, inventory, clock, shop } = ports;
-        let offers = Offers::new(products, inventory, &limits);
+        let CatalogPorts { products, stock, clock, shop } = ports;
+        let offers = Offers::new(products, stock, &limits);
         let snapshots = Snapshots::new(&limits);
         let window = Window::default();
         Catalog { inner: Arc::new(Inner { shop, clock, offers, snapshots, window }) }
@@ -170,8 +175,7 @@ impl Catalog {
         Ok(self.inner.offers.products().reviews(product, after, limit).await?)
     }
 
-    /// Announces that products were written or removed, or that their stock was. They are
-    /// durable by then. From the moment this returns nobody is answered with what was before;
+    /// Announces that products were written or removed. They are durable by then. From the moment this returns nobody is answered with what was before;
     /// where it fails, only lists may still be as they were, and it has to be repeated.
     pub async fn changed(&self, products: &[Product]) -> Result<(), CatalogError> {
         self.inner.offers.forget(products, || self.inner.snapshots.forget(products)).await;

@@ -6,11 +6,12 @@
 //! shared, a change takes it alone before it invalidates, so every load that could have read
 //! the old state has ended (and is dropped) by then.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use barrow_engine::catalog::{Product, Sellable, Sku, Slug};
 use barrow_engine::ids::ProductId;
-use barrow_engine::ports::{Inventory, ProductStore};
+use barrow_engine::ports::{CommerceError, ProductStore, StockLedger, units_of};
 use moka::future::Cache;
 use tokio::sync::{RwLock, RwLockReadGuard};
 
@@ -25,21 +26,40 @@ pub struct Offer {
     pub product: Product,
     /// One snapshot per variant, in the product's order.
     pub sellables: Vec<Arc<Sellable>>,
-    /// `false` where the inventory did not answer: what the snapshots say of stock is then no
+    /// `false` where the ledger of stock did not answer: what the snapshots say of stock is then no
     /// more than a blank, and must not be shown or sold by.
     pub stock_known: bool,
 }
 
 impl Offer {
-    /// Takes the snapshots; `on_hand` is in the order of the variants, `None` if unknown.
-    pub fn new(product: Product, on_hand: Option<&[Option<u32>]>) -> Offer {
+    /// Takes the snapshots; `units` that are nobody's are in the order of the variants, `None` if
+    /// unknown.
+    pub fn new(product: Product, units: Option<&[Option<i64>]>) -> Offer {
         let sellables = (0..product.variants.len())
             .map(|index| {
-                let units = on_hand.and_then(|levels| levels.get(index).copied().flatten());
-                Arc::new(Sellable::from_product(&product, index, units))
+                let own = units.and_then(|units| units.get(index).copied().flatten());
+                Arc::new(Sellable::from_product(&product, index, own))
             })
             .collect();
-        Offer { product, sellables, stock_known: on_hand.is_some() }
+        Offer { product, sellables, stock_known: units.is_some() }
+    }
+
+    /// The same with the units that these SKUs have now; `None` where nothing changes by it.
+    fn restocked(&self, units: &Units) -> Option<Offer> {
+        let changed = |one: &Sellable| units.get(&one.sku).is_some_and(|new| *new != one.units);
+        if !self.sellables.iter().any(|one| changed(one)) {
+            return None;
+        }
+        let sellables = self.sellables.iter().map(|one| match changed(one) {
+            true => Arc::new(Sellable { units: units[&one.sku], ..Sellable::clone(one) }),
+            false => Arc::clone(one),
+        });
+        let (product, stock_known) = (self.product.clone(), self.stock_known);
+        Some(Offer { sellables: sellables.collect(), product, stock_known })
+    }
+
+    fn is_in_stock(&self) -> bool {
+        self.sellables.iter().any(|one| one.stock.availability(one.units).is_in_stock())
     }
 
     /// An estimate of the bytes it takes: exact enough to bound a cache by.
@@ -60,6 +80,9 @@ fn translation_bytes(translation: &barrow_engine::catalog::Translation) -> usize
     200 + length(&translation.title) + length(&translation.description)
 }
 
+/// Units that are nobody's, by SKU; `None` for one that was never stocked.
+pub(super) type Units = HashMap<Sku, Option<i64>>;
+
 /// What a product is asked for by, apart from its id.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Name {
@@ -77,7 +100,7 @@ enum NotKept {
 /// The offers in memory, and the two stores behind them.
 pub(super) struct Offers {
     products: Arc<dyn ProductStore>,
-    inventory: Arc<dyn Inventory>,
+    stock: Arc<dyn StockLedger>,
     by_id: Cache<ProductId, Option<Arc<Offer>>, ahash::RandomState>,
     by_name: Cache<Name, Option<ProductId>, ahash::RandomState>,
     gate: RwLock<()>,
@@ -91,7 +114,7 @@ pub(super) struct Loading<'a> {
 impl Offers {
     pub(super) fn new(
         products: Arc<dyn ProductStore>,
-        inventory: Arc<dyn Inventory>,
+        stock: Arc<dyn StockLedger>,
         limits: &CatalogLimits,
     ) -> Offers {
         let by_id = Cache::builder()
@@ -107,7 +130,7 @@ impl Offers {
         };
         let by_id = by_id.build_with_hasher(ahash::RandomState::new());
         let by_name = by_name.build_with_hasher(ahash::RandomState::new());
-        Offers { products, inventory, by_id, by_name, gate: RwLock::new(()) }
+        Offers { products, stock, by_id, by_name, gate: RwLock::new(()) }
     }
 
     pub(super) fn products(&self) -> &dyn ProductStore {
@@ -140,8 +163,8 @@ impl Offers {
 
     async fn take_stock(&self, product: Product) -> Arc<Offer> {
         let skus: Vec<Sku> = product.variants.iter().map(|v| v.sku.clone()).collect();
-        match self.inventory.on_hand(&skus).await {
-            Ok(levels) => Arc::new(Offer::new(product, Some(&levels))),
+        match units_of(&*self.stock, &skus).await {
+            Ok(units) => Arc::new(Offer::new(product, Some(&units))),
             Err(error) => {
                 let id = product.id;
                 tracing::warn!(product.id = %id, %error, "shown without stock");
@@ -179,8 +202,8 @@ impl Offers {
             .flatten()
             .flat_map(|product| product.variants.iter().map(|v| v.sku.clone()))
             .collect();
-        let levels = self.inventory.on_hand(&skus).await;
-        if let Err(error) = &levels {
+        let units = units_of(&*self.stock, &skus).await;
+        if let Err(error) = &units {
             tracing::warn!(%error, "a list is shown without stock");
         }
         let mut next = 0;
@@ -191,8 +214,8 @@ impl Offers {
             };
             let own = next..next + product.variants.len();
             next = own.end;
-            let levels = levels.as_ref().ok().map(|levels| &levels[own]);
-            let offer = Arc::new(Offer::new(product, levels));
+            let units = units.as_ref().ok().map(|units| &units[own]);
+            let offer = Arc::new(Offer::new(product, units));
             if offer.stock_known {
                 self.by_id.insert(id, Some(Arc::clone(&offer))).await;
             }
@@ -201,8 +224,9 @@ impl Offers {
         Ok(found)
     }
 
-    pub(super) async fn on_hand(&self, skus: &[Sku]) -> Result<Vec<Option<u32>>, CatalogError> {
-        Ok(self.inventory.on_hand(skus).await?)
+    /// Units that are nobody's, in the order asked.
+    pub(super) async fn units(&self, skus: &[Sku]) -> Result<Vec<Option<i64>>, CommerceError> {
+        units_of(&*self.stock, skus).await
     }
 
     /// Which product has the slug, or had it.
@@ -239,6 +263,32 @@ impl Offers {
             self.forget_names(product).await;
         }
         after();
+    }
+
+    /// Gives products in memory the units that their SKUs have now. What `after` does with the
+    /// snapshots that are new happens before anybody loads anew. Answers which products may be in
+    /// stock now and were not before, or the other way round: those that were not in memory are
+    /// among them.
+    pub(super) async fn restock(
+        &self,
+        changed: &BTreeMap<ProductId, Units>,
+        after: impl FnOnce(),
+    ) -> Vec<ProductId> {
+        let _alone = self.gate.write().await;
+        let mut turned = Vec::new();
+        for (id, units) in changed {
+            let Some(Some(former)) = self.by_id.get(id).await else {
+                turned.push(*id);
+                continue;
+            };
+            let Some(offer) = former.restocked(units) else { continue };
+            if offer.is_in_stock() != former.is_in_stock() {
+                turned.push(*id);
+            }
+            self.by_id.insert(*id, Some(Arc::new(offer))).await;
+        }
+        after();
+        turned
     }
 
     /// Forgets everything. What `after` does happens before anybody loads anew.

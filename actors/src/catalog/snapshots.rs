@@ -10,6 +10,7 @@ use barrow_engine::ids::ProductId;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use moka::sync::Cache;
 
+use super::offers::Units;
 use super::{Catalog, CatalogError, CatalogLimits};
 use crate::shelf::{Shelf, ShelfError};
 
@@ -54,6 +55,23 @@ impl Snapshots {
         self.generation.fetch_add(1, Ordering::Release);
     }
 
+    /// Gives the snapshots the units that their SKUs have now, and moves the generation on if that
+    /// changes any: carts that hold one find the new one here, and ask no store.
+    pub(super) fn restock(&self, units: &Units) {
+        let mut has_changed = false;
+        for (sku, units) in units {
+            let Some(former) = self.by_sku.get(sku).filter(|one| one.units != *units) else {
+                continue;
+            };
+            let restocked = Sellable { units: *units, ..Sellable::clone(&former) };
+            self.by_sku.insert(sku.clone(), Arc::new(restocked));
+            has_changed = true;
+        }
+        if has_changed {
+            self.generation.fetch_add(1, Ordering::Release);
+        }
+    }
+
     /// As [`Snapshots::forget`], for all of them.
     pub(super) fn forget_all(&self) {
         self.by_sku.invalidate_all();
@@ -80,7 +98,9 @@ impl Catalog {
             return Ok(None);
         };
         if !offer.stock_known {
-            return Err(CatalogError::Unavailable("the inventory does not answer".to_owned()));
+            return Err(CatalogError::Unavailable(
+                "the ledger of stock does not answer".to_owned(),
+            ));
         }
         let Some(sellable) = offer.sellables.iter().find(|one| one.sku == *sku) else {
             return Ok(None);

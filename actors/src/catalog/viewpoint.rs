@@ -22,7 +22,7 @@ pub struct Viewpoint {
 pub struct ShownVariant {
     /// `None` where it has no price for this channel and currency.
     pub price: Option<ShownPrice>,
-    /// `None` where the inventory did not answer.
+    /// `None` where the ledger of stock did not answer.
     pub availability: Option<Availability>,
 }
 
@@ -80,7 +80,7 @@ pub fn price_range(variants: &[ShownVariant]) -> Option<PriceRange> {
 }
 
 /// The availability of the best variant among those that have a price, of all where none has
-/// one; `None` where the inventory did not answer.
+/// one; `None` where the ledger of stock did not answer.
 pub fn best_availability(variants: &[ShownVariant]) -> Option<Availability> {
     let known = || variants.iter().filter(|variant| variant.availability.is_some());
     if !variants.is_empty() && known().next().is_none() {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use barrow_engine::catalog::listing::{
     FacetCounts, ListingBuilder, ListingEntry, ListingIndex, ListingQuery, Position, Total,
 };
-use barrow_engine::catalog::{AvailabilityStatus, BATCH_MAX, ChannelId, Product, Sku, Slug};
+use barrow_engine::catalog::{BATCH_MAX, ChannelId, Product, Sku, Slug};
 use barrow_engine::ids::ProductId;
 use barrow_engine::pricing::Shop;
 use barrow_engine::time::Timestamp;
@@ -80,11 +80,11 @@ struct Entry {
 }
 
 impl Entry {
-    fn new(product: &Product, on_hand: &[Option<u32>], shop: &Shop, now: Timestamp) -> Entry {
-        let in_stock = product.variants.iter().zip(on_hand).any(|(variant, units)| {
-            let status = variant.stock.availability(*units).status;
-            matches!(status, AvailabilityStatus::InStock | AvailabilityStatus::LowStock)
-        });
+    fn new(product: &Product, units: &[Option<i64>], shop: &Shop, now: Timestamp) -> Entry {
+        let variants = product.variants.iter().zip(units);
+        let in_stock = variants
+            .map(|(variant, units)| variant.stock.availability(*units))
+            .any(|availability| availability.is_in_stock());
         Entry {
             listing: ListingEntry::new(product, shop, in_stock, now),
             boundary: product.next_boundary(now),
@@ -126,12 +126,12 @@ impl Catalog {
     async fn entries(&self, products: &[Product]) -> Result<Vec<Entry>, CatalogError> {
         let skus = products.iter().flat_map(|product| product.variants.iter());
         let skus: Vec<Sku> = skus.map(|variant| variant.sku.clone()).collect();
-        let on_hand = self.inner.offers.on_hand(&skus).await?;
+        let units = self.inner.offers.units(&skus).await?;
         let now = self.inner.clock.now();
-        let mut on_hand = &on_hand[..];
+        let mut units = &units[..];
         let entries = products.iter().map(|product| {
-            let (own, rest) = on_hand.split_at(product.variants.len());
-            on_hand = rest;
+            let (own, rest) = units.split_at(product.variants.len());
+            units = rest;
             Entry::new(product, own, &self.inner.shop, now)
         });
         Ok(entries.collect())

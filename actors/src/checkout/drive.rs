@@ -8,8 +8,9 @@ use barrow_engine::orders::{
     Actor, OperationState, Order, OrderCommand, OrderStatus, PaymentChoice,
 };
 
-use super::steps::{Shortage, Written};
+use super::steps::Shortage;
 use super::{CheckoutError, Inner, Progress};
+use crate::orders::book::Written;
 
 /// Steps of one drive: an ordinary checkout takes four.
 const STEPS_MAX: usize = 30;
@@ -71,6 +72,7 @@ impl Inner {
                 OrderStatus::Abandoned => self.undo(order).await?,
                 OrderStatus::Placed | OrderStatus::Cancelled | OrderStatus::Completed => {
                     self.mark_ordered(&order).await?;
+                    self.take_at_once(&order);
                     Next::End(Progress::Placed { order, before: false })
                 }
             };
@@ -124,7 +126,7 @@ impl Inner {
 
     /// Asks the gateway. While it does not know, what is reserved stays so.
     async fn await_payment(&self, order: Order) -> Result<Next, CheckoutError> {
-        let asked = self.settle_money(order).await?;
+        let asked = self.book.settle_money(order).await?;
         if asked.pending_operations().next().is_none() {
             return Ok(Next::Go(asked));
         }
@@ -145,6 +147,19 @@ impl Inner {
                 self.abandon(&order, "the stock did not allow it").await
             }
         }
+    }
+
+    /// What placing left to be asked of gateways: nobody waits for it.
+    fn take_at_once(&self, order: &Order) {
+        if order.pending_operations().next().is_none() {
+            return;
+        }
+        let (book, order) = (self.book.clone(), order.clone());
+        self.tasks.spawn(async move {
+            if let Err(error) = book.settle_money(order).await {
+                tracing::warn!(?error, "what was to be captured at once waits");
+            }
+        });
     }
 
     async fn end_short(
@@ -180,8 +195,8 @@ impl Inner {
     /// Gives back what a draft had that was given up. The cart is free at once; what is reserved
     /// is kept while a payment may still turn out to be made.
     async fn undo(&self, order: Order) -> Result<Next, CheckoutError> {
-        self.unfreeze(order.cart, order.freeze).await?;
-        let order = self.settle_money(order).await?;
+        self.let_cart_go(&order).await?;
+        let order = self.book.settle_money(order).await?;
         if order.live_payment().is_some() {
             return Ok(Next::End(Progress::Pending(order)));
         }

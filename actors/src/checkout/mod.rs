@@ -7,7 +7,6 @@
 //! frozen is delivered to [`Checkouts`] again and again until the order has come to an end.
 
 mod drive;
-mod money;
 mod news;
 mod repeats;
 mod steps;
@@ -23,6 +22,7 @@ use barrow_engine::orders::{CapturePolicy, Order, OrderRejection, OrderStatus, P
 use barrow_engine::ports::{Clock, CommerceError, OrderStore, PaymentGateway};
 
 use crate::carts::{CartError, Carts};
+use crate::orders::book::{BookError, OrderBook};
 use crate::runtime::{CommandError, EffectRouter, Tasks};
 use crate::shelf::{Shelf, ShelfError};
 use crate::stock::{Stock, StockError};
@@ -119,6 +119,16 @@ pub enum CheckoutError {
     Busy,
 }
 
+impl From<BookError> for CheckoutError {
+    fn from(error: BookError) -> CheckoutError {
+        match error {
+            BookError::Rejected(rejection) => CheckoutError::Order(rejection),
+            BookError::Store(error) => CheckoutError::Store(error),
+            BookError::Busy => CheckoutError::Busy,
+        }
+    }
+}
+
 impl From<CartRejection> for CheckoutError {
     fn from(rejection: CartRejection) -> CheckoutError {
         CheckoutError::Cart(CommandError::Rejected(rejection))
@@ -133,13 +143,21 @@ pub struct Checkouts {
 
 struct Inner {
     parts: CheckoutParts,
+    book: Arc<OrderBook>,
     tasks: Tasks,
 }
 
 impl Checkouts {
     /// Starts them on the current tokio runtime, and registers them for the news of carts.
     pub fn start(parts: CheckoutParts) -> Checkouts {
-        let checkouts = Checkouts { inner: Arc::new(Inner { parts, tasks: Tasks::here() }) };
+        let book = Arc::new(OrderBook {
+            orders: parts.orders.clone(),
+            gateways: parts.gateways.clone(),
+            clock: parts.clock.clone(),
+            capture: parts.settings.capture,
+            answer_max: parts.settings.answer_max,
+        });
+        let checkouts = Checkouts { inner: Arc::new(Inner { parts, book, tasks: Tasks::here() }) };
         news::register(&checkouts.inner);
         checkouts
     }
@@ -185,6 +203,34 @@ impl Checkouts {
         // Whose cart it is, the cart says.
         self.inner.parts.carts.get(cart, by).await?;
         self.inner.give_up(cart).await
+    }
+
+    /// Goes on with a checkout that nobody may be driving; where it stands then.
+    pub(crate) async fn go_on(&self, order: Order) -> Result<Progress, CheckoutError> {
+        self.inner.drive(order, None).await
+    }
+
+    /// Drives a draft that has no cart and is paid for otherwise. It goes on when nobody waits for
+    /// it any more.
+    pub(crate) async fn pay(
+        &self,
+        draft: Order,
+        payment: PaymentChoice,
+    ) -> Result<Progress, CheckoutError> {
+        let (to, driven) = tokio::sync::oneshot::channel();
+        let running = self.inner.clone();
+        self.inner.tasks.spawn(async move {
+            drop(to.send(running.drive(draft, Some(payment)).await));
+        });
+        driven.await.unwrap_or(Err(CheckoutError::Busy))
+    }
+
+    pub(crate) fn shelf(&self) -> &Arc<dyn Shelf> {
+        &self.inner.parts.shelf
+    }
+
+    pub(crate) fn book(&self) -> &Arc<OrderBook> {
+        &self.inner.book
     }
 
     /// An order of a buyer; nobody else learns that it exists.

@@ -4,20 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use barrow_engine::cart::{By, CartAction, CartCommand, CartRejectionCode, LineId, Owner};
-use barrow_engine::catalog::{Sellable, Sku, StockPolicy};
+use barrow_engine::catalog::{Sellable, Sku};
 use barrow_engine::ids::{CartId, OrderId};
-use barrow_engine::inventory::{Held, StockRefusal, Wish};
+use barrow_engine::inventory::{Held, Wish};
 use barrow_engine::orders::{
-    Actor, Order, OrderCommand, OrderDecision, OrderRejection, OrderStatus, PaymentChoice, decide,
+    Actor, Order, OrderCommand, OrderRejection, OrderStatus, PaymentChoice,
 };
-use barrow_engine::ports::{CommerceError, Opened, OrderChange, Saved};
+use barrow_engine::ports::Opened;
 use futures::future::join_all;
 
 use super::{CheckoutAsk, CheckoutError, Inner};
 use crate::carts::{CommandOptions, Shape};
-
-/// How often a write of unknown outcome is made again before the caller is told.
-const REPEATS_MAX: u32 = 3;
+use crate::orders::book::Written;
 
 /// Too few units of a SKU for an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,17 +25,6 @@ pub struct Shortage {
     pub line: LineId,
     pub requested: u32,
     pub available: u64,
-}
-
-/// What came of a command to an order.
-#[expect(clippy::large_enum_variant, reason = "it is looked at, and lives no longer")]
-pub(super) enum Written {
-    /// The order as it is now.
-    Done(Order),
-    /// Somebody else was faster: look again.
-    Stale,
-    /// The stock does not allow it.
-    Refused(StockRefusal),
 }
 
 impl Inner {
@@ -90,7 +77,7 @@ impl Inner {
 
     /// An order as it is now.
     pub(super) async fn look(&self, id: OrderId) -> Result<Order, CheckoutError> {
-        self.parts.orders.get(id).await?.ok_or(CheckoutError::Busy)
+        Ok(self.book.look(id).await?)
     }
 
     /// Decides a command and writes what comes of it.
@@ -100,30 +87,7 @@ impl Inner {
         command: OrderCommand,
         by: Actor,
     ) -> Result<Written, CheckoutError> {
-        let at = self.parts.clock.now();
-        let actor = match &by {
-            Actor::Staff { name, .. } | Actor::Gateway { name } => name.clone(),
-            Actor::Customer { .. } => "customer".to_owned(),
-            Actor::System => "system".to_owned(),
-        };
-        let decision = decide(order, command, by, at, self.parts.settings.capture);
-        let OrderDecision { order, events, stock } = decision.map_err(CheckoutError::Order)?;
-        if events.is_empty() {
-            return Ok(Written::Done(order));
-        }
-        let change = OrderChange { order, stock, actor, at };
-        let mut repeats = 0;
-        let saved = loop {
-            match self.parts.orders.save(&change).await {
-                Err(CommerceError::OutcomeUnknown(_)) if repeats < REPEATS_MAX => repeats += 1,
-                saved => break saved?,
-            }
-        };
-        Ok(match saved {
-            Saved::Done => Written::Done(change.order),
-            Saved::Stale { .. } => Written::Stale,
-            Saved::Refused(refusal) => Written::Refused(refusal),
-        })
+        Ok(self.book.write(order, command, by, None).await?)
     }
 
     /// Reserves all that an order needs, or renews what it has; what there is too little of.
@@ -158,10 +122,20 @@ impl Inner {
         Ok(())
     }
 
+    /// The same of an order's cart; an exchange has none.
+    pub(super) async fn let_cart_go(&self, order: &Order) -> Result<(), CheckoutError> {
+        match order.exchange_of {
+            None => self.unfreeze(order.cart, order.freeze).await,
+            Some(_) => Ok(()),
+        }
+    }
+
     /// The cart is bought, and its buyer has another one to go on with.
     pub(super) async fn mark_ordered(&self, order: &Order) -> Result<(), CheckoutError> {
-        self.parts.carts.open_next(order).await?;
-        self.parts.carts.settle(order.cart, CartAction::MarkOrdered).await?;
+        if order.exchange_of.is_none() {
+            self.parts.carts.open_next(order).await?;
+            self.parts.carts.settle(order.cart, CartAction::MarkOrdered).await?;
+        }
         Ok(())
     }
 
@@ -172,5 +146,5 @@ impl Inner {
 
 /// How many more units may be promised than are on hand; none of what is not sold any more.
 fn allowance(sellable: Option<&Arc<Sellable>>) -> Option<u64> {
-    sellable.map_or(Some(0), |sellable| StockPolicy::available(&sellable.stock, Some(0)))
+    sellable.map_or(Some(0), |sellable| sellable.stock.allowance())
 }

@@ -6,8 +6,8 @@ use barrow_engine::catalog::{Location, Sku};
 use barrow_engine::events::order_events;
 use barrow_engine::ids::{MovementId, OrderId};
 use barrow_engine::inventory::{
-    Claim, DEFAULT_LOCATION, Held, Ledger, LedgerChanges, Movement, MovementDraft, StockRefusal,
-    Wish,
+    Claim, Held, Ledger, LedgerChanges, Movement, MovementDraft, StockRefusal, Wish,
+    default_location,
 };
 use barrow_engine::orders::{Order, StockChange};
 use barrow_engine::ports::{Opened, OrderChange, Saved};
@@ -48,10 +48,6 @@ impl Opening {
     }
 }
 
-fn default_location() -> Location {
-    Location::new(DEFAULT_LOCATION).expect("the text is a location")
-}
-
 /// The SKUs of which something was let go, each once.
 fn freed(claims: &[Claim]) -> Vec<Sku> {
     let skus: BTreeSet<&Sku> = claims.iter().map(|claim| &claim.sku).collect();
@@ -84,7 +80,7 @@ pub(crate) async fn book(
         outcomes.push(outcome);
     }
     let changes = opening.write(transaction).await?;
-    match changes.movements.is_empty() {
+    match changes.levels.is_empty() {
         true => Ok(End::Rollback(outcomes)),
         false => Ok(committed(!changes.news.is_empty(), outcomes)),
     }
@@ -149,8 +145,7 @@ pub(crate) async fn expire(
     let chosen: BTreeSet<_> = expired.iter().map(key).collect();
     let orders = expired.iter().map(|claim| claim.order).collect();
     let mut claims = transaction.claims(&orders, &skus).await?;
-    let is_over = |claim: &Claim| claim.expires_at.is_some_and(|at| at <= now);
-    claims.retain(|claim| is_over(claim) && chosen.contains(&key(claim)));
+    claims.retain(|claim| claim.has_expired(now) && chosen.contains(&key(claim)));
     let freed = freed(&claims);
     if freed.is_empty() {
         return Ok(End::Rollback(None));
@@ -228,7 +223,7 @@ fn concerned(order: &Order, stock: &[StockChange]) -> (BTreeSet<Sku>, BTreeSet<(
             StockChange::Ship { sku, .. } | StockChange::Release { sku, .. } => {
                 skus.insert(sku.clone());
             }
-            StockChange::Unship { sku, .. } => {
+            StockChange::AllocateMore { sku, .. } | StockChange::Unship { sku, .. } => {
                 skus.insert(sku.clone());
                 needed.insert((sku.clone(), default_location()));
             }

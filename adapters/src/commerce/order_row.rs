@@ -45,7 +45,6 @@ impl OrderRow {
         let document = serde_json::to_string(order)
             .map_err(|error| CommerceError::Damaged(format!("it cannot be written: {error}")))?;
         let billed = order.addresses.billing.as_ref().unwrap_or(&order.addresses.shipping);
-        let is_asked = order.pending_operations().next().is_some();
         let payments = order.payments.iter().map(|payment| PaymentRow {
             id: payment.id.0.to_be_bytes(),
             authorized: payment.authorized(),
@@ -65,7 +64,7 @@ impl OrderRow {
             created_at: order.created_at.as_millis(),
             placed_at: order.placed_at.map(Timestamp::as_millis),
             changed_at: changed_at.as_millis(),
-            settled: order.status != OrderStatus::Draft && !is_asked,
+            settled: order.is_settled(),
             document,
             payments: payments.collect(),
         })

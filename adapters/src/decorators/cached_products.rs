@@ -24,7 +24,7 @@ use barrow_engine::ports::{
 use barrow_engine::time::Timestamp;
 use bytes::Bytes;
 
-use super::announced_stock;
+use super::announced_stock::{StockNews, stock_news};
 use crate::catalog::document;
 
 type Result<T> = std::result::Result<T, ProductStoreError>;
@@ -118,8 +118,10 @@ impl CachedProducts {
         if news.key == COLLECTIONS {
             return Some(CatalogNews::Collections);
         }
-        let sku = news.key.strip_prefix(announced_stock::KEY)?;
-        Some(CatalogNews::Stock(Sku::new(sku).ok()?))
+        Some(match stock_news(news)? {
+            StockNews::Sku(sku) => CatalogNews::Stock(sku),
+            StockNews::Missed => CatalogNews::Missed,
+        })
     }
 
     /// Takes note of a version; an older one is not believed any more.

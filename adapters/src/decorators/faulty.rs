@@ -6,6 +6,8 @@
 //! them. A write that is late is kept here and put in force by the first call after its time has
 //! come, whoever makes it; nobody can tell this from a write that landed at that time.
 
+mod stock;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +15,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use barrow_engine::entity::{EntityKey, Shard};
 use barrow_engine::ports::{
-    Cache, CacheError, CasOutcome, Clock, DueEntity, EntityStore, Expected, Inventory,
-    InventoryError, Row, StoreError, WriteId,
+    Cache, CacheError, CasOutcome, Clock, DueEntity, EntityStore, Expected, Row, StoreError,
+    WriteId,
 };
 use barrow_engine::time::Timestamp;
 use bytes::Bytes;
@@ -266,23 +268,6 @@ impl EntityStore for Faulty<dyn EntityStore> {
 
     fn durability(&self) -> &'static str {
         self.inner.durability()
-    }
-}
-
-#[async_trait]
-impl Inventory for Faulty<dyn Inventory> {
-    async fn on_hand(
-        &self,
-        skus: &[barrow_engine::catalog::Sku],
-    ) -> Result<Vec<Option<u32>>, InventoryError> {
-        self.plain(self.inner.on_hand(skus), InventoryError).await
-    }
-
-    async fn set_on_hand(
-        &self,
-        levels: &[(barrow_engine::catalog::Sku, u32)],
-    ) -> Result<(), InventoryError> {
-        self.plain(self.inner.set_on_hand(levels), InventoryError).await
     }
 }
 

@@ -1,5 +1,7 @@
 //! A port that counts what is asked of it and how long the answers take.
 
+mod commerce;
+
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,9 +11,9 @@ use barrow_engine::catalog::{Collection, Product, Review, Sku, Slug};
 use barrow_engine::entity::{EntityKey, Shard};
 use barrow_engine::ids::{ProductId, ReviewId};
 use barrow_engine::ports::{
-    Cache, CacheError, CasOutcome, CasReply, Clock, DueEntity, EntityStore, Expected, Inventory,
-    InventoryError, MediaError, MediaInfo, MediaStore, ProductStore, ProductStoreError, Row,
-    SignedRequest, StoreError, Upload, Work,
+    Cache, CacheError, CasOutcome, CasReply, Clock, DueEntity, EntityStore, Expected, MediaError,
+    MediaInfo, MediaStore, ProductStore, ProductStoreError, Row, SignedRequest, StoreError, Upload,
+    Work,
 };
 use barrow_engine::time::Timestamp;
 use bytes::Bytes;
@@ -179,23 +181,6 @@ impl ProductStore for Measured<dyn ProductStore> {
 
     async fn count(&self) -> Products<u64> {
         self.meter.time(11, self.inner.count(), plain).await
-    }
-}
-
-impl Measured<dyn Inventory> {
-    pub fn new(inner: Arc<dyn Inventory>, clock: Arc<dyn Clock>) -> Measured<dyn Inventory> {
-        Measured { inner, meter: Meter::new("inventory", &["on_hand", "set_on_hand"], clock) }
-    }
-}
-
-#[async_trait]
-impl Inventory for Measured<dyn Inventory> {
-    async fn on_hand(&self, skus: &[Sku]) -> Result<Vec<Option<u32>>, InventoryError> {
-        self.meter.time(0, self.inner.on_hand(skus), plain).await
-    }
-
-    async fn set_on_hand(&self, levels: &[(Sku, u32)]) -> Result<(), InventoryError> {
-        self.meter.time(1, self.inner.set_on_hand(levels), plain).await
     }
 }
 

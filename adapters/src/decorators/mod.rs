@@ -10,7 +10,7 @@ mod measured;
 mod meter;
 mod retrying;
 
-pub use announced_stock::AnnouncedStock;
+pub use announced_stock::{AnnouncedOrders, AnnouncedStock, StockNews, stock_doubted, stock_news};
 pub use cached_products::{CachedProducts, CatalogNews};
 pub use faulty::{Faults, Faulty, Rate};
 pub use guarded_cache::{CacheHealth, GuardedCache};

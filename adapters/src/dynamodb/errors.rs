@@ -9,7 +9,7 @@ use std::error::Error;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use barrow_engine::ports::{InventoryError, ProductStoreError, StoreError};
+use barrow_engine::ports::{ProductStoreError, StoreError};
 
 /// How a call failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,12 +146,6 @@ impl Fault {
 impl From<Fault> for ProductStoreError {
     fn from(fault: Fault) -> ProductStoreError {
         ProductStoreError::Unavailable(fault.into_text())
-    }
-}
-
-impl From<Fault> for InventoryError {
-    fn from(fault: Fault) -> InventoryError {
-        InventoryError(fault.into_text())
     }
 }
 

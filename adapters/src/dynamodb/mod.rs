@@ -1,4 +1,4 @@
-//! Entities, products and stock in DynamoDB.
+//! Entities and products in DynamoDB.
 //!
 //! An entity is one item, and a change of it is one conditional write that is never repeated
 //! behind the caller's back. A product is one item, and each of its names another one, so that a
@@ -10,7 +10,6 @@ mod control_table;
 mod due;
 mod entity_store;
 mod errors;
-mod inventory;
 mod items;
 mod name_claims;
 mod probe;
@@ -26,5 +25,4 @@ mod write_queue;
 pub use client::{Dynamo, DynamoEndpoint, TABLE_PREFIX};
 pub use control_table::DynamoControlTable;
 pub use entity_store::{DynamoEntityStore, DynamoFigures, WRITE_REQUESTS_MAX};
-pub use inventory::DynamoInventory;
 pub use product_store::DynamoProductStore;

@@ -114,13 +114,6 @@ pub(super) const REVIEW_PLACES: Table = Table {
     expires: None,
 };
 
-pub(super) const STOCK: Table = Table {
-    name: "stock",
-    keys: by(key(super::inventory::SKU, KeyKind::Text)),
-    index: None,
-    expires: None,
-};
-
 pub(super) const CONTROL: Table = Table {
     name: "control",
     keys: ordered(
@@ -132,8 +125,8 @@ pub(super) const CONTROL: Table = Table {
 };
 
 /// All of them.
-pub const TABLES: [Table; 8] =
-    [ENTITIES, PRODUCTS, PRODUCT_NAMES, COLLECTIONS, REVIEWS, REVIEW_PLACES, STOCK, CONTROL];
+pub const TABLES: [Table; 7] =
+    [ENTITIES, PRODUCTS, PRODUCT_NAMES, COLLECTIONS, REVIEWS, REVIEW_PLACES, CONTROL];
 
 /// What has to be done, or looked at, until the tables are as they must be. Tables go by their
 /// full names.

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use barrow_engine::catalog::{Collection, Sku};
 use barrow_engine::entity::{EntityKey, EntityKind};
-use barrow_engine::ports::{Inventory, Row, WriteId};
+use barrow_engine::ports::{ProductStore, Row, WriteId};
 use barrow_engine::time::Timestamp;
 use barrow_fuzz::{INPUTS, INPUTS_FEW, Verdict, fuzz};
 use bytes::Bytes;
@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use super::backup::END;
 use super::directory::StoreMark;
 use super::due_index::{decode_due_key, due_key};
-use super::inventory::{decode_level, encode_level};
+use super::former_stock::{decode_level, encode_level};
 use super::journal_check::{find_batch, whole_batch, whole_batches};
 use super::row_codec::{decode_row, encode_row};
 use super::{EmbeddedOptions, EmbeddedStore, verify_backup};
@@ -94,14 +94,18 @@ fn fuzz_store_marks() {
     });
 }
 
-/// A folder with a store in which stock was set five times, one batch each.
+/// A folder with a store into which five collections were put, one batch each.
 fn store(dir: &Path) -> EmbeddedStore {
     let open = || EmbeddedStore::open(dir, EmbeddedOptions::new(Box::new(|_| {}))).unwrap();
     let store = open();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     for n in 1..=5 {
-        let levels = [(Sku::new(&format!("SKU-{n}")).unwrap(), n)];
-        runtime.block_on(store.inventory().set_on_hand(&levels)).unwrap();
+        let json = format!(
+            r#"{{"id":"{}","slug":"lamps-{n}","title":"Lamps"}}"#,
+            barrow_engine::ids::CollectionId(n)
+        );
+        let collection: Collection = serde_json::from_str(&json).unwrap();
+        runtime.block_on(store.products().put_collections(vec![collection])).unwrap();
     }
     drop(store);
     // Opening it once more cuts off the zeros that the journal was made with.

@@ -22,12 +22,12 @@ mod commit_queue;
 mod directory;
 mod due_index;
 mod entity_store;
+mod former_stock;
 #[cfg(test)]
 mod fuzz;
 mod group_commit;
 mod heads;
 mod health;
-mod inventory;
 mod journal_check;
 mod log;
 mod media;
@@ -52,7 +52,6 @@ pub use backup::{BackupError, BackupProgress, BackupReport};
 pub use cache::EmbeddedCache;
 pub use entity_store::EmbeddedEntityStore;
 pub use health::OnFatal;
-pub use inventory::EmbeddedInventory;
 pub use media::EmbeddedMediaStore;
 pub use media_signing::MediaSigning;
 pub use product_store::EmbeddedProductStore;
@@ -130,7 +129,6 @@ const KEYSPACES: [&str; 9] = [
 pub struct EmbeddedStore {
     entities: Arc<EmbeddedEntityStore>,
     products: Arc<EmbeddedProductStore>,
-    inventory: Arc<EmbeddedInventory>,
     shared: Arc<Shared>,
 }
 
@@ -172,12 +170,7 @@ impl EmbeddedStore {
         let products = EmbeddedProductStore::open(Arc::clone(&shared)).map_err(|error| {
             OpenError::Damaged { dir: dir.to_owned(), reason: error.to_string() }
         })?;
-        Ok(EmbeddedStore {
-            entities: Arc::new(entities),
-            products: Arc::new(products),
-            inventory: Arc::new(EmbeddedInventory::new(Arc::clone(&shared))),
-            shared,
-        })
+        Ok(EmbeddedStore { entities: Arc::new(entities), products: Arc::new(products), shared })
     }
 
     pub fn entities(&self) -> Arc<EmbeddedEntityStore> {
@@ -186,10 +179,6 @@ impl EmbeddedStore {
 
     pub fn products(&self) -> Arc<EmbeddedProductStore> {
         Arc::clone(&self.products)
-    }
-
-    pub fn inventory(&self) -> Arc<EmbeddedInventory> {
-        Arc::clone(&self.inventory)
     }
 
     /// What the store takes on the disk, in bytes, journal included.

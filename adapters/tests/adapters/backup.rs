@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use barrow_adapters::embedded::{BackupError, EmbeddedStore, OpenError, restore, verify_backup};
 use barrow_engine::entity::Shard;
-use barrow_engine::ports::{CasOutcome, EntityStore, Expected, Inventory, ProductStore, Row};
+use barrow_engine::ports::{CasOutcome, EntityStore, Expected, ProductStore, Row};
 use barrow_engine::time::Timestamp;
 
-use crate::support::{key, open, present, product, row, try_open, write_new};
+use crate::support::{collection, key, open, present, product, row, try_open, write_new};
 
 async fn filled(dir: &Path) -> EmbeddedStore {
     let store = open(dir);
@@ -19,8 +19,7 @@ async fn filled(dir: &Path) -> EmbeddedStore {
     let products = (1..=300).map(|id| product(id, &format!("p{id}"))).collect();
     let outcomes = store.products().put(products).await.unwrap();
     assert!(outcomes.iter().all(Result::is_ok));
-    let sku = product(1, "p1").variants[0].sku.clone();
-    store.inventory().set_on_hand(&[(sku, 5)]).await.unwrap();
+    store.products().put_collections(vec![collection(5)]).await.unwrap();
     store
 }
 
@@ -56,7 +55,8 @@ async fn what_was_backed_up_is_restored() {
     let slug = product(7, "p7").slug;
     assert_eq!(products.by_slug(&slug).await, Ok(Some(product(7, "p7").id)));
     let sku = product(1, "p1").variants[0].sku.clone();
-    assert_eq!(restored.inventory().on_hand(&[sku]).await, Ok(vec![Some(5)]));
+    assert_eq!(products.by_sku(&sku).await, Ok(Some(product(1, "p1").id)));
+    assert_eq!(products.collections().await, Ok(vec![collection(5)]));
     // A backup of the restored store is the same to the byte.
     let again = restored.backup(&dir.path().join("again.backup"), &mut |_| {}).unwrap();
     assert_eq!(again, report);

@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
-use barrow_adapters::decorators::{Faulty, Measured};
-use barrow_adapters::embedded::{EmbeddedCache, EmbeddedMediaStore, MediaSigning};
+use barrow_adapters::decorators::{AnnouncedOrders, AnnouncedStock, Faulty, Measured};
+use barrow_adapters::embedded::{
+    EmbeddedAnnouncements, EmbeddedCache, EmbeddedMediaStore, MediaSigning,
+};
 use barrow_adapters::host::{SystemClock, TokioSleeper};
 use barrow_adapters::simulated::SimulatedEntityStore;
 use barrow_adapters::sqlite::{SqliteOrderStore, SqliteOutbox, SqliteStockLedger};
-use barrow_engine::ports::{Cache, EntityStore, Inventory, MediaStore, ProductStore, contract};
+use barrow_engine::ports::{
+    Announcements, Cache, EntityStore, MediaStore, OrderStore, ProductStore, StockLedger, contract,
+};
 
 use crate::support::{check_entity_store, open, slow, wait};
 
@@ -46,17 +50,6 @@ async fn embedded_product_store() {
     assert!(put.ok > 10 && put.latency.count() == put.ok, "every call is counted");
 }
 
-#[tokio::test]
-async fn embedded_inventory() {
-    let dir = tempfile::tempdir().unwrap();
-    let inventory: Arc<dyn Inventory> = open(dir.path()).inventory();
-    contract::inventory(&*inventory, 1).await;
-    let (clock, sleeper) = (Arc::new(SystemClock), Arc::new(TokioSleeper));
-    let measured = Measured::<dyn Inventory>::new(Arc::clone(&inventory), clock.clone());
-    contract::inventory(&measured, 2).await;
-    contract::inventory(&Faulty::new(inventory, clock, sleeper, 1, slow()), 3).await;
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sqlite_stock_and_orders() {
     let dir = tempfile::tempdir().unwrap();
@@ -78,6 +71,27 @@ async fn sqlite_outbox() {
     for seed in [1, 2] {
         contract::outbox(&outbox, &orders, &ledger, &wait, seed).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stock_and_orders_through_each_decorator() {
+    let dir = tempfile::tempdir().unwrap();
+    let sqlite = crate::sqlite::open(&dir.path().join("commerce.db")).await;
+    let ledger: Arc<dyn StockLedger> = Arc::new(SqliteStockLedger::new(&sqlite));
+    let orders: Arc<dyn OrderStore> = Arc::new(SqliteOrderStore::new(&sqlite));
+    let (clock, sleeper) = (Arc::new(SystemClock), Arc::new(TokioSleeper));
+    let announcements: Arc<dyn Announcements> = Arc::new(EmbeddedAnnouncements::default());
+    let faulty = Faulty::new(Arc::clone(&ledger), clock.clone(), sleeper, 1, slow());
+    contract::stock_ledger(&faulty, 5).await;
+    let announced = AnnouncedStock::new(ledger, Arc::clone(&announcements));
+    let measured = Measured::<dyn StockLedger>::new(Arc::new(announced), clock.clone());
+    contract::stock_ledger(&measured, 6).await;
+    let announced = AnnouncedOrders::new(orders, announcements);
+    let orders = Measured::<dyn OrderStore>::new(Arc::new(announced), clock);
+    contract::order_store(&orders, &measured, 7).await;
+    let save = &orders.meter().snapshot()[5];
+    assert_eq!((save.operation, save.unknown), ("save", 0));
+    assert!(save.ok > 10 && save.refused > 0, "{save:?}");
 }
 
 #[tokio::test]

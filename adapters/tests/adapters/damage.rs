@@ -4,15 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use barrow_adapters::embedded::OpenError;
-use barrow_engine::catalog::Sku;
-use barrow_engine::ports::{EntityStore, Inventory, Row, StoreError};
+use barrow_engine::ports::{EntityStore, ProductStore, Row, StoreError};
 use bytes::Bytes;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use crate::support::{copy_folder, key, open, row, try_open, write_new};
+use crate::support::{collection, copy_folder, key, open, row, try_open, write_new};
 
-/// Writes in the sample, one batch each: level 1, level 2, and so on.
+/// Writes in the sample, one batch each: collection 1, collection 2, and so on.
 const WRITES: u32 = 40;
 
 /// A closed store whose journal holds the writes and nothing behind them.
@@ -20,11 +19,11 @@ fn sample() -> &'static Path {
     static SAMPLE: OnceLock<TempDir> = OnceLock::new();
     let dir = SAMPLE.get_or_init(|| {
         let dir = tempfile::tempdir().unwrap();
-        let inventory = open(dir.path()).inventory();
+        let products = open(dir.path()).products();
         for n in 1..=WRITES {
-            set_level(&*inventory, n);
+            put_one(&*products, n);
         }
-        drop(inventory);
+        drop(products);
         // Opening it once more cuts off the zeros that the journal was made with.
         drop(open(dir.path()));
         dir
@@ -32,12 +31,8 @@ fn sample() -> &'static Path {
     dir.path()
 }
 
-fn sku(n: u32) -> Sku {
-    Sku::new(&format!("SKU-{n}")).unwrap()
-}
-
-fn set_level(inventory: &dyn Inventory, n: u32) {
-    runtime().block_on(inventory.set_on_hand(&[(sku(n), n)])).unwrap();
+fn put_one(products: &dyn ProductStore, n: u32) {
+    runtime().block_on(products.put_collections(vec![collection(n)])).unwrap();
 }
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -69,24 +64,21 @@ fn journal_bytes() -> usize {
 
 /// How many of the writes are there; they must be the first ones, each as it was written.
 fn writes_found(dir: &Path) -> Result<u32, OpenError> {
-    let levels = |inventory: &dyn Inventory| {
-        let skus: Vec<Sku> = (1..=WRITES + 1).map(sku).collect();
-        runtime().block_on(inventory.on_hand(&skus)).expect("they are read")
+    let read = |products: &dyn ProductStore| {
+        let mut found = runtime().block_on(products.collections()).expect("they are read");
+        found.sort_by_key(|one| one.id);
+        found
     };
-    let inventory = try_open(dir)?.inventory();
+    let products = try_open(dir)?.products();
     let mut found = 0;
-    for (level, n) in levels(&*inventory).into_iter().zip(1..) {
-        if let Some(level) = level {
-            assert_eq!(level, n, "a level is as it was written");
-            assert_eq!(found, n - 1, "no level is missing before it");
-            found = n;
-        }
+    for (one, n) in read(&*products).into_iter().zip(1..) {
+        assert_eq!(one, collection(n), "each is as it was written, and none before it is missing");
+        found = n;
     }
     // What was recovered goes on working, and stays.
-    set_level(&*inventory, WRITES + 1);
-    drop(inventory);
-    let again = levels(&*open(dir).inventory());
-    assert_eq!(again.iter().flatten().count() as u32, found + 1);
+    put_one(&*products, WRITES + 1);
+    drop(products);
+    assert_eq!(read(&*open(dir).products()).len() as u32, found + 1);
     Ok(found)
 }
 
@@ -111,7 +103,8 @@ fn a_torn_tail_loses_the_last_write_only() {
 
 #[test]
 fn a_write_behind_damage_refuses_the_start() {
-    let middle = journal_bytes() / 2;
+    // In the midst of what a write says, not of its head.
+    let middle = journal_bytes() / 2 + 40;
     let refused = writes_found(damaged(|bytes| bytes[middle] ^= 0x10).path());
     let message = refused.expect_err("acknowledged writes would be lost").to_string();
     assert!(message.contains("whole writes lie behind it"), "{message}");

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what does not go as planned fails the test")]
 
+mod announced_stock;
 mod backup;
 mod contracts;
 mod crash;

@@ -5,13 +5,11 @@ use std::sync::atomic::Ordering;
 
 use barrow_adapters::embedded::{EmbeddedOptions, EmbeddedStore, OpenError};
 use barrow_engine::entity::Shard;
-use barrow_engine::ports::{
-    CasOutcome, EntityStore, Expected, Inventory, ProductStore, Row, StoreError,
-};
+use barrow_engine::ports::{CasOutcome, EntityStore, Expected, ProductStore, Row, StoreError};
 use barrow_engine::time::Timestamp;
 use bytes::Bytes;
 
-use crate::support::{key, open, product, row, try_open, write_new};
+use crate::support::{collection, key, open, product, row, try_open, write_new};
 
 #[test]
 fn a_directory_in_use_is_refused_and_free_again_after() {
@@ -36,7 +34,7 @@ async fn everything_is_found_again() {
     let chair = product(7, "chair");
     store.products().put(vec![chair.clone()]).await.unwrap()[0].clone().unwrap();
     let sku = chair.variants[0].sku.clone();
-    store.inventory().set_on_hand(&[(sku.clone(), 9)]).await.unwrap();
+    store.products().put_collections(vec![collection(5)]).await.unwrap();
     drop(store);
 
     let store = open(dir.path());
@@ -46,7 +44,7 @@ async fn everything_is_found_again() {
     assert_eq!(store.products().get(chair.id).await, Ok(Some(chair.clone())));
     assert_eq!(store.products().by_sku(&sku).await, Ok(Some(chair.id)));
     assert_eq!(store.products().count().await, Ok(1));
-    assert_eq!(store.inventory().on_hand(&[sku]).await, Ok(vec![Some(9)]));
+    assert_eq!(store.products().collections().await, Ok(vec![collection(5)]));
 }
 
 #[tokio::test]

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use barrow_adapters::embedded::{EmbeddedOptions, EmbeddedStore, OpenError};
-use barrow_engine::catalog::Product;
-use barrow_engine::ids::ProductId;
+use barrow_engine::catalog::{Collection, Product, Slug};
+use barrow_engine::ids::{CollectionId, ProductId};
 use barrow_engine::ports::{EntityStore, Row, WriteId};
 use barrow_engine::time::Timestamp;
 use bytes::Bytes;
@@ -63,5 +63,15 @@ pub fn product(id: u128, slug: &str) -> Product {
         external_id: Some(format!("ext-{id}")),
         description: "A chair made of oak, oiled by hand. ".repeat(30),
         ..product
+    }
+}
+
+pub fn collection(n: u32) -> Collection {
+    Collection {
+        id: CollectionId(n.into()),
+        slug: Slug::new(&format!("collection-{n}")).expect("letters and digits are a slug"),
+        title: format!("Collection {n}"),
+        parent: None,
+        image: None,
     }
 }

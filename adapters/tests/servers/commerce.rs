@@ -246,3 +246,31 @@ async fn calls_that_are_repeated_over_a_crash_have_one_effect() {
     }
     assert_eq!(on_hand().await, booked, "each was booked once");
 }
+
+/// What one number per SKU was before stock had a ledger.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn former_stock_becomes_levels_with_a_movement_each() {
+    let Some(server) = or_skip("Postgres", Server::start(Sync::Memory)) else { return };
+    drop(connect(&server, PostgresOptions::default()).await);
+    // As it was before that migration.
+    server
+        .sql(
+            "CREATE TABLE stock (sku text COLLATE \"C\" PRIMARY KEY, on_hand bigint NOT NULL);
+            INSERT INTO stock VALUES ('CHAIR', 7), ('Łódź 1', 4294967295), ('SOLD-OUT', 0);
+            DELETE FROM _sqlx_migrations WHERE version = 5",
+        )
+        .unwrap();
+    let ledger = PostgresStockLedger::new(&connect(&server, PostgresOptions::default()).await);
+    let levels = ledger.scan(None, 10).await.unwrap();
+    let found: Vec<_> = levels.iter().map(|it| (it.sku.as_str(), it.on_hand)).collect();
+    assert_eq!(found, [("CHAIR", 7), ("SOLD-OUT", 0), ("Łódź 1", 4_294_967_295)]);
+    for level in levels {
+        assert_eq!((level.location.as_str(), level.promised()), ("default", 0));
+        let moved = ledger.movements(&level.sku, None, 10).await.unwrap();
+        let sum: i64 = moved.iter().map(|it| it.draft.quantity).sum();
+        assert_eq!(sum, level.on_hand as i64, "I7: movements sum to the level");
+        assert!(moved.iter().all(|it| it.level == level.on_hand), "{moved:?}");
+    }
+    let gone = server.sql("SELECT count(*) FROM pg_tables WHERE tablename = 'stock'");
+    assert_eq!(gone.unwrap().trim(), "0");
+}

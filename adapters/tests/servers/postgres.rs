@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use barrow_adapters::postgres::{
-    ConnectError, Postgres, PostgresControlTable, PostgresEntityStore, PostgresInventory,
-    PostgresOptions, PostgresProductStore,
+    ConnectError, Postgres, PostgresControlTable, PostgresEntityStore, PostgresOptions,
+    PostgresProductStore,
 };
 use barrow_cluster::contract::control_table;
 use barrow_engine::entity::Shard;
@@ -27,7 +27,6 @@ async fn postgres_keeps_the_promises_of_its_ports() {
     let postgres = connect(&server.url()).await;
     check_entity_store(Arc::new(PostgresEntityStore::start(&postgres))).await;
     contract::product_store(&PostgresProductStore::new(&postgres), 1).await;
-    contract::inventory(&PostgresInventory::new(&postgres), 1).await;
     control_table(&PostgresControlTable::new(&postgres), "suite").await;
 
     // A second process finds the tables as they are, and what was written.

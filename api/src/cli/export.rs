@@ -60,10 +60,10 @@ async fn write(
         args::ExportFormat::Jsonl => ExportFormat::JsonLines,
         args::ExportFormat::Csv => ExportFormat::Csv,
     };
-    let (products, inventory) = (stores.products(), stores.inventory());
+    let (products, stock) = (stores.products(), stores.stock());
     let total = products.count().await?;
     let mut progress = Progress::start("exporting", "products", Some(total));
-    let source = Source { products: &*products, inventory: &*inventory };
+    let source = Source { products: &*products, stock: &*stock };
     let summary =
         export::export(source, format, out, &mut |done| progress.set(done, Some(total))).await;
     progress.finish();

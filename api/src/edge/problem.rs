@@ -71,6 +71,7 @@ codes! {
     CheckoutInProgress = "checkout_in_progress", CONFLICT, "The cart is being bought";
     /// Carries `order_id` and `next_cart_id`.
     CartOrdered = "cart_ordered", CONFLICT, "The cart was bought";
+    AlreadyFulfilled = "already_fulfilled", CONFLICT, "Some of it has left the house";
     OrderState = "order_state", CONFLICT, "The order is not in a state for this";
     /// Carries `current_version`.
     VersionMismatch = "version_mismatch", PRECONDITION_FAILED, "The object has changed since";
@@ -85,6 +86,12 @@ codes! {
     VariantUnavailable = "variant_unavailable", UNPROCESSABLE_ENTITY, "This is not for sale";
     QuantityLimit = "quantity_limit", UNPROCESSABLE_ENTITY, "A line may not hold so many";
     LineLimit = "line_limit", UNPROCESSABLE_ENTITY, "The cart may not have more lines";
+    CaptureExceedsAuthorized = "capture_exceeds_authorized", UNPROCESSABLE_ENTITY,
+        "More would be taken than was authorized";
+    RefundExceedsCaptured = "refund_exceeds_captured", UNPROCESSABLE_ENTITY,
+        "More would go back than was taken";
+    ReturnExceedsFulfilled = "return_exceeds_fulfilled", UNPROCESSABLE_ENTITY,
+        "More would come back than was sent";
     UploadMismatch = "upload_mismatch", UNPROCESSABLE_ENTITY,
         "The file is not the one that was announced";
     Overloaded = "overloaded", TOO_MANY_REQUESTS, "Too much at once";

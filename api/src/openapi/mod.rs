@@ -10,6 +10,7 @@ mod examples_orders;
 mod operation;
 mod ops;
 mod orders;
+mod payments;
 mod problems;
 mod sessions;
 
@@ -59,6 +60,7 @@ fn operations() -> Vec<Operation> {
         sessions::operations(),
         carts::operations(),
         orders::operations(),
+        payments::operations(),
         ops::operations(),
     ]
     .into_iter()
@@ -109,6 +111,7 @@ fn tags() -> Vec<utoipa::openapi::Tag> {
         ("Sessions", "Who is asking: a guest's token."),
         ("Carts", "What a shopper is about to buy."),
         ("Orders", "What was bought, from checkout to delivery."),
+        ("Payments", "What gateways and their pages tell."),
         ("Operations", "Whether the server lives, what it does, and this document."),
     ]
     .into_iter()

@@ -60,6 +60,10 @@ fn detail(code: Code) -> &'static str {
         }
         Code::PaymentDeclined => "the payment was declined; the cart is open again",
         Code::InsufficientStock => "there is too little of something; the cart is open again",
+        Code::AlreadyFulfilled => "a parcel of it is on its way",
+        Code::CaptureExceedsAuthorized => "at most 4200 (in minor units) are left",
+        Code::RefundExceedsCaptured => "at most 1300 (in minor units) are left",
+        Code::ReturnExceedsFulfilled => "of line_1 at most 1 can be sent back",
         Code::OrderState => "the checkout was given up; the cart is open again",
         Code::IdempotencyKeyInvalid => "the key has 3 characters",
         Code::Unauthenticated => "this needs a shop token",

@@ -12,6 +12,7 @@ mod media;
 mod name;
 mod ops;
 mod orders;
+mod payments;
 mod products;
 mod range;
 mod reply;
@@ -42,7 +43,8 @@ pub fn shop(app: SharedApp) -> Front {
         api = api.merge(catalog::routes());
     }
     if app.settings.answers_carts {
-        api = api.merge(sessions::routes()).merge(carts::routes()).merge(orders::routes());
+        api = api.merge(sessions::routes()).merge(carts::routes());
+        api = api.merge(orders::routes()).merge(payments::routes());
     }
     let api = api
         .fallback(edge::unrouted)

@@ -136,7 +136,7 @@ fn every_problem_and_a_sku_that_has_gone_are_written() {
     let mut snapshots: Vec<_> = cart.lines().map(|line| line.sellable().cloned()).collect();
     snapshots[0] = None;
     let mut scarce = (**snapshots[1].as_ref().unwrap()).clone();
-    scarce.on_hand = Some(1);
+    scarce.units = Some(1);
     scarce.stock.max_per_customer = Some(1);
     for price in &mut scarce.prices.prices {
         price.amount.amount += 5_000;

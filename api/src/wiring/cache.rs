@@ -5,7 +5,7 @@ use std::sync::Arc;
 use barrow_adapters::decorators::{CacheHealth, CachedProducts, GuardedCache, Measured};
 use barrow_adapters::embedded::EmbeddedCache;
 use barrow_adapters::host::SystemClock;
-use barrow_engine::ports::{Announcements, Cache, Inventory, ProductStore};
+use barrow_engine::ports::{Announcements, Cache, ProductStore};
 
 use super::servers::{ServerError, Servers};
 
@@ -23,7 +23,6 @@ pub(super) struct CacheTier {
 /// The catalog, with what makes it one for all processes.
 pub(super) struct Catalog {
     pub products: Arc<dyn ProductStore>,
-    pub inventory: Arc<dyn Inventory>,
     /// Hears what other processes write.
     pub shared: Option<CachedProducts>,
 }
@@ -38,20 +37,14 @@ impl CacheTier {
     }
 
     /// Puts the cache before a catalog that lies on a server.
-    pub fn before(
-        &self,
-        products: Arc<dyn ProductStore>,
-        inventory: Arc<dyn Inventory>,
-    ) -> Catalog {
-        use barrow_adapters::decorators::AnnouncedStock;
+    pub fn before(&self, products: Arc<dyn ProductStore>) -> Catalog {
         let Some(announcements) = &self.announcements else {
-            return Catalog { products, inventory, shared: None };
+            return Catalog { products, shared: None };
         };
         let (cache, clock) = (Arc::clone(&self.cache), Arc::new(SystemClock));
         let shared = CachedProducts::new(products, cache, Arc::clone(announcements), clock);
-        let inventory = AnnouncedStock::new(inventory, Arc::clone(announcements));
         let products = Arc::new(shared.clone());
-        Catalog { products, inventory: Arc::new(inventory), shared: Some(shared) }
+        Catalog { products, shared: Some(shared) }
     }
 }
 

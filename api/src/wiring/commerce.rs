@@ -3,10 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use barrow_adapters::embedded::EmbeddedStore;
 use barrow_adapters::sqlite::{
     self, Sqlite, SqliteError, SqliteOptions, SqliteOrderStore, SqliteOutbox, SqliteStockLedger,
 };
-use barrow_engine::ports::{OrderStore, Outbox, StockLedger};
+use barrow_engine::ids::MovementId;
+use barrow_engine::inventory::{MovementDraft, default_location};
+use barrow_engine::ports::{OrderStore, Outbox, STOCK_BATCH_MAX, StockLedger};
 
 use super::servers::Servers;
 use super::stores::OpenError;
@@ -73,6 +76,38 @@ impl Commerce {
             outbox: Arc::new(SqliteOutbox::new(&sqlite)),
             file: Some(file.to_owned()),
         })
+    }
+}
+
+impl Commerce {
+    /// Books what the embedded store had counted before stock had a ledger, and has it forgotten
+    /// there. Cut off in between, it is booked once all the same.
+    pub(super) async fn take_over_former_stock(
+        &self,
+        store: &EmbeddedStore,
+    ) -> Result<(), OpenError> {
+        loop {
+            let levels = store.former_stock(STOCK_BATCH_MAX).map_err(OpenError::FormerStock)?;
+            if levels.is_empty() {
+                return Ok(());
+            }
+            let drafts = levels.iter().map(|(sku, units)| MovementDraft {
+                id: MovementId::derived(&format!("former stock/{sku}")),
+                sku: sku.clone(),
+                location: default_location(),
+                quantity: i64::from(*units),
+                reason: "carried over".to_owned(),
+                actor: "system".to_owned(),
+                order: None,
+                at: super::now(),
+            });
+            let booked = self.stock.book(drafts.collect()).await;
+            let refused = |error: &dyn std::fmt::Display| OpenError::FormerStock(error.to_string());
+            for outcome in booked.map_err(|error| refused(&error))? {
+                outcome.map_err(|refusal| refused(&refusal))?;
+            }
+            store.forget_former_stock(&levels).map_err(OpenError::FormerStock)?;
+        }
     }
 }
 

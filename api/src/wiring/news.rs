@@ -1,11 +1,16 @@
-//! What other processes write to a shared catalog, taken over by this one's memory.
+//! What other processes write to a shared catalog, and what this one does to stock, taken over by
+//! its memory.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
-use barrow_actors::catalog::{Catalog, CatalogError};
-use barrow_adapters::decorators::{CachedProducts, CatalogNews};
+use barrow_actors::catalog::{Catalog, CatalogError, StockDesk};
+use barrow_adapters::decorators::{
+    CachedProducts, CatalogNews, StockNews, stock_doubted, stock_news,
+};
 use barrow_engine::ids::ProductId;
+use barrow_engine::ports::{Announcements, Heard, Listener};
 use tokio::sync::mpsc;
 
 /// News that wait while products are read anew. Beyond it the listener waits, and if it falls
@@ -36,11 +41,12 @@ impl NewsDesk {
     }
 
     /// The catalog is read: from now on news change it.
-    pub fn serve(mut self, catalog: Catalog) {
+    pub fn serve(mut self, catalog: Catalog, stock: StockDesk) {
         tokio::spawn(async move {
             let mut batch = Vec::new();
             while self.news.recv_many(&mut batch, BATCH_MAX).await > 0 {
-                if let Err(error) = take_over(&catalog, std::mem::take(&mut batch)).await {
+                let news = std::mem::take(&mut batch);
+                if let Err(error) = take_over(&catalog, &stock, news).await {
                     tracing::warn!(%error, "news of the catalog could not be taken over");
                 }
             }
@@ -55,7 +61,11 @@ impl NewsDesk {
     }
 }
 
-async fn take_over(catalog: &Catalog, news: Vec<CatalogNews>) -> Result<(), CatalogError> {
+async fn take_over(
+    catalog: &Catalog,
+    stock: &StockDesk,
+    news: Vec<CatalogNews>,
+) -> Result<(), CatalogError> {
     if news.contains(&CatalogNews::Missed) {
         tracing::info!("news of the catalog may have been missed: all of it is read anew");
         return catalog.doubt_everything().await.map(drop);
@@ -67,10 +77,52 @@ async fn take_over(catalog: &Catalog, news: Vec<CatalogNews>) -> Result<(), Cata
     for news in news {
         match news {
             CatalogNews::Product(id) => changed.extend([id]),
-            CatalogNews::Stock(sku) => changed.extend(catalog.owner_of(&sku).await?),
+            CatalogNews::Stock(sku) => stock.changed([sku]),
             CatalogNews::Collections | CatalogNews::Missed => {}
         }
     }
     let changed: Vec<ProductId> = changed.into_iter().collect();
     catalog.changed_elsewhere(&changed).await
+}
+
+/// From now on the catalog of this process hears at once what is announced of stock within it, and
+/// other processes do where there is a way to tell them. Nobody who buys waits for either.
+pub(super) fn follow_stock(
+    own: &dyn Announcements,
+    desk: StockDesk,
+    others: Option<Arc<dyn Announcements>>,
+) {
+    let mut heard_here = own.listen();
+    if let Some(others) = others {
+        tokio::spawn(pass_on(own.listen(), others));
+    }
+    tokio::spawn(async move {
+        // The first thing heard is that the line stands.
+        let _ = heard_here.next().await;
+        while let Some(heard) = heard_here.next().await {
+            match heard {
+                Heard::Missed => desk.doubt_everything(),
+                Heard::Announced(news) => match stock_news(&news) {
+                    Some(StockNews::Sku(sku)) => desk.changed([sku]),
+                    Some(StockNews::Missed) => desk.doubt_everything(),
+                    None => {}
+                },
+            }
+        }
+    });
+}
+
+/// Where the others cannot be told now, they are told that they may have missed something as soon
+/// as they hear again.
+async fn pass_on(mut own: Box<dyn Listener>, others: Arc<dyn Announcements>) {
+    let _ = own.next().await;
+    while let Some(heard) = own.next().await {
+        let news = match heard {
+            Heard::Announced(news) => news,
+            Heard::Missed => stock_doubted(),
+        };
+        if let Err(error) = others.announce(news).await {
+            tracing::warn!(%error, "other nodes learn of stock late");
+        }
+    }
 }

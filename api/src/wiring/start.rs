@@ -6,17 +6,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barrow_actors::carts::{CartParts, Carts};
-use barrow_actors::catalog::{Catalog, CatalogLimits, CatalogPorts};
+use barrow_actors::catalog::{Catalog, CatalogLimits, CatalogPorts, StockDesk};
 use barrow_actors::checkout::{CheckoutParts, CheckoutSettings, Checkouts};
+use barrow_actors::orders::{OrderParts, Orders, ReconcilerSettings};
 use barrow_actors::runtime::{DueScanner, EffectRouter, RuntimeSettings};
 use barrow_actors::sessions::{SessionParts, Sessions};
-use barrow_actors::stock::Stock;
-use barrow_adapters::decorators::{Measured, Meter};
+use barrow_actors::stock::{Stock, sweep};
+use barrow_adapters::decorators::{AnnouncedOrders, AnnouncedStock, Measured, Meter};
+use barrow_adapters::embedded::EmbeddedAnnouncements;
 use barrow_adapters::host::{SystemClock, SystemEntropy};
 use barrow_cluster::{Lease, Ownership, SoleOwner};
 use barrow_engine::entity::EntityKind;
 use barrow_engine::ports::{
-    Cache, Clock, EntityStore, Entropy, Inventory, MediaStore, ProductStore,
+    Announcements, Cache, Clock, EntityStore, Entropy, MediaStore, OrderStore, ProductStore,
+    StockLedger,
 };
 use barrow_engine::pricing::Shop;
 
@@ -25,7 +28,7 @@ use super::checkout::Gateways;
 use super::cluster::{self, ClusterError};
 use super::deliveries;
 use super::figures::{collect_cluster, collect_ports};
-use super::news::NewsDesk;
+use super::news::{NewsDesk, follow_stock};
 use crate::app::{App, AppParts, SharedApp};
 use crate::auth::TokenKeys;
 use crate::config::{Config, Control, ProductBackend, Service};
@@ -100,7 +103,10 @@ impl Running {
 struct Ports {
     entities: Arc<dyn EntityStore>,
     products: Arc<dyn ProductStore>,
-    inventory: Arc<dyn Inventory>,
+    /// What is done by these two is announced within the process.
+    stock: Arc<dyn StockLedger>,
+    orders: Arc<dyn OrderStore>,
+    announcements: Arc<dyn Announcements>,
     media: Arc<dyn MediaStore>,
     cache: Arc<dyn Cache>,
     clock: Arc<dyn Clock>,
@@ -113,20 +119,25 @@ impl Ports {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let entities = Measured::<dyn EntityStore>::new(stores.entities(), clock.clone());
         let products = Measured::<dyn ProductStore>::new(stores.products(), clock.clone());
-        let inventory = Measured::<dyn Inventory>::new(stores.inventory(), clock.clone());
+        let stock = Measured::<dyn StockLedger>::new(stores.stock(), clock.clone());
+        let orders = Measured::<dyn OrderStore>::new(stores.orders(), clock.clone());
+        let own: Arc<dyn Announcements> = Arc::new(EmbeddedAnnouncements::default());
         let media = Measured::<dyn MediaStore>::new(stores.media(), clock.clone());
         let cache = Arc::clone(&stores.cache().cache);
         Ports {
             meters: vec![
                 entities.meter(),
                 products.meter(),
-                inventory.meter(),
+                stock.meter(),
+                orders.meter(),
                 media.meter(),
                 cache.meter(),
             ],
             entities: Arc::new(entities),
             products: Arc::new(products),
-            inventory: Arc::new(inventory),
+            stock: Arc::new(AnnouncedStock::new(Arc::new(stock), own.clone())),
+            orders: Arc::new(AnnouncedOrders::new(Arc::new(orders), own.clone())),
+            announcements: own,
             media: Arc::new(media),
             cache,
             clock,
@@ -148,7 +159,8 @@ pub async fn start(
     let ports = Ports::of(stores);
     let shop = Arc::new(config.shop.clone());
     let news = stores.shared_catalog().map(NewsDesk::open);
-    let catalog = start_catalog(config, &ports, &shop, news, loaded).await?;
+    let others = stores.announcements();
+    let catalog = start_catalog(config, &ports, &shop, (news, others), loaded).await?;
     let settings = edge_settings(config, ops_listen);
     let effects = Arc::new(EffectRouter::default());
     let Owned { node, ownership, lease } = own(config, &ports, &effects, on_lost).await?;
@@ -185,24 +197,20 @@ pub async fn start(
     // Before anything is sold: consumers are told what happens from then on.
     let deliveries = start_deliveries(stores, &ports).await?;
     let gateways = Gateways::new(&token_keys, ports.clock.clone());
-    let checkouts = Checkouts::start(CheckoutParts {
-        carts: carts.clone(),
-        shelf: Arc::new(catalog.clone()),
-        stock: Stock::start(stores.stock()),
-        orders: stores.orders(),
-        gateways: gateways.all,
-        clock: ports.clock.clone(),
-        effects,
-        settings: CheckoutSettings::default(),
+    let checkouts = start_checkouts(&ports, &carts, &catalog, &gateways, effects);
+    let orders = Orders::start(OrderParts {
+        checkouts: checkouts.clone(),
+        entropy: ports.entropy.clone(),
+        reconciler: ReconcilerSettings::default(),
     });
-    let mut wakeables = sessions.wakeables();
-    wakeables.insert(EntityKind::Cart, carts.wakeable());
-    DueScanner::new(ports.entities.clone(), ports.clock.clone(), ownership, wakeables).start();
+    wake_up(&ports, &carts, &sessions, ownership);
     let cache = Arc::clone(&stores.cache().health);
     let app = Arc::new(App::new(AppParts {
         shop,
         carts: carts.clone(),
         checkouts: Some(checkouts),
+        orders: Some(orders),
+        test_payments: gateways.test,
         sessions: sessions.clone(),
         shelf: Arc::new(catalog.clone()),
         catalog,
@@ -227,6 +235,34 @@ async fn start_deliveries(
     let (clock, entropy) = (ports.clock.clone(), ports.entropy.clone());
     let started = deliveries::start(stores.outbox(), clock, entropy).await;
     started.map_err(StartError::failed)
+}
+
+fn start_checkouts(
+    ports: &Ports,
+    carts: &Carts,
+    catalog: &Catalog,
+    gateways: &Gateways,
+    effects: Arc<EffectRouter>,
+) -> Checkouts {
+    let checkouts = Checkouts::start(CheckoutParts {
+        carts: carts.clone(),
+        shelf: Arc::new(catalog.clone()),
+        stock: Stock::start(ports.stock.clone()),
+        orders: ports.orders.clone(),
+        gateways: gateways.all.clone(),
+        clock: ports.clock.clone(),
+        effects,
+        settings: CheckoutSettings::default(),
+    });
+    sweep(&ports.stock, ports.clock.clone());
+    checkouts
+}
+
+/// Entities that nobody asks for are woken when their time has come.
+fn wake_up(ports: &Ports, carts: &Carts, sessions: &Sessions, ownership: Arc<dyn Ownership>) {
+    let mut wakeables = sessions.wakeables();
+    wakeables.insert(EntityKind::Cart, carts.wakeable());
+    DueScanner::new(ports.entities.clone(), ports.clock.clone(), ownership, wakeables).start();
 }
 
 fn add_figures(app: &App, meters: Vec<Arc<Meter>>, stores: &Stores, node: Option<&cluster::Node>) {
@@ -286,7 +322,7 @@ async fn start_catalog(
     config: &Config,
     ports: &Ports,
     shop: &Arc<Shop>,
-    mut news: Option<NewsDesk>,
+    (mut news, others): (Option<NewsDesk>, Option<Arc<dyn Announcements>>),
     loaded: impl FnMut(u64) + Send,
 ) -> Result<Catalog, StartError> {
     let is_shared = config.stores.products != ProductBackend::Embedded;
@@ -294,7 +330,7 @@ async fn start_catalog(
     let catalog = Catalog::new(
         CatalogPorts {
             products: ports.products.clone(),
-            inventory: ports.inventory.clone(),
+            stock: ports.stock.clone(),
             clock: ports.clock.clone(),
             shop: shop.clone(),
         },
@@ -304,9 +340,11 @@ async fn start_catalog(
         news.stands().await;
     }
     catalog.load(loaded).await.map_err(StartError::failed)?;
+    let desk = StockDesk::start(catalog.clone());
     if let Some(news) = news {
-        news.serve(catalog.clone());
+        news.serve(catalog.clone(), desk.clone());
     }
+    follow_stock(&*ports.announcements, desk, others);
     let refreshed = catalog.clone();
     tokio::spawn(async move {
         loop {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use barrow_adapters::decorators::CachedProducts;
+use barrow_adapters::decorators::{AnnouncedStock, CachedProducts};
 pub use barrow_adapters::embedded::OnFatal;
 use barrow_adapters::embedded::{
     self, EmbeddedMediaStore, EmbeddedOptions, EmbeddedStore, MediaSigning,
@@ -11,7 +11,8 @@ use barrow_adapters::embedded::{
 use barrow_adapters::host::SystemClock;
 use barrow_adapters::sqlite::SqliteError;
 use barrow_engine::ports::{
-    EntityStore, Inventory, MediaGate, MediaStore, OrderStore, Outbox, ProductStore, StockLedger,
+    Announcements, EntityStore, MediaGate, MediaStore, OrderStore, Outbox, ProductStore,
+    StockLedger,
 };
 
 use super::cache::{CacheTier, Catalog};
@@ -40,6 +41,8 @@ pub enum OpenError {
     /// The file of stock and orders.
     #[error("stock and orders: {0}")]
     Sqlite(SqliteError),
+    #[error("stock as it was kept before it had a ledger: {0}")]
+    FormerStock(String),
     /// One that lies on a server beside the process.
     #[error("the stores do not open: {0}")]
     Server(#[from] ServerError),
@@ -64,7 +67,6 @@ pub struct Stores {
     entities: Arc<dyn EntityStore>,
     entity_figures: Option<Figures>,
     products: Arc<dyn ProductStore>,
-    inventory: Arc<dyn Inventory>,
     commerce: Commerce,
     media: Arc<dyn MediaStore>,
     media_gate: Option<Arc<dyn MediaGate>>,
@@ -92,21 +94,21 @@ impl Stores {
         let mut servers = Servers::new(config);
         let (media, media_gate) = media(config, data).await?;
         let (entities, entity_figures) = entities(config, embedded.as_ref(), &mut servers).await?;
-        let (products, inventory) = products(config, embedded.as_ref(), &mut servers).await?;
+        let products = products(config, embedded.as_ref(), &mut servers).await?;
         let commerce = Commerce::open(config, data, &mut servers).await?;
+        if let Some(embedded) = &embedded {
+            commerce.take_over_former_stock(embedded).await?;
+        }
         let cache = CacheTier::open(&servers).await?;
-        let Catalog { products, inventory, shared } = match config.stores.products {
-            ProductBackend::Embedded => Catalog { products, inventory, shared: None },
-            ProductBackend::Dynamodb | ProductBackend::Postgres => {
-                cache.before(products, inventory)
-            }
+        let Catalog { products, shared } = match config.stores.products {
+            ProductBackend::Embedded => Catalog { products, shared: None },
+            ProductBackend::Dynamodb | ProductBackend::Postgres => cache.before(products),
         };
         Ok(Stores {
             embedded,
             entities,
             entity_figures,
             products,
-            inventory,
             commerce,
             media,
             media_gate,
@@ -136,14 +138,12 @@ impl Stores {
         Arc::clone(&self.products)
     }
 
-    pub fn inventory(&self) -> Arc<dyn Inventory> {
-        Arc::clone(&self.inventory)
-    }
-
+    /// Nobody hears what is done by it: a running shop has one of its own.
     pub fn stock(&self) -> Arc<dyn StockLedger> {
         Arc::clone(&self.commerce.stock)
     }
 
+    /// As [`Stores::stock`].
     pub fn orders(&self) -> Arc<dyn OrderStore> {
         Arc::clone(&self.commerce.orders)
     }
@@ -171,13 +171,19 @@ impl Stores {
         self.shared_catalog.clone()
     }
 
-    /// What an import writes to.
+    /// Where running shops hear what others do to the catalog they share.
+    pub(super) fn announcements(&self) -> Option<Arc<dyn Announcements>> {
+        self.shared_catalog.as_ref().and(self.cache.announcements.clone())
+    }
+
+    /// What an import writes to. It has ended before anybody would tell what it did, so it tells
+    /// that itself.
     pub fn for_import(&self) -> barrow_feeds::import::Stores {
-        barrow_feeds::import::Stores {
-            products: self.products(),
-            inventory: self.inventory(),
-            media: self.media(),
-        }
+        let stock: Arc<dyn StockLedger> = match self.announcements() {
+            Some(others) => Arc::new(AnnouncedStock::new(self.stock(), others)),
+            None => self.stock(),
+        };
+        barrow_feeds::import::Stores { products: self.products(), stock, media: self.media() }
     }
 
     /// Writes every row as of this instant to a new file, while all goes on, and answers how
@@ -291,32 +297,23 @@ async fn entities(
     }
 }
 
-type ProductsAndStock = (Arc<dyn ProductStore>, Arc<dyn Inventory>);
-
 async fn products(
     config: &Config,
     embedded: Option<&EmbeddedStore>,
     #[allow(unused_variables, reason = "a build without servers asks for none")]
     servers: &mut Servers<'_>,
-) -> Result<ProductsAndStock, ServerError> {
+) -> Result<Arc<dyn ProductStore>, ServerError> {
     match config.stores.products {
-        ProductBackend::Embedded => {
-            let embedded = opened(embedded);
-            Ok((embedded.products(), embedded.inventory()))
-        }
+        ProductBackend::Embedded => Ok(opened(embedded).products()),
         #[cfg(feature = "postgres")]
         ProductBackend::Postgres => {
-            use barrow_adapters::postgres::{PostgresInventory, PostgresProductStore};
-            let postgres = servers.postgres().await?;
-            let inventory = PostgresInventory::new(&postgres);
-            Ok((Arc::new(PostgresProductStore::new(&postgres)), Arc::new(inventory)))
+            use barrow_adapters::postgres::PostgresProductStore;
+            Ok(Arc::new(PostgresProductStore::new(&servers.postgres().await?)))
         }
         #[cfg(feature = "dynamodb")]
         ProductBackend::Dynamodb => {
-            use barrow_adapters::dynamodb::{DynamoInventory, DynamoProductStore};
-            let dynamodb = servers.dynamodb().await;
-            let inventory = DynamoInventory::new(dynamodb.clone());
-            Ok((Arc::new(DynamoProductStore::new(dynamodb)), Arc::new(inventory)))
+            use barrow_adapters::dynamodb::DynamoProductStore;
+            Ok(Arc::new(DynamoProductStore::new(servers.dynamodb().await)))
         }
         #[cfg(not(all(feature = "dynamodb", feature = "postgres")))]
         _ => super::servers::not_built("stores.products"),

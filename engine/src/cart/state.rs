@@ -257,6 +257,10 @@ impl Cart {
     pub fn problems(&self) -> Vec<Problem> {
         let troubled = self.troubled.iter().filter_map(|id| self.line(*id));
         let mut problems: Vec<_> = troubled.flat_map(Line::problems).collect();
+        if self.status != CartStatus::Open {
+            // What it needs is reserved in its name, and is missing from what is left for others.
+            problems.retain(|problem| !matches!(problem, Problem::InsufficientStock { .. }));
+        }
         if self.lines.is_empty() {
             problems.push(Problem::CartEmpty);
         }

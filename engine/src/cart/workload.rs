@@ -51,7 +51,7 @@ pub fn sellable(index: u32, unit: i64) -> Sellable {
         prices: PriceBook { prices: vec![price(1, unit, 1), price(2, unit - unit / 10, 12)] },
         tax_category: "standard".into(),
         stock: StockPolicy::default(),
-        on_hand: Some(1_000_000),
+        units: Some(1_000_000),
         memo: Memo::default(),
     }
 }

@@ -36,8 +36,10 @@ pub struct Sellable {
     pub prices: PriceBook,
     pub tax_category: Arc<str>,
     pub stock: StockPolicy,
-    /// Units on hand when the snapshot was taken; `None` where never counted (taken as none).
-    pub on_hand: Option<u32>,
+    /// Units on hand that nobody was promised, at all locations, when the snapshot was taken; less
+    /// than none where more were sold than have come. `None` where it was never stocked, which is
+    /// taken as none.
+    pub units: Option<i64>,
     pub memo: Memo,
 }
 
@@ -102,6 +104,11 @@ impl Availability {
         expected_at: None,
     };
 
+    /// Whether units lie there that can be sent.
+    pub fn is_in_stock(&self) -> bool {
+        matches!(self.status, AvailabilityStatus::InStock | AvailabilityStatus::LowStock)
+    }
+
     /// The availability of a product: that of its best variant, of two alike the one with more
     /// units, then the one expected earlier. Without variants it is unavailable.
     pub fn best(variants: impl IntoIterator<Item = Availability>) -> Availability {
@@ -114,43 +121,47 @@ impl Availability {
 }
 
 impl StockPolicy {
-    /// How many units can be sold of `on_hand`; `None` for without end.
-    pub fn available(&self, on_hand: Option<u32>) -> Option<u64> {
-        if !self.track {
-            return None;
-        }
-        let on_hand = u64::from(on_hand.unwrap_or(0));
-        match (self.oversell, self.oversell_limit) {
-            (Oversell::Deny, _) => Some(on_hand),
-            (Oversell::Backorder | Oversell::Preorder, None) => None,
-            (Oversell::Backorder | Oversell::Preorder, Some(limit)) => {
-                Some(on_hand + u64::from(limit))
-            }
+    /// How many more units may be promised than are on hand; `None` for without end.
+    pub fn allowance(&self) -> Option<u64> {
+        match self.oversell {
+            _ if !self.track => None,
+            Oversell::Deny => Some(0),
+            Oversell::Backorder | Oversell::Preorder => self.oversell_limit.map(u64::from),
         }
     }
 
+    /// How many can be sold where so many `units` on hand are nobody's; `None` for without end.
+    pub fn available(&self, units: Option<i64>) -> Option<u64> {
+        let allowance = i64::try_from(self.allowance()?).unwrap_or(i64::MAX);
+        let left = units.unwrap_or(0).saturating_add(allowance);
+        Some(u64::try_from(left).unwrap_or(0))
+    }
+
     /// What a shopper is told where the product is sold.
-    pub fn availability(&self, on_hand: Option<u32>) -> Availability {
-        let status = self.status(on_hand.unwrap_or(0));
+    pub fn availability(&self, units: Option<i64>) -> Availability {
+        let status = self.status(units);
         let waits = matches!(status, AvailabilityStatus::Backorder | AvailabilityStatus::Preorder);
         Availability {
             status,
             purchasable: status != AvailabilityStatus::OutOfStock,
-            quantity: on_hand.filter(|_| status == AvailabilityStatus::LowStock),
+            quantity: units
+                .and_then(|units| u32::try_from(units).ok())
+                .filter(|_| status == AvailabilityStatus::LowStock),
             expected_at: self.expected_at.filter(|_| waits),
         }
     }
 
-    fn status(&self, on_hand: u32) -> AvailabilityStatus {
-        if !self.track || on_hand > LOW_STOCK_MAX {
+    fn status(&self, units: Option<i64>) -> AvailabilityStatus {
+        let on_hand = units.unwrap_or(0);
+        if !self.track || on_hand > i64::from(LOW_STOCK_MAX) {
             return AvailabilityStatus::InStock;
         }
         if on_hand > 0 {
             return AvailabilityStatus::LowStock;
         }
         match self.oversell {
+            _ if self.available(units) == Some(0) => AvailabilityStatus::OutOfStock,
             Oversell::Deny => AvailabilityStatus::OutOfStock,
-            _ if self.oversell_limit == Some(0) => AvailabilityStatus::OutOfStock,
             Oversell::Backorder => AvailabilityStatus::Backorder,
             Oversell::Preorder => AvailabilityStatus::Preorder,
         }
@@ -184,11 +195,11 @@ fn is_sold_in(
 }
 
 impl Sellable {
-    /// The snapshot of one variant with the units on hand now.
+    /// The snapshot of one variant with the units that are nobody's now.
     ///
     /// # Panics
     /// If the product has no variant of that index.
-    pub fn from_product(product: &Product, variant_index: usize, on_hand: Option<u32>) -> Sellable {
+    pub fn from_product(product: &Product, variant_index: usize, units: Option<i64>) -> Sellable {
         let variant = &product.variants[variant_index];
         let titles = product.translations.iter().filter_map(|(locale, translation)| {
             Some((locale.clone(), translation.title.as_deref()?.into()))
@@ -208,7 +219,7 @@ impl Sellable {
             prices: PriceBook { prices: variant.prices.clone() },
             tax_category: variant.tax_category.as_str().into(),
             stock: variant.stock.clone(),
-            on_hand,
+            units,
             memo: Memo::default(),
         }
     }
@@ -221,14 +232,14 @@ impl Sellable {
 
     /// How many units can be sold; `None` for without end.
     pub fn available(&self) -> Option<u64> {
-        self.stock.available(self.on_hand)
+        self.stock.available(self.units)
     }
 
     /// What a shopper is told of its stock; says nothing of where and when it is sold, see
     /// [`Sellable::is_purchasable_in`].
     pub fn availability(&self) -> Availability {
         match self.status {
-            ProductStatus::Active => self.stock.availability(self.on_hand),
+            ProductStatus::Active => self.stock.availability(self.units),
             ProductStatus::Draft | ProductStatus::Archived => Availability::UNAVAILABLE,
         }
     }
@@ -255,9 +266,11 @@ mod tests {
 
     const SOON: Option<Timestamp> = Some(Timestamp(99));
 
+    const MANY: Option<i64> = Some(u32::MAX as i64);
+
     fn check(
         policy: (Oversell, Option<u32>),
-        on_hand: Option<u32>,
+        units: Option<i64>,
         status: AvailabilityStatus,
         available: Option<u64>,
     ) {
@@ -267,13 +280,13 @@ mod tests {
         let expected = Availability {
             status,
             purchasable: status != OutOfStock,
-            quantity: on_hand.filter(|_| status == LowStock),
+            quantity: units.filter(|_| status == LowStock).map(|units| units as u32),
             expected_at: SOON.filter(|_| matches!(status, Backorder | Preorder)),
         };
-        assert_eq!(stock.availability(on_hand), expected, "{policy:?} {on_hand:?}");
-        assert_eq!(stock.available(on_hand), available, "{policy:?} {on_hand:?}");
+        assert_eq!(stock.availability(units), expected, "{policy:?} {units:?}");
+        assert_eq!(stock.available(units), available, "{policy:?} {units:?}");
         let is_purchasable = available.is_none_or(|units| units > 0);
-        assert_eq!(is_purchasable, expected.purchasable, "{policy:?} {on_hand:?}");
+        assert_eq!(is_purchasable, expected.purchasable, "{policy:?} {units:?}");
     }
 
     #[test]
@@ -288,8 +301,12 @@ mod tests {
         check((Oversell::Backorder, Some(7)), Some(0), Backorder, Some(7));
         check((Oversell::Backorder, Some(7)), Some(3), LowStock, Some(10));
         check((Oversell::Backorder, Some(0)), Some(0), OutOfStock, Some(0));
+        check((Oversell::Backorder, Some(7)), Some(-3), Backorder, Some(4));
+        check((Oversell::Backorder, Some(7)), Some(-7), OutOfStock, Some(0));
+        check((Oversell::Backorder, None), Some(-9), Backorder, None);
+        check(deny, Some(-2), OutOfStock, Some(0));
         check((Oversell::Preorder, Some(7)), None, Preorder, Some(7));
-        check((Oversell::Preorder, Some(u32::MAX)), Some(u32::MAX), InStock, Some(8_589_934_590));
+        check((Oversell::Preorder, Some(u32::MAX)), MANY, InStock, Some(8_589_934_590));
     }
 
     #[test]
@@ -302,8 +319,8 @@ mod tests {
     #[test]
     fn a_product_is_as_available_as_its_best_variant() {
         let stock = StockPolicy::default();
-        let best = |on_hand: &[u32]| {
-            Availability::best(on_hand.iter().map(|units| stock.availability(Some(*units))))
+        let best = |units: &[i64]| {
+            Availability::best(units.iter().map(|units| stock.availability(Some(*units))))
         };
         assert_eq!(best(&[]), Availability::UNAVAILABLE);
         assert_eq!(best(&[0, 0]).status, OutOfStock);

@@ -34,6 +34,10 @@ fn told(event: &OrderEvent) -> Option<(EventKind, Value)> {
             (EventKind::OrderCancelled, json!({ "reason": reason }))
         }
         OrderEvent::Completed => (EventKind::OrderCompleted, json!({})),
+        OrderEvent::Edited { edit, difference } => {
+            let data = json!({ "edit_id": edit, "difference": difference });
+            (EventKind::OrderEdited, data)
+        }
         OrderEvent::OperationSucceeded { payment, kind, amount } => {
             let event = match kind {
                 OperationKind::Authorize => EventKind::PaymentAuthorized,
@@ -80,6 +84,8 @@ fn told(event: &OrderEvent) -> Option<(EventKind, Value)> {
         | OrderEvent::OperationRequested { .. }
         | OrderEvent::RefundRequested { .. }
         | OrderEvent::FulfilmentCancelled { .. }
+        | OrderEvent::EditProposed { .. }
+        | OrderEvent::Credited { .. }
         | OrderEvent::ReturnChanged { .. } => return None,
     })
 }
@@ -97,8 +103,10 @@ fn operation(kind: OperationKind) -> &'static str {
 /// amounts of its currency.
 fn with_order(order: &Order, mut data: Value) -> Value {
     let money = |amount: i64| json!({ "amount": amount, "currency": order.currency.code() });
-    if let Some(amount) = data.get("amount").and_then(Value::as_i64) {
-        data["amount"] = money(amount);
+    for field in ["amount", "difference"] {
+        if let Some(amount) = data.get(field).and_then(Value::as_i64) {
+            data[field] = money(amount);
+        }
     }
     data["order_id"] = json!(order.id);
     data["number"] = json!(order.number);

@@ -20,6 +20,10 @@ impl Claim {
     pub fn is_allocated(&self) -> bool {
         self.expires_at.is_none()
     }
+
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|at| at <= now)
+    }
 }
 
 /// What an order wants to hold of one SKU, all or nothing.

@@ -3,7 +3,7 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::level::{DEFAULT_LOCATION, UNITS_MAX};
+use super::level::{DEFAULT_LOCATION, UNITS_MAX, default_location};
 use super::{Claim, Held, Level, Movement, MovementDraft, Standing, StockNews, Wish};
 use crate::catalog::{Location, Sku};
 use crate::ids::{MovementId, OrderId};
@@ -18,6 +18,9 @@ pub enum StockRefusal {
     BelowZero { sku: Sku, location: Location, available: u64 },
     #[error("no more than {UNITS_MAX} of {sku} can lie at {location}")]
     TooMany { sku: Sku, location: Location },
+    /// An order is to get more than there is.
+    #[error("{available} of {sku} are available")]
+    TooFew { sku: Sku, requested: u64, available: u64 },
     /// What the order reserved is not all there any more.
     #[error("the reservation of {sku} is gone")]
     ReservationGone { sku: Sku },
@@ -146,12 +149,13 @@ impl Ledger {
 
     /// Lets go whatever reservation has run out.
     pub fn expire(&mut self, now: Timestamp) {
-        let is_over = |claim: &&Claim| claim.expires_at.is_some_and(|at| at <= now);
-        let over: Vec<Claim> = self.claims.values().filter(is_over).cloned().collect();
+        let over = self.claims.values().filter(|claim| claim.has_expired(now));
+        let over: Vec<Claim> = over.cloned().collect();
         over.iter().for_each(|claim| self.drop_claim(claim));
     }
 
-    /// Books units that came or went.
+    /// Books units that came or went. One of no units is no line of the ledger, but its level is
+    /// known from then on: it was counted, and nothing lies there.
     ///
     /// # Errors
     /// Where more would go than are there and not promised; nothing has changed then.
@@ -171,7 +175,9 @@ impl Ledger {
         level.on_hand = on_hand;
         self.changed_levels.insert((sku, location));
         let movement = Movement { draft, level: on_hand };
-        self.movements.push(movement.clone());
+        if movement.draft.quantity != 0 {
+            self.movements.push(movement.clone());
+        }
         Ok(movement)
     }
 
@@ -187,7 +193,10 @@ impl Ledger {
     ) -> Result<(), StockRefusal> {
         for change in changes {
             match change {
-                StockChange::Allocate => self.allocate(order)?,
+                StockChange::Allocate => self.allocate(order, by.1)?,
+                StockChange::AllocateMore { sku, quantity, allowance } => {
+                    self.allocate_more(order.id, sku, u64::from(*quantity), *allowance)?;
+                }
                 StockChange::Release { sku, quantity } => {
                     self.take_allocated(order.id, sku, *quantity)?;
                 }
@@ -213,13 +222,16 @@ impl Ledger {
         Ok(())
     }
 
-    fn allocate(&mut self, order: &Order) -> Result<(), StockRefusal> {
+    /// A reservation that has run out is nobody's, even while it still stands there: somebody else
+    /// may be told so at any moment.
+    fn allocate(&mut self, order: &Order, now: Timestamp) -> Result<(), StockRefusal> {
         let mut wanted: BTreeMap<&Sku, u64> = BTreeMap::new();
         for line in order.tracked_lines() {
             *wanted.entry(&line.sku).or_default() += u64::from(line.quantity);
         }
         for (sku, quantity) in wanted {
-            let held = self.clone_of(sku, order.id);
+            let mut held = self.clone_of(sku, order.id);
+            held.retain(|claim| !claim.has_expired(now));
             if held.iter().map(|claim| claim.quantity).sum::<u64>() != quantity {
                 return Err(StockRefusal::ReservationGone { sku: sku.clone() });
             }
@@ -227,6 +239,38 @@ impl Ledger {
                 self.drop_claim(&claim);
                 self.put_claim(Claim { expires_at: None, ..claim });
             }
+        }
+        Ok(())
+    }
+
+    fn allocate_more(
+        &mut self,
+        order: OrderId,
+        sku: &Sku,
+        quantity: u64,
+        allowance: u64,
+    ) -> Result<(), StockRefusal> {
+        let allowance = allowance.min(UNITS_MAX);
+        let available = self.left(sku, allowance);
+        if quantity > available {
+            return Err(StockRefusal::TooFew { sku: sku.clone(), requested: quantity, available });
+        }
+        let mut missing = quantity;
+        for location in self.locations(sku) {
+            let level = self.level_mut(sku, &location);
+            let part = missing.min(u64::try_from(level.available()).unwrap_or(0));
+            missing -= part;
+            if part > 0 {
+                self.add_allocated(order, sku, location, part);
+            }
+        }
+        if missing > 0 {
+            // As what is reserved before it comes.
+            let location = default_location();
+            let level = self.level_mut(sku, &location);
+            let beyond = (level.promised() + missing).saturating_sub(level.on_hand);
+            level.allowance = allowance.max(beyond);
+            self.add_allocated(order, sku, location, missing);
         }
         Ok(())
     }
@@ -376,8 +420,4 @@ fn claim_key(claim: &Claim) -> (OrderId, Sku, Location) {
 /// No location comes before it: what is less than this sign is a space or controls something.
 fn first_location() -> Location {
     Location::new("!").expect("the text is a location")
-}
-
-fn default_location() -> Location {
-    Location::new(DEFAULT_LOCATION).expect("the text is a location")
 }

@@ -9,6 +9,11 @@ pub const DEFAULT_LOCATION: &str = "default";
 /// they come. Four of them are still exact in 64 bits, and in the JSON of any language.
 pub const UNITS_MAX: u64 = u32::MAX as u64;
 
+/// [`DEFAULT_LOCATION`].
+pub fn default_location() -> Location {
+    Location::new(DEFAULT_LOCATION).expect("the text is a location")
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Level {
     pub sku: Sku,

@@ -17,6 +17,6 @@ mod tests;
 
 pub use claim::{Claim, Held, Wish};
 pub use ledger::{Ledger, LedgerChanges, StockRefusal};
-pub use level::{DEFAULT_LOCATION, Level, UNITS_MAX};
+pub use level::{DEFAULT_LOCATION, Level, UNITS_MAX, default_location};
 pub use movement::{MOVEMENT_REASON_CHARS_MAX, Movement, MovementDraft};
 pub use standing::{Standing, StockNews};

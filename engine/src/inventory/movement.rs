@@ -14,7 +14,8 @@ pub struct MovementDraft {
     pub id: MovementId,
     pub sku: Sku,
     pub location: Location,
-    /// Units that came, or that went where it is negative; never 0.
+    /// Units that came, or that went where it is negative. None at all is a count of nothing: the
+    /// level is known from then on, and no line is written.
     pub quantity: i64,
     pub reason: String,
     pub actor: String,

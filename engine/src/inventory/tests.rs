@@ -12,6 +12,9 @@ use crate::time::Timestamp;
 
 const NOW: Timestamp = Timestamp(1_790_000_000_000);
 
+/// When reservations run out.
+const SOON: Timestamp = Timestamp(NOW.0 + 60_000);
+
 fn sku() -> Sku {
     "SKU-1".parse().unwrap()
 }
@@ -34,7 +37,7 @@ fn draft_of(id: u128, location: &str, quantity: i64) -> MovementDraft {
 }
 
 fn wish(order: u128, quantity: u32) -> Wish {
-    Wish { order: OrderId(order), quantity, expires_at: NOW }
+    Wish { order: OrderId(order), quantity, expires_at: SOON }
 }
 
 /// A ledger with so many units at each location.
@@ -109,9 +112,9 @@ fn reservations_run_out_and_allocations_do_not() {
     let mut ledger = stocked(&[("default", 5)]);
     ledger.reserve(&sku(), Some(0), &[wish(1, 2), wish(2, 3)]);
     change(&mut ledger, &order(1, 2), StockChange::Allocate).unwrap();
-    ledger.expire(Timestamp(NOW.0 - 1));
+    ledger.expire(Timestamp(SOON.0 - 1));
     assert_eq!(level(&ledger, "default"), (5, 3, 2));
-    ledger.expire(NOW);
+    ledger.expire(SOON);
     assert_eq!(level(&ledger, "default"), (5, 0, 2));
     let gone = StockRefusal::ReservationGone { sku: sku() };
     assert_eq!(change(&mut ledger, &order(2, 3), StockChange::Allocate), Err(gone.clone()));
@@ -119,6 +122,31 @@ fn reservations_run_out_and_allocations_do_not() {
     ledger.release(OrderId(1));
     assert_eq!(ledger.reserve(&sku(), Some(0), &[wish(1, 1)]), [Held::All]);
     assert_eq!(level(&ledger, "default"), (5, 0, 2), "what is allocated stays");
+}
+
+#[test]
+fn what_has_run_out_is_not_allocated_even_while_it_stands_there() {
+    let mut ledger = stocked(&[("default", 5)]);
+    ledger.reserve(&sku(), Some(0), &[wish(1, 2)]);
+    let mut at = |now| {
+        let mut tried = ledger.clone();
+        let outcome = tried.change(&order(1, 2), &[StockChange::Allocate], ("system", now));
+        outcome.map(|()| ledger = tried)
+    };
+    assert_eq!(at(SOON), Err(StockRefusal::ReservationGone { sku: sku() }));
+    assert_eq!(at(Timestamp(SOON.0 - 1)), Ok(()));
+    assert_eq!(at(SOON), Ok(()), "what is the order's own does not run out");
+    assert_eq!(level(&ledger, "default"), (5, 0, 2));
+}
+
+#[test]
+fn a_count_of_nothing_makes_a_level_and_no_line() {
+    let mut ledger = stocked(&[]);
+    let counted = draft_of(1, "default", 0);
+    assert_eq!(ledger.book(counted.clone()), Ok(Movement { draft: counted, level: 0 }));
+    let changes = ledger.into_changes();
+    assert_eq!(changes.levels, [Level::empty(sku(), at("default"))]);
+    assert_eq!(changes.movements, []);
 }
 
 #[test]
@@ -209,10 +237,9 @@ fn step() -> impl Strategy<Value = Step> {
 
 fn run(ledger: &mut Ledger, step: Step) -> Result<(), StockRefusal> {
     match step {
-        Step::Book(_, 0) => Ok(()),
         Step::Book(location, quantity) => ledger.book(draft_of(9, location, quantity)).map(drop),
         Step::Reserve { order, quantity, allowance, ttl } => {
-            let wish = Wish { expires_at: Timestamp(ttl), ..wish(order, quantity) };
+            let wish = Wish { expires_at: Timestamp(NOW.0 + ttl), ..wish(order, quantity) };
             ledger.reserve(&sku(), allowance, &[wish]);
             Ok(())
         }
@@ -221,7 +248,7 @@ fn run(ledger: &mut Ledger, step: Step) -> Result<(), StockRefusal> {
             Ok(())
         }
         Step::Expire(now) => {
-            ledger.expire(Timestamp(now));
+            ledger.expire(Timestamp(NOW.0 + now));
             Ok(())
         }
         Step::Allocate { order: id, quantity } => {

@@ -9,10 +9,13 @@
 
 mod amounts;
 mod command;
+mod credit;
 mod decide;
+mod edit;
 mod event;
 mod fulfilment;
 mod line;
+mod memory;
 mod number;
 mod order;
 mod payment;
@@ -27,10 +30,15 @@ pub(crate) mod tests;
 pub use command::{
     Actor, OrderCommand, PaymentChoice, PaymentOutcome, RefundOf, ReturnRequestLine, ReturnedLine,
 };
+pub use credit::{Credit, EXCHANGE_GATEWAY, ExchangeOf};
 pub use decide::{CapturePolicy, OrderDecision, decide};
+pub use edit::{EDIT_CHANGES_MAX, EDITS_MAX, Edit, EditChange};
 pub use event::{OrderEvent, Recorded};
 pub use fulfilment::{Fulfilment, FulfilmentStatus, LineUnits, Tracking};
 pub use line::OrderLine;
+pub use memory::{
+    CommandKey, KeyRecall, ORDER_KEY_AGE_MIN, ORDER_KEYS_MAX, ORDER_KEYS_MIN, UsedKey,
+};
 pub use number::{InvalidOrderNumber, OrderNumber};
 pub use order::{
     FulfilmentProgress, NewOrder, Order, OrderStatus, OrderTotals, PaymentProgress, ShippingCharge,
@@ -53,6 +61,9 @@ pub enum StockChange {
     Ship { sku: Sku, quantity: u32 },
     /// Units that never leave: off its allocation only.
     Release { sku: Sku, quantity: u32 },
+    /// More units of what is available, at once and without a reservation; so many more may be
+    /// promised than are on hand.
+    AllocateMore { sku: Sku, quantity: u32, allowance: u64 },
     /// Units that did not leave after all: on hand again, and allocated as before.
     Unship { sku: Sku, quantity: u32 },
     /// Units that came back and can be sold again.

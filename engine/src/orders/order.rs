@@ -1,14 +1,26 @@
 //! An order as it is stored, and what follows from that.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::event::Recorded;
-use super::{Fulfilment, OrderEvent, OrderLine, OrderNumber, Payment, Refund, Return};
+use super::{
+    Credit, Edit, ExchangeOf, Fulfilment, Operation, OperationState, OrderEvent, OrderLine,
+    OrderNumber, Payment, Refund, RefundStatus, Return, UsedKey,
+};
 use crate::cart::{Addresses, Contact, LineId, Owner};
 use crate::catalog::{ChannelId, Locale};
 use crate::ids::{CartId, OrderId};
 use crate::money::Currency;
 use crate::time::Timestamp;
+
+/// How long after a gateway refused to give money back it is asked again, at first and at most.
+const SETTLE_PAUSE_MIN: Duration = Duration::from_secs(60);
+const SETTLE_PAUSE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Refusals after which nobody asks by themselves any more: a month of them.
+const SETTLE_TRIES_MAX: usize = 40;
 
 /// An order. Its version counts its changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +58,18 @@ pub struct Order {
     pub refunds: Vec<Refund>,
     #[serde(default)]
     pub returns: Vec<Return>,
+    /// Those that were committed, and the one that was proposed last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub edits: Vec<Edit>,
+    /// What pays for other orders.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub credits: Vec<Credit>,
+    /// What it was made in exchange for. It has no cart then, but an id of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exchange_of: Option<ExchangeOf>,
+    /// The keys of commands, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<UsedKey>,
     /// All that happened to it, oldest first.
     #[serde(default)]
     pub timeline: Vec<Recorded>,
@@ -114,6 +138,8 @@ pub struct NewOrder {
     pub addresses: Addresses,
     pub shipping: ShippingCharge,
     pub lines: Vec<OrderLine>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exchange_of: Option<ExchangeOf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -196,6 +222,10 @@ impl Order {
             fulfilments: Vec::new(),
             refunds: Vec::new(),
             returns: Vec::new(),
+            edits: Vec::new(),
+            credits: Vec::new(),
+            exchange_of: new.exchange_of,
+            keys: Vec::new(),
             timeline: Vec::new(),
             created_at: now,
             placed_at: None,
@@ -228,6 +258,35 @@ impl Order {
         since_opened.any(|event| matches!(event, OrderEvent::PaymentStarted { .. }))
     }
 
+    /// Neither given up nor cancelled: what is paid for it is to be kept.
+    pub fn is_wanted(&self) -> bool {
+        !matches!(self.status, OrderStatus::Abandoned | OrderStatus::Cancelled)
+    }
+
+    /// Whether nothing is left to do for it until somebody changes it: no draft, no gateway to be
+    /// asked, and no money held of a buyer who gets nothing for it.
+    pub fn is_settled(&self) -> bool {
+        self.status != OrderStatus::Draft
+            && self.pending_operations().next().is_none()
+            && (self.is_wanted() || self.live_payment().is_none())
+    }
+
+    /// From when on money is to be given back again that a gateway refused to; later after each
+    /// refusal. `None` where there is none, or where somebody has to look.
+    pub fn settle_due_at(&self) -> Option<Timestamp> {
+        let is_asked = self.pending_operations().next().is_some();
+        let payment = self.live_payment().filter(|_| !self.is_wanted() && !is_asked)?;
+        let failed = |one: &&Operation| matches!(one.state, OperationState::Failed { .. });
+        let refusals = payment.operations.iter().filter(failed).count();
+        if refusals > SETTLE_TRIES_MAX {
+            return None;
+        }
+        let doublings = u32::try_from(refusals).unwrap_or(u32::MAX).saturating_sub(1).min(16);
+        let pause = (SETTLE_PAUSE_MIN * 2_u32.pow(doublings)).min(SETTLE_PAUSE_MAX);
+        let last = payment.operations.last().map_or(self.created_at, |one| one.at);
+        Some(last.plus(pause))
+    }
+
     /// The lines of which stock is kept.
     pub fn tracked_lines(&self) -> impl Iterator<Item = &OrderLine> {
         self.lines.iter().filter(|line| line.tracked)
@@ -237,8 +296,27 @@ impl Order {
         self.payments.iter().map(Payment::captured).sum()
     }
 
+    /// What can still be paid back; not what pays for other orders.
     pub fn refundable(&self) -> i64 {
-        self.payments.iter().map(Payment::refundable).sum()
+        self.payments.iter().map(Payment::refundable).sum::<i64>() - self.credited()
+    }
+
+    /// What was taken for what the order costs now, or is about to be: without what an edit gave
+    /// back, since the order costs less by that.
+    pub fn taken(&self) -> i64 {
+        let asked = self.payments.iter().map(Payment::asked_to_take).sum::<i64>();
+        asked - self.paid_back_for_edits()
+    }
+
+    fn paid_back_for_edits(&self) -> i64 {
+        let standing = self.refunds.iter().filter(|refund| refund.status != RefundStatus::Failed);
+        let for_edits = standing.filter(|refund| refund.for_edit.is_some());
+        for_edits.map(|refund| refund.amount).sum()
+    }
+
+    /// Whether all that it costs was taken.
+    pub fn is_paid(&self) -> bool {
+        self.captured() - self.paid_back_for_edits() >= self.totals().total
     }
 
     pub fn payment_progress(&self) -> PaymentProgress {
@@ -248,7 +326,7 @@ impl Order {
         match () {
             () if captured > 0 && refunded >= captured => PaymentProgress::Refunded,
             () if refunded > 0 => PaymentProgress::PartiallyRefunded,
-            () if captured > 0 && captured >= self.totals().total => PaymentProgress::Captured,
+            () if captured > 0 && self.is_paid() => PaymentProgress::Captured,
             () if captured > 0 => PaymentProgress::PartiallyCaptured,
             () if is_any(|payment| payment.capturable() > 0) => PaymentProgress::Authorized,
             () if is_any(Payment::may_hold_money) => PaymentProgress::Pending,

@@ -8,7 +8,6 @@ mod clock;
 mod commerce;
 mod entity_store;
 mod entropy;
-mod inventory;
 mod media;
 mod order_store;
 mod outbox;
@@ -30,7 +29,6 @@ pub use entity_store::{
     StoreError, Work, WriteId,
 };
 pub use entropy::Entropy;
-pub use inventory::{Inventory, InventoryError};
 pub use media::{
     GateError, Incoming, MEDIA_KEY_BYTES_MAX, MediaError, MediaGate, MediaInfo, MediaStore,
     SIGNED_TTL_MAX, Seal, SignedRequest, UPLOAD_BYTES_MAX, Upload, is_media_key, is_private_media,
@@ -45,4 +43,4 @@ pub use payment_gateway::{
     GatewayAnswer, GatewayError, Notice, PaymentGateway, PaymentRequest, WebhookError,
 };
 pub use product_store::{ProductStore, ProductStoreError};
-pub use stock_ledger::{STOCK_BATCH_MAX, StockLedger};
+pub use stock_ledger::{STOCK_BATCH_MAX, StockLedger, levels_of, units_of};

@@ -1,5 +1,7 @@
 //! Where stock is kept.
 
+use std::collections::{BTreeSet, HashMap};
+
 use async_trait::async_trait;
 
 use super::CommerceError;
@@ -29,7 +31,8 @@ pub trait StockLedger: Send + Sync + 'static {
     ) -> Result<Vec<Level>, CommerceError>;
 
     /// Books movements, in order. Each stands alone: one that is refused leaves the others in
-    /// force. One whose id was booked before is answered as it was then.
+    /// force. One whose id was booked before is answered as it was then. One of no units makes its
+    /// level known, where it was not, and is no line of the ledger.
     async fn book(
         &self,
         movements: Vec<MovementDraft>,
@@ -59,4 +62,32 @@ pub trait StockLedger: Send + Sync + 'static {
     /// Lets go reservations that have run out by then, the oldest first, at most `limit` of them;
     /// the SKUs of which more are available now. Empty once there are none.
     async fn expire(&self, now: Timestamp, limit: usize) -> Result<Vec<Sku>, CommerceError>;
+}
+
+/// All levels of these SKUs, by SKU and location. Any number of SKUs may be asked for, each as
+/// often as the caller likes.
+pub async fn levels_of(
+    ledger: &dyn StockLedger,
+    skus: &[Sku],
+) -> Result<Vec<Level>, CommerceError> {
+    let wanted: Vec<Sku> = skus.iter().collect::<BTreeSet<_>>().into_iter().cloned().collect();
+    let mut found = Vec::with_capacity(wanted.len());
+    for some in wanted.chunks(STOCK_BATCH_MAX) {
+        found.extend(ledger.levels(some).await?);
+    }
+    Ok(found)
+}
+
+/// Units on hand that nobody was promised, at all locations together, in the order asked; `None`
+/// where a SKU was never stocked. Any number of SKUs may be asked for.
+pub async fn units_of(
+    ledger: &dyn StockLedger,
+    skus: &[Sku],
+) -> Result<Vec<Option<i64>>, CommerceError> {
+    let mut units: HashMap<Sku, i64> = HashMap::new();
+    for level in levels_of(ledger, skus).await? {
+        let available = level.available();
+        *units.entry(level.sku).or_default() += available;
+    }
+    Ok(skus.iter().map(|sku| units.get(sku).copied()).collect())
 }

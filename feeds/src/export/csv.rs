@@ -5,6 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::io::Write;
 
 use barrow_engine::catalog::{MediaKind, Product, Sku, Slug, StockPolicy, Variant};
+use barrow_engine::inventory::{DEFAULT_LOCATION, Level};
+use barrow_engine::ports::levels_of;
 use barrow_engine::pricing::Price;
 use serde::Serialize;
 
@@ -33,9 +35,13 @@ pub async fn export(
         }
         let skus: Vec<Sku> =
             page.iter().flat_map(|product| &product.variants).map(|v| v.sku.clone()).collect();
-        let on_hand = source.inventory.on_hand(&skus).await?;
-        let levels: HashMap<Sku, u32> =
-            skus.into_iter().zip(on_hand).filter_map(|(sku, n)| Some((sku, n?))).collect();
+        let (here, elsewhere): (Vec<Level>, Vec<Level>) = levels_of(source.stock, &skus)
+            .await?
+            .into_iter()
+            .partition(|level| level.location.as_str() == DEFAULT_LOCATION);
+        summary.leave_out("stock at other locations than the default one", elsewhere.len());
+        let levels: HashMap<Sku, u64> =
+            here.into_iter().map(|level| (level.sku, level.on_hand)).collect();
         summary.stock_levels += levels.len() as u64;
         for product in &page {
             for row in rows(product, &levels) {
@@ -121,10 +127,10 @@ struct CsvRow<'p> {
     /// Whether the product's columns are filled.
     first: bool,
     variant: Option<&'p Variant>,
-    on_hand: Option<u32>,
+    on_hand: Option<u64>,
 }
 
-fn rows<'p>(product: &'p Product, levels: &HashMap<Sku, u32>) -> Vec<CsvRow<'p>> {
+fn rows<'p>(product: &'p Product, levels: &HashMap<Sku, u64>) -> Vec<CsvRow<'p>> {
     if product.variants.is_empty() {
         return vec![CsvRow { product, first: true, variant: None, on_hand: None }];
     }

@@ -4,6 +4,8 @@
 use std::io::Write;
 
 use barrow_engine::catalog::{AttributeValue, Collection, Media, Product, Review, Sku, Variant};
+use barrow_engine::inventory::Level;
+use barrow_engine::ports::levels_of;
 use barrow_engine::pricing::Price;
 use serde_json::{Map, Value, json};
 
@@ -35,12 +37,11 @@ pub async fn export(
         }
         let skus: Vec<Sku> =
             page.iter().flat_map(|product| &product.variants).map(|v| v.sku.clone()).collect();
-        let levels = source.inventory.on_hand(&skus).await?;
-        for (sku, on_hand) in skus.iter().zip(levels) {
-            if let Some(on_hand) = on_hand {
-                write_line(out, &json!({"type": "stock", "sku": sku, "on_hand": on_hand}))?;
-                summary.stock_levels += 1;
-            }
+        for Level { sku, location, on_hand, .. } in levels_of(source.stock, &skus).await? {
+            let line =
+                json!({"type": "stock", "sku": sku, "location": location, "on_hand": on_hand});
+            write_line(out, &line)?;
+            summary.stock_levels += 1;
         }
         for product in page.iter().filter(|product| product.rating.is_some()) {
             summary.reviews += write_reviews(source, product, out).await?;

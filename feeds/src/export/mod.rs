@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use barrow_engine::catalog::{BATCH_MAX, Product};
-use barrow_engine::ports::{Inventory, InventoryError, ProductStore, ProductStoreError};
+use barrow_engine::ports::{CommerceError, ProductStore, ProductStoreError, StockLedger};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
@@ -52,7 +52,7 @@ pub enum ExportError {
     #[error(transparent)]
     Products(#[from] ProductStoreError),
     #[error(transparent)]
-    Inventory(#[from] InventoryError),
+    Stock(#[from] CommerceError),
     #[error("cannot write: {0}")]
     Write(#[from] io::Error),
 }
@@ -67,7 +67,7 @@ impl From<::csv::Error> for ExportError {
 #[derive(Clone, Copy)]
 pub struct Source<'s> {
     pub products: &'s dyn ProductStore,
-    pub inventory: &'s dyn Inventory,
+    pub stock: &'s dyn StockLedger,
 }
 
 /// Writes the catalog to `out`; `progress` is told how many products are written.

@@ -5,6 +5,7 @@ use std::io::BufRead;
 use std::sync::Arc;
 
 use barrow_engine::catalog::ReviewStatus;
+use barrow_engine::inventory::default_location;
 use serde_json::Value;
 
 use super::json::{Node, Object, Problems};
@@ -128,14 +129,10 @@ fn collection(mut object: Object<'_>) -> Option<CollectionRecord> {
 
 fn stock(mut object: Object<'_>) -> Option<StockRecord> {
     let sku = object.required("sku", Node::parsed);
-    let location = object.optional("location", Node::text);
-    if location.is_some_and(|location| location != "default") {
-        let detail = "stock is one number per SKU; its location is 'default'";
-        object.refuse::<()>("location", "out_of_range", detail);
-    }
+    let location = object.optional("location", Node::parsed).unwrap_or_else(default_location);
     let on_hand = object.required("on_hand", Node::integer);
     object.finish();
-    Some(StockRecord { sku: sku?, on_hand: on_hand? })
+    Some(StockRecord { sku: sku?, location, on_hand: on_hand? })
 }
 
 fn review(mut object: Object<'_>) -> Option<ReviewRecord> {

@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use barrow_engine::catalog::{BATCH_MAX, Slug};
 use barrow_engine::ports::{
-    Inventory, InventoryError, MediaError, MediaStore, ProductStore, ProductStoreError,
+    CommerceError, MediaError, MediaStore, ProductStore, ProductStoreError, StockLedger,
 };
 use barrow_engine::time::Timestamp;
 use tokio::sync::mpsc;
@@ -55,7 +55,7 @@ const VARIANT_BYTES: usize = 1024;
 #[derive(Clone)]
 pub struct Stores {
     pub products: Arc<dyn ProductStore>,
-    pub inventory: Arc<dyn Inventory>,
+    pub stock: Arc<dyn StockLedger>,
     pub media: Arc<dyn MediaStore>,
 }
 
@@ -118,7 +118,7 @@ pub enum ImportError {
     #[error(transparent)]
     Products(#[from] ProductStoreError),
     #[error(transparent)]
-    Inventory(#[from] InventoryError),
+    Stock(#[from] CommerceError),
     #[error(transparent)]
     Media(#[from] MediaError),
     #[error("the reader of the file ended unexpectedly: {0}")]
@@ -211,6 +211,8 @@ struct Importer<'w> {
     batch_names: HashSet<u64>,
     /// The number last used for a made slug; the search for a free one begins there.
     slug_hints: HashMap<Slug, u32>,
+    /// Movements of stock so far.
+    booked: u64,
 }
 
 impl<'w> Importer<'w> {
@@ -235,6 +237,7 @@ impl<'w> Importer<'w> {
             batch_bytes: 0,
             batch_names: HashSet::new(),
             slug_hints: HashMap::new(),
+            booked: 0,
         })
     }
 

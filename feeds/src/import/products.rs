@@ -1,13 +1,13 @@
 //! A batch of products: found, decided one after the other, then written together.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use barrow_engine::catalog::{Media, Product, Sku, Slug};
 use barrow_engine::ports::{MediaError, ProductStoreError};
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::media::{MediaWork, Resolved};
-use super::stock::is_to_set;
+use super::stock::{Count, OnHand, refused as refused_count};
 use super::view::{Found, View};
 use super::{ImportError, Importer, Origin, Outcome};
 use crate::plan::{self, Context, Planned};
@@ -30,7 +30,7 @@ struct Pending {
     outcome: Outcome,
     /// `false`: it is as it is stored, and only its stock is set.
     changed: bool,
-    stock: Vec<(Sku, u32)>,
+    stock: Vec<Count>,
 }
 
 impl Importer<'_> {
@@ -39,7 +39,7 @@ impl Importer<'_> {
         batch: Vec<(Origin, ProductRecord)>,
     ) -> Result<(), ImportError> {
         let found = self.find(&batch).await?;
-        let levels = self.levels_of(&batch).await?;
+        let on_hand = self.on_hand_of(&batch).await?;
         let media = self.take_media_in(&batch, &found).await?;
         let mut pending: Vec<Pending> = Vec::new();
         for (((origin, mut record), found), media) in batch.into_iter().zip(found).zip(media) {
@@ -59,7 +59,7 @@ impl Importer<'_> {
                 }
             };
             let media = self.name_media(&origin, &mut record, media);
-            match self.decide(&record, existing, media, &levels).await? {
+            match self.decide(&record, existing, media, &on_hand).await? {
                 Ok((planned, stock)) => {
                     self.view.decide(planned.product());
                     let outcome = match (&planned, stock.is_empty()) {
@@ -95,21 +95,17 @@ impl Importer<'_> {
             .await
     }
 
-    /// The units on hand of the SKUs whose stock the batch speaks of.
-    async fn levels_of(
-        &self,
-        batch: &[(Origin, ProductRecord)],
-    ) -> Result<HashMap<Sku, Option<u32>>, ImportError> {
+    /// What lies where of the SKUs whose stock the batch speaks of.
+    async fn on_hand_of(&self, batch: &[(Origin, ProductRecord)]) -> Result<OnHand, ImportError> {
         let variants = batch.iter().flat_map(|(_, record)| &record.variants);
         let skus: Vec<Sku> = variants
             .filter(|variant| variant.on_hand.is_some())
             .map(|variant| variant.sku.clone())
             .collect();
         if skus.is_empty() {
-            return Ok(HashMap::new());
+            return Ok(OnHand::default());
         }
-        let levels = self.stores.inventory.on_hand(&skus).await?;
-        Ok(skus.into_iter().zip(levels).collect())
+        Ok(OnHand::read(&*self.stores.stock, &skus).await?)
     }
 
     async fn take_media_in(
@@ -167,8 +163,8 @@ impl Importer<'_> {
         record: &ProductRecord,
         existing: Option<Product>,
         media: Option<Vec<Media>>,
-        levels: &HashMap<Sku, Option<u32>>,
-    ) -> Result<Result<(Planned, Vec<(Sku, u32)>), Vec<Problem>>, ProductStoreError> {
+        on_hand: &OnHand,
+    ) -> Result<Result<(Planned, Vec<Count>), Vec<Problem>>, ProductStoreError> {
         let slug = match &record.slug {
             SlugSource::Given(slug) => slug.clone(),
             SlugSource::Made(base) => self.free_slug(base, existing.as_ref()).await?,
@@ -193,12 +189,11 @@ impl Importer<'_> {
             return Ok(Err(problems));
         }
         let mut stock = Vec::new();
-        for variant in &record.variants {
+        for (index, variant) in record.variants.iter().enumerate() {
             let Some(said) = variant.on_hand else { continue };
-            let on_hand = levels.get(&variant.sku).copied().flatten();
-            if is_to_set(on_hand, said, self.options.set_stock) {
-                stock.push((variant.sku.clone(), said));
-            }
+            let count = on_hand.of_variant(&variant.sku, said, self.options.set_stock);
+            let pointer = format!("/variants/{index}/on_hand");
+            stock.extend(count.map(|count| Count { pointer, ..count }));
         }
         Ok(Ok((planned, stock)))
     }
@@ -273,21 +268,30 @@ impl Importer<'_> {
                 refused[index] = result.err();
             }
         }
-        let mut stock = Vec::new();
+        let (mut written, mut stock) = (Vec::new(), Vec::new());
         for (pending, refused) in pending.into_iter().zip(refused) {
             match refused {
                 None => {
+                    written.push((pending.origin, pending.outcome, pending.stock.len()));
                     stock.extend(pending.stock);
-                    self.count(pending.outcome);
                 }
                 Some(error) if error.is_retryable() => return Err(error.into()),
                 Some(error) => self.fail(&pending.origin, vec![store_problem(&error)]),
             }
         }
-        // Stock comes last: where this is never reached, the SKUs are still uncounted, and the
-        // next import sets them.
-        if !stock.is_empty() {
-            self.stores.inventory.set_on_hand(&stock).await?;
+        // Stock comes last: where this is never reached, the SKUs were still never stocked, and
+        // the next import sets them.
+        let mut booked = stock.iter().zip(self.book(&stock).await?);
+        for (origin, outcome, counts) in written {
+            let problems: Vec<Problem> = booked
+                .by_ref()
+                .take(counts)
+                .filter_map(|(count, refusal)| Some(refused_count(count, &refusal?)))
+                .collect();
+            match problems.is_empty() {
+                true => self.count(outcome),
+                false => self.fail(&origin, problems),
+            }
         }
         Ok(())
     }

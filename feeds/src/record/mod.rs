@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use barrow_engine::catalog::{
-    AttributeValue, ChannelId, Locale, MediaKind, Oversell, ProductOption, ProductStatus,
+    AttributeValue, ChannelId, Locale, Location, MediaKind, Oversell, ProductOption, ProductStatus,
     SelectedOption, Seo, Sku, Slug,
 };
 use barrow_engine::ids::{PriceId, VariantId};
@@ -373,10 +373,11 @@ pub struct CollectionRecord {
     pub image: Field<Option<MediaRecord>>,
 }
 
-/// The units on hand of a SKU.
+/// The units on hand of a SKU at a location.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StockRecord {
     pub sku: Sku,
+    pub location: Location,
     pub on_hand: u32,
 }
 

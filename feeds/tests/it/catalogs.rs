@@ -54,7 +54,7 @@ async fn import_thrice(shop: &Shop, files: &[PathBuf], products: u64, others: u6
 #[tokio::test(flavor = "multi_thread")]
 async fn retail_demo_store() {
     let Some(folder) = catalogs() else { return };
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let files =
         ["products.yaml", "categories.yaml"].map(|f| folder.join("retail-demo-store").join(f));
     import_thrice(&shop, &files, 2465, 20).await;
@@ -83,7 +83,7 @@ async fn retail_demo_store() {
 #[tokio::test(flavor = "multi_thread")]
 async fn retail_demo_store_products_alone_make_their_categories() {
     let Some(folder) = catalogs() else { return };
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let files = [folder.join("retail-demo-store/products.yaml")];
     let told = shop.import(&files).await;
     let line = "2465 rows: 2465 created, 0 updated, 0 unchanged, 0 failed";
@@ -97,7 +97,7 @@ async fn retail_demo_store_products_alone_make_their_categories() {
 #[tokio::test(flavor = "multi_thread")]
 async fn eshop_with_its_pictures() {
     let Some(folder) = catalogs() else { return };
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     import_thrice(&shop, &[folder.join("eshop/catalog.json")], 101, 0).await;
     let boots = shop.product("wanderer-black-hiking-boots").await;
     assert_eq!(boots.external_id.as_deref(), Some("1"));
@@ -119,7 +119,7 @@ async fn eshop_with_its_pictures() {
 #[tokio::test(flavor = "multi_thread")]
 async fn spree_with_variants_currencies_and_translations() {
     let Some(folder) = catalogs() else { return };
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let files = ["product_translations.csv", "products.csv"].map(|f| folder.join("spree").join(f));
     import_thrice(&shop, &files, 37, 0).await;
     let machine = shop.product("automatic-espresso-machine").await;
@@ -157,7 +157,7 @@ async fn spree_with_variants_currencies_and_translations() {
 #[tokio::test(flavor = "multi_thread")]
 async fn all_real_catalogs_live_in_one_shop() {
     let Some(folder) = catalogs() else { return };
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let files = ["eshop/catalog.json", "spree/products.csv", "retail-demo-store/products.yaml"]
         .map(|file| folder.join(file));
     let told = shop.import(&files).await;

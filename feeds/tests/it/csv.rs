@@ -2,7 +2,11 @@
 
 use std::slice::from_ref;
 
+use barrow_engine::catalog::Sku;
 use barrow_engine::catalog::{AttributeValue, MediaKind, Oversell, ProductStatus};
+use barrow_engine::ids::OrderId;
+use barrow_engine::inventory::Wish;
+use barrow_engine::time::Timestamp;
 use barrow_feeds::export::{ExportFormat, ExportSummary, Source, export};
 use barrow_feeds::import::ImportOptions;
 
@@ -26,10 +30,8 @@ fn two_products() -> String {
 }
 
 pub async fn exported(shop: &Shop, format: ExportFormat) -> (String, ExportSummary) {
-    let source = Source {
-        products: shop.stores.products.as_ref(),
-        inventory: shop.stores.inventory.as_ref(),
-    };
+    let source =
+        Source { products: shop.stores.products.as_ref(), stock: shop.stores.stock.as_ref() };
     let mut out = Vec::new();
     let summary = export(source, format, &mut out, &mut |_| {}).await.unwrap();
     (String::from_utf8(out).unwrap(), summary)
@@ -37,7 +39,7 @@ pub async fn exported(shop: &Shop, format: ExportFormat) -> (String, ExportSumma
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_is_a_variant_and_the_first_one_has_the_product() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let told = shop.import_text("a.csv", &two_products()).await;
     assert_eq!(told.errors(), []);
     assert_eq!(told.summary.to_string(), "2 rows: 2 created, 0 updated, 0 unchanged, 0 failed");
@@ -68,7 +70,7 @@ async fn a_row_is_a_variant_and_the_first_one_has_the_product() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_column_that_is_there_decides_and_one_that_is_not_leaves() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     shop.import_text("a.csv", &two_products()).await;
     let before = shop.product("shirt").await;
     let prices = "slug;sku;price.EUR\nshirt;SHIRT-L;35.00\n";
@@ -90,7 +92,7 @@ async fn a_column_that_is_there_decides_and_one_that_is_not_leaves() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn errors_tell_row_and_column_and_good_rows_are_taken() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let text = "slug,title,option1_name,option1_value,sku,price.EUR,stock,status\n\
         good,Good,,,GOOD,1.00,1,\n\
         bad,Bad,Size,S,BAD-S,1.001,1,\n\
@@ -133,7 +135,7 @@ async fn errors_tell_row_and_column_and_good_rows_are_taken() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn unknown_and_double_columns_refuse_the_file() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let told = shop.import_text("a.csv", "slug,title,colour,title,prize.EUR\na,A,,A,\n").await;
     assert_eq!(told.counts(), [0, 0, 0, 1]);
     assert_eq!(
@@ -148,7 +150,7 @@ async fn unknown_and_double_columns_refuse_the_file() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_tables_are_refused_with_their_place() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let latin = shop.file("latin.csv", b"slug,title\na,Gr\xfc\xdfe\nb,B\n");
     let told = shop.import(&[latin]).await;
     assert_eq!(told.errors(), [(2, "title", "not_utf8")]);
@@ -166,11 +168,10 @@ async fn hostile_tables_are_refused_with_their_place() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stock_is_set_once_unless_it_is_wanted() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let path = shop.file("a.csv", two_products());
     shop.import(from_ref(&path)).await;
-    let sku = "SHIRT-S".parse().unwrap();
-    shop.stores.inventory.set_on_hand(&[(sku, 3)]).await.unwrap();
+    shop.book("SHIRT-S", -9).await;
     assert_eq!(shop.import(from_ref(&path)).await.counts(), [0, 0, 2, 0]);
     assert_eq!(shop.on_hand("SHIRT-S").await, Some(3), "what was sold does not come back");
     let set_stock = ImportOptions { set_stock: true, ..options() };
@@ -179,12 +180,53 @@ async fn stock_is_set_once_unless_it_is_wanted() {
     assert_eq!(shop.on_hand("SHIRT-S").await, Some(3));
     assert_eq!(shop.import_with(from_ref(&path), set_stock.clone()).await.counts(), [0, 1, 1, 0]);
     assert_eq!(shop.on_hand("SHIRT-S").await, Some(12));
-    assert_eq!(shop.import_with(from_ref(&path), set_stock).await.counts(), [0, 0, 2, 0]);
+    assert_eq!(shop.import_with(from_ref(&path), set_stock.clone()).await.counts(), [0, 0, 2, 0]);
+    let sku: Sku = "SHIRT-S".parse().unwrap();
+    let moved = shop.stores.stock.movements(&sku, None, 10).await.unwrap();
+    let mut moved: Vec<_> = moved.iter().map(|it| it.draft.quantity).collect();
+    moved.sort_unstable();
+    assert_eq!(moved, [-9, 9, 12], "what differs is booked");
+
+    // Elsewhere it lies too: only what the file speaks of is set.
+    let lines = |berlin: u32| {
+        format!(
+            "{{\"type\":\"stock\",\"sku\":\"SHIRT-S\",\"location\":\"berlin\",\"on_hand\":{berlin}}}\n\
+             {{\"type\":\"stock\",\"sku\":\"SHIRT-S\",\"on_hand\":10}}\n"
+        )
+    };
+    let path = shop.file("stock.jsonl", lines(4));
+    assert_eq!(shop.import(from_ref(&path)).await.counts(), [1, 0, 1, 0], "one was stocked before");
+    assert_eq!(shop.on_hand("SHIRT-S").await, Some(16));
+    let path = shop.file("stock.jsonl", lines(0));
+    assert_eq!(shop.import_with(from_ref(&path), set_stock).await.counts(), [0, 2, 0, 0]);
+    assert_eq!(shop.on_hand("SHIRT-S").await, Some(10));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_is_taken_out_than_was_promised_to_nobody() {
+    let shop = Shop::new().await;
+    shop.import(&[shop.file("a.csv", two_products())]).await;
+    let wish = Wish { order: OrderId(1), quantity: 5, expires_at: Timestamp(i64::MAX) };
+    let sku: Sku = "SHIRT-S".parse().unwrap();
+    shop.stores.stock.reserve(&sku, Some(0), &[wish]).await.unwrap();
+    let set_stock = ImportOptions { set_stock: true, ..options() };
+    let line = |on_hand: u32| {
+        format!("{{\"type\":\"stock\",\"sku\":\"SHIRT-S\",\"on_hand\":{on_hand}}}\n")
+    };
+    let told = shop.import_with(&[shop.file("b.jsonl", line(4))], set_stock.clone()).await;
+    assert_eq!(told.errors(), [(1, "/on_hand", "stock_below_zero")]);
+    assert_eq!(told.counts(), [0, 0, 0, 1]);
+    let csv = "slug,title,sku,stock\nshirt,Shirt,SHIRT-S,4\n";
+    let told = shop.import_with(&[shop.file("c.csv", csv)], set_stock.clone()).await;
+    assert_eq!(told.errors(), [(2, "stock", "stock_below_zero")]);
+    let told = shop.import_with(&[shop.file("b.jsonl", line(5))], set_stock).await;
+    assert_eq!(told.counts(), [0, 1, 0, 0]);
+    assert_eq!(shop.on_hand("SHIRT-S").await, Some(0), "all that lies there is somebody's");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_export_reads_back_without_change_and_into_another_shop() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let formulas = "slug,title,description,attr.note,sku,price.EUR,price.JPY,stock,\
         title.de,title.pt-BR\n\
         calc,=SUM(A1),@brand,'=quoted,+SKU,0.05,500,7,-minus,Olá\n\
@@ -214,7 +256,7 @@ async fn an_export_reads_back_without_change_and_into_another_shop() {
     assert_eq!(told.errors(), []);
     assert_eq!(told.counts(), [0, 0, 5, 0], "{csv}");
     assert_eq!(shop.all().await, before);
-    let other = Shop::new();
+    let other = Shop::new().await;
     assert_eq!(other.import_text("out.csv", &csv).await.counts(), [5, 0, 0, 0]);
     let (again, _) = exported(&other, ExportFormat::Csv).await;
     assert_eq!(again, csv, "another shop exports the same");
@@ -222,7 +264,7 @@ async fn an_export_reads_back_without_change_and_into_another_shop() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_table_cannot_hold_is_told_and_left_as_it_is() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     shop.import_text("a.jsonl", crate::jsonl::RICH).await;
     let (csv, summary) = exported(&shop, ExportFormat::Csv).await;
     let left_out: Vec<&str> = summary.left_out.keys().map(String::as_str).collect();

@@ -24,7 +24,7 @@ async fn refused(web: &Web, path: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_picture_is_fetched_and_kept_and_one_that_is_not_there_is_told() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let web = Web::serve([("/lamp", Page::chunked(PICTURE)), ("/text", Page::ok(b"<html>"))]);
     let (lamp, gone, text) = (web.url("/lamp"), web.url("/gone"), web.url("/text"));
     let line = format!(
@@ -58,7 +58,7 @@ async fn a_picture_is_fetched_and_kept_and_one_that_is_not_there_is_told() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_that_many_products_share_is_asked_once() {
     const PRODUCTS: usize = 40;
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let web = Web::serve([("/lamp", Page::ok(PICTURE)), ("/text", Page::ok(b"<html>"))]);
     let (lamp, gone, text) = (web.url("/lamp"), web.url("/gone"), web.url("/text"));
     let media = format!(r#"[{{"key":"{lamp}"}},{{"key":"{gone}"}},{{"key":"{text}"}}]"#);
@@ -86,7 +86,7 @@ async fn an_address_that_many_products_share_is_asked_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_address_is_refused_and_nobody_is_asked() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let web = Web::serve([("/lamp", Page::ok(PICTURE))]);
     for fetcher in [None, Some(web.fetcher())] {
         let fetcher = fetcher.map(|it| Arc::new(it) as Arc<dyn ImageFetcher>);

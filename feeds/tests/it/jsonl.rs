@@ -11,7 +11,7 @@ pub const RICH: &str = include_str!("../data/rich.jsonl");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_field_is_read_and_reads_back() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let told = shop.import_text("a.jsonl", RICH).await;
     assert_eq!(told.errors(), []);
     assert_eq!(told.counts(), [7, 0, 0, 0]);
@@ -38,7 +38,7 @@ async fn every_field_is_read_and_reads_back() {
     assert_eq!(told.counts(), [0, 0, 8, 0]);
     assert_eq!(shop.all().await, before);
 
-    let other = Shop::new();
+    let other = Shop::new().await;
     assert_eq!(other.import_text("out.jsonl", &text).await.counts(), [8, 0, 0, 0]);
     let (again, _) = exported(&other, ExportFormat::JsonLines).await;
     assert_eq!(again, text, "another shop holds the same");
@@ -46,7 +46,7 @@ async fn every_field_is_read_and_reads_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_export_brings_back_what_it_found() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     shop.import_text("a.jsonl", RICH).await;
     let (text, _) = exported(&shop, ExportFormat::JsonLines).await;
     let changed = "{\"type\":\"product\",\"slug\":\"plain\",\"brand\":\"Late\",\"featured\":1,\
@@ -61,7 +61,7 @@ async fn an_export_brings_back_what_it_found() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn errors_point_at_what_is_wrong() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let text = include_str!("../data/wrong.jsonl");
     let lines: Vec<&str> = text.lines().collect();
     let told = shop.import_text("a.jsonl", text).await;
@@ -96,7 +96,7 @@ async fn errors_point_at_what_is_wrong() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_lines_are_passed_over() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let mut text = b"{\"type\":\"product\",\"slug\":\"a\",\"title\":\"".to_vec();
     text.resize(5 * 1024 * 1024, b'x');
     text.extend_from_slice(b"\n{\"type\":\"product\",\"slug\":\"b\",\"title\":\"Gr\xfc\xdfe\"}\n");

@@ -74,7 +74,7 @@ fn gif(width: u8, height: u8, bytes: usize) -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_picture_that_thousands_share_is_looked_at_a_few_times() {
-    let mut shop = Shop::new();
+    let mut shop = Shop::new().await;
     let pictures = [("shared/a.gif", 30, 20, 400), ("shared/b.gif", 5, 7, 90)];
     for (key, width, height, bytes) in pictures {
         let content = gif(width, height, bytes);
@@ -125,13 +125,16 @@ fn product(slug: &str, picture: MediaRecord) -> Record {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_picture_that_the_import_replaces_is_known_anew() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let key = "shared/a.gif";
     shop.stores.media.put(key, gif(3, 2, 40).into()).await.unwrap();
     let lies = || MediaRecord::at(MediaKind::Image, key);
     let made = MediaContent::Made(Arc::new(|| Ok(gif(30, 20, 50))));
     // Stock between products: what stands before it is written before what comes after.
-    let stock = || Record::Stock(StockRecord { sku: Sku::new("before").unwrap(), on_hand: 1 });
+    let stock = || {
+        let (sku, location) = (Sku::new("before").unwrap(), "default".parse().unwrap());
+        Record::Stock(StockRecord { sku, location, on_hand: 1 })
+    };
     let records = [
         product("before", lies()),
         stock(),

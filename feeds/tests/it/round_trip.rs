@@ -152,7 +152,7 @@ fn catalog(full: bool) -> impl Strategy<Value = Vec<ProductRecord>> {
 }
 
 async fn survives(records: Vec<ProductRecord>, format: ExportFormat, name: &str) {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let made = "made".into();
     let rows: Vec<Row> = records
         .into_iter()
@@ -169,7 +169,7 @@ async fn survives(records: Vec<ProductRecord>, format: ExportFormat, name: &str)
     assert_eq!(told.errors, [], "{text}");
     assert_eq!((told.summary.created, told.summary.updated), (0, 0), "{text}");
     assert_eq!(shop.all().await, before);
-    let other = Shop::new();
+    let other = Shop::new().await;
     assert_eq!(other.import_text(name, &text).await.errors, [], "{text}");
     let (again, _) = exported(&other, format).await;
     assert_eq!(again, text);

@@ -60,7 +60,7 @@ async fn import(shop: &Shop, run: &ImportRun, cancel_after: u64) -> (ImportSumma
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_tells_how_far_it_is_and_how_it_ended() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let run = a_run(&shop, false);
     assert_eq!(run.view().status, ImportStatus::Queued);
     let (summary, seen) = import(&shop, &run, u64::MAX).await;
@@ -74,7 +74,7 @@ async fn a_run_tells_how_far_it_is_and_how_it_ended() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_run_ends_early_and_another_takes_up_there() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let run = a_run(&shop, false);
     let (first, _) = import(&shop, &run, 1).await;
     assert_eq!(run.view().status, ImportStatus::Cancelled);
@@ -86,7 +86,7 @@ async fn a_cancelled_run_ends_early_and_another_takes_up_there() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dry_run_writes_nothing() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let run = a_run(&shop, true);
     let (summary, _) = import(&shop, &run, u64::MAX).await;
     assert!(run.view().dry_run && summary.created > 0);

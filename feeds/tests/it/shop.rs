@@ -6,8 +6,12 @@ use std::sync::Arc;
 
 use barrow_adapters::embedded::{EmbeddedMediaStore, EmbeddedOptions, EmbeddedStore, MediaSigning};
 use barrow_adapters::host::SystemClock;
+use barrow_adapters::sqlite::{Sqlite, SqliteOptions, SqliteStockLedger};
 use barrow_engine::catalog::{Product, Sku, Slug};
+use barrow_engine::ids::MovementId;
+use barrow_engine::inventory::MovementDraft;
 use barrow_engine::money::Currency;
+use barrow_engine::ports::units_of;
 use barrow_engine::time::Timestamp;
 use barrow_feeds::failed::FailedRows;
 use barrow_feeds::formats::foreign::ForeignOptions;
@@ -79,16 +83,18 @@ pub fn options() -> ImportOptions {
 }
 
 impl Shop {
-    pub fn new() -> Shop {
+    pub async fn new() -> Shop {
         let dir = tempfile::tempdir().unwrap();
         let fatal = Box::new(|reason: &str| panic!("{reason}"));
         let store =
             EmbeddedStore::open(&dir.path().join("store"), EmbeddedOptions::new(fatal)).unwrap();
+        let sqlite = dir.path().join("commerce.sqlite");
+        let sqlite = Sqlite::open(&sqlite, SqliteOptions::default()).await.unwrap();
         let signing = MediaSigning::new([7; 32], Arc::new(SystemClock));
         let media = EmbeddedMediaStore::open(&dir.path().join("media"), signing).unwrap();
         let stores = Stores {
             products: store.products(),
-            inventory: store.inventory(),
+            stock: Arc::new(SqliteStockLedger::new(&sqlite)),
             media: Arc::new(media),
         };
         Shop { dir, stores, _store: store }
@@ -140,8 +146,25 @@ impl Shop {
         self.stores.products.get(id).await.unwrap().unwrap()
     }
 
-    pub async fn on_hand(&self, sku: &str) -> Option<u32> {
-        self.stores.inventory.on_hand(&[Sku::new(sku).unwrap()]).await.unwrap()[0]
+    /// Units at all locations; `None` where none ever was there.
+    pub async fn on_hand(&self, sku: &str) -> Option<i64> {
+        let sku = Sku::new(sku).unwrap();
+        units_of(&*self.stores.stock, &[sku]).await.unwrap()[0]
+    }
+
+    /// Units come or go, as they do between two imports.
+    pub async fn book(&self, sku: &str, quantity: i64) {
+        let draft = MovementDraft {
+            id: MovementId::derived(&format!("{sku} {quantity}")),
+            sku: Sku::new(sku).unwrap(),
+            location: "default".parse().unwrap(),
+            quantity,
+            reason: "sold".into(),
+            actor: "till".into(),
+            order: None,
+            at: options().now,
+        };
+        self.stores.stock.book(vec![draft]).await.unwrap().remove(0).unwrap();
     }
 
     pub async fn all(&self) -> Vec<Product> {

@@ -39,7 +39,7 @@ const LAMPS: &str = "\
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_yaml_list_with_equal_names_and_numbers_for_names() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let told = shop.import_text("lamps.yaml", LAMPS).await;
     assert_eq!(told.errors, []);
     assert_eq!(told.counts(), [3, 0, 0, 0]);
@@ -60,7 +60,7 @@ async fn a_yaml_list_with_equal_names_and_numbers_for_names() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_yaml_list_tells_where_it_is_wrong_and_the_rest_is_taken() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let text = "- id: x\n  name: X\n  price: 1.005\n- id: y\n  name: [oops\n- name: Z\n  price: 1\n\
         - id: ok\n  name: Fine\n  price: 5\n";
     let told = shop.import_text("a.yaml", text).await;
@@ -84,7 +84,7 @@ async fn a_yaml_list_tells_where_it_is_wrong_and_the_rest_is_taken() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_json_list_with_equal_names_and_a_bad_item() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let text = r#"[
   {"Id": 7, "Type": "Tents", "Brand": "", "Name": "Tent", "Description": "[{\"", "Price": 19.9},
   {"Id": 8, "Type": "Tents", "Brand": "Ny", "Name": "Tent", "Description": null, "Price": "free"},
@@ -113,7 +113,7 @@ sock,SOCK,,4.50,,EUR,,,,,,,,
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_with_variant_rows_and_prices_further_down() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     assert_eq!(shop.import_text("products.csv", SHOES).await.counts(), [2, 0, 0, 0]);
     let shoe = shop.product("shoe").await;
     assert_eq!(shoe.variants.len(), 2, "the product's row is no variant");
@@ -136,7 +136,7 @@ async fn a_table_with_variant_rows_and_prices_further_down() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn translations_fit_in_or_are_told() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let products = shop.file("products.csv", SHOES);
     let text = "slug,locale,name,description\nshoe,de,Schuh,\nshoe,xx_1,Y,\nboot,de,Stiefel,\n";
     let told = shop.import(&[shop.file("translations.csv", text), products]).await;
@@ -163,7 +163,7 @@ impl ImageFetcher for OnePicture {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pictures_are_fetched_once_and_only_when_wanted() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let path = shop.file("products.csv", SHOES);
     shop.import(from_ref(&path)).await;
     assert_eq!(shop.product("shoe").await.media[0].key, "https://example.com/s.webp");
@@ -184,7 +184,7 @@ async fn pictures_are_fetched_once_and_only_when_wanted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dry_run_sees_what_comes_twice() {
-    let shop = Shop::new();
+    let shop = Shop::new().await;
     let text = "slug,title,sku\na,A,ONE\nb,B,ONE\na,Aa,ONE\nc,C,TWO\na,Aa,ONE\n";
     let path = shop.file("a.csv", text);
     let dry = ImportOptions { dry_run: true, ..options() };

@@ -8,6 +8,7 @@ use barrow_actors::carts::{CartParts, Carts, CommandOptions, Shape};
 use barrow_actors::checkout::{
     CheckoutAsk, CheckoutError, CheckoutParts, CheckoutSettings, Checkouts, Progress,
 };
+use barrow_actors::orders::{OrderParts, Orders, ReconcilerSettings};
 use barrow_actors::runtime::{DueScanner, EffectRouter, RuntimeSettings};
 use barrow_actors::sessions::{SessionParts, Sessions};
 use barrow_actors::stock::Stock;
@@ -57,6 +58,7 @@ pub struct Process {
     pub orders: Arc<dyn OrderStore>,
     pub ledger: Arc<dyn StockLedger>,
     clock: Arc<SimulatedClock>,
+    entropy: Arc<SeededEntropy>,
 }
 
 impl Shop {
@@ -106,7 +108,15 @@ impl Shop {
             effects,
             settings: CheckoutSettings::default(),
         });
-        Process { carts, _sessions: sessions, checkouts, orders, ledger, clock: self.clock.clone() }
+        Process {
+            carts,
+            _sessions: sessions,
+            checkouts,
+            orders,
+            ledger,
+            clock: self.clock.clone(),
+            entropy: Arc::new(SeededEntropy::new(7)),
+        }
     }
 
     fn start_carts(&self, effects: &Arc<EffectRouter>) -> (Carts, Sessions) {
@@ -148,6 +158,19 @@ impl Shop {
 }
 
 impl Process {
+    /// The desk, with a reconciler that never waits long.
+    pub fn desk(&self) -> Orders {
+        Orders::start(OrderParts {
+            checkouts: self.checkouts.clone(),
+            shop: Arc::new(Terms::sample()),
+            entropy: self.entropy.clone(),
+            reconciler: ReconcilerSettings {
+                pause: Duration::from_millis(20),
+                ..ReconcilerSettings::default()
+            },
+        })
+    }
+
     /// Units of a SKU come.
     pub async fn stock(&self, index: u32, quantity: i64) {
         let movement = MovementDraft {
@@ -240,6 +263,6 @@ pub fn ask(method: &str, total: i64) -> CheckoutAsk {
     }
 }
 
-fn sku_of(index: u32) -> Sku {
+pub fn sku_of(index: u32) -> Sku {
     sku(index).parse().expect("a SKU")
 }

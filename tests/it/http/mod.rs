@@ -1,6 +1,7 @@
 //! The HTTP contract, from outside: the folders and files mirror the addresses.
 
 mod carts;
+mod checkout;
 mod collections;
 mod conventions;
 mod document;

@@ -173,6 +173,9 @@ async fn boot(
         catalog: empty_catalog(clock, &shop),
         shop,
         carts,
+        checkouts: None,
+        orders: None,
+        test_payments: None,
         sessions,
         shelf: Arc::new(EndlessShelf),
         media: Arc::new(Empty),
@@ -194,7 +197,7 @@ async fn boot(
 pub fn empty_catalog<C: Clock>(clock: &Arc<C>, shop: &Arc<Shop>) -> Catalog {
     let ports = CatalogPorts {
         products: Arc::new(Empty),
-        inventory: Arc::new(Empty),
+        stock: Arc::new(Empty),
         clock: clock.clone(),
         shop: shop.clone(),
     };

@@ -7,11 +7,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use barrow_actors::shelf::{Shelf, ShelfError};
 use barrow_engine::cart::workload;
-use barrow_engine::catalog::{Collection, Product, Review, Sellable, Sku, Slug};
-use barrow_engine::ids::{ProductId, ReviewId};
+use barrow_engine::catalog::{Collection, Location, Product, Review, Sellable, Sku, Slug};
+use barrow_engine::ids::{MovementId, OrderId, ProductId, ReviewId};
+use barrow_engine::inventory::{Held, Level, Movement, MovementDraft, StockRefusal, Wish};
 use barrow_engine::ports::{
-    Inventory, InventoryError, MediaError, MediaInfo, MediaStore, ProductStore, ProductStoreError,
-    SignedRequest, Upload,
+    CommerceError, MediaError, MediaInfo, MediaStore, ProductStore, ProductStoreError,
+    SignedRequest, StockLedger, Upload,
 };
 use barrow_engine::time::Timestamp;
 use bytes::Bytes;
@@ -113,14 +114,55 @@ impl ProductStore for Empty {
     }
 }
 
+fn nothing_is_sold() -> CommerceError {
+    CommerceError::Unavailable("nothing is sold in this simulation".to_owned())
+}
+
 #[async_trait]
-impl Inventory for Empty {
-    async fn on_hand(&self, skus: &[Sku]) -> Result<Vec<Option<u32>>, InventoryError> {
-        Ok(vec![None; skus.len()])
+impl StockLedger for Empty {
+    async fn levels(&self, _: &[Sku]) -> Result<Vec<Level>, CommerceError> {
+        Ok(Vec::new())
     }
 
-    async fn set_on_hand(&self, _: &[(Sku, u32)]) -> Result<(), InventoryError> {
-        Ok(())
+    async fn scan(
+        &self,
+        _: Option<(Sku, Location)>,
+        _: usize,
+    ) -> Result<Vec<Level>, CommerceError> {
+        Ok(Vec::new())
+    }
+
+    async fn book(
+        &self,
+        _: Vec<MovementDraft>,
+    ) -> Result<Vec<Result<Movement, StockRefusal>>, CommerceError> {
+        Err(nothing_is_sold())
+    }
+
+    async fn movements(
+        &self,
+        _: &Sku,
+        _: Option<(Timestamp, MovementId)>,
+        _: usize,
+    ) -> Result<Vec<Movement>, CommerceError> {
+        Ok(Vec::new())
+    }
+
+    async fn reserve(
+        &self,
+        _: &Sku,
+        _: Option<u64>,
+        _: &[Wish],
+    ) -> Result<Vec<Held>, CommerceError> {
+        Err(nothing_is_sold())
+    }
+
+    async fn release(&self, _: OrderId) -> Result<Vec<Sku>, CommerceError> {
+        Ok(Vec::new())
+    }
+
+    async fn expire(&self, _: Timestamp, _: usize) -> Result<Vec<Sku>, CommerceError> {
+        Ok(Vec::new())
     }
 }
 

@@ -56,7 +56,7 @@ async fn unknown_names_are_remembered_and_their_number_is_bounded() {
     let stores = Stores::new([]);
     let ports = CatalogPorts {
         products: stores.clone(),
-        inventory: stores.clone(),
+        stock: stores.clone(),
         clock: Arc::new(HandClock(AtomicI64::new(0))),
         shop: Arc::new(Shop::sample()),
     };
@@ -145,13 +145,13 @@ async fn a_load_that_a_change_overtakes_is_not_kept() {
 #[tokio::test]
 async fn without_stock_a_page_is_shown_and_a_cart_is_told() {
     let world = World::new([product(1, 100)]);
-    world.stores.inventory_is_away.store(true, SeqCst);
+    world.stores.ledger_is_away.store(true, SeqCst);
     let offer = world.catalog.product(ProductId(1)).await.unwrap().unwrap();
     assert!(!offer.stock_known);
     assert!(super::super::best_availability(&offer.variants(&world.view())).is_none());
     assert!(world.catalog.sellables(&[sku("SKU-1")]).await.is_err());
     // The blank is not kept.
-    world.stores.inventory_is_away.store(false, SeqCst);
+    world.stores.ledger_is_away.store(false, SeqCst);
     assert!(world.catalog.product(ProductId(1)).await.unwrap().unwrap().stock_known);
     assert!(world.catalog.sellables(&[sku("SKU-1")]).await.unwrap()[0].is_some());
 }

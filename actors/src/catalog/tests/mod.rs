@@ -2,6 +2,7 @@
 
 mod lists;
 mod loads;
+mod stock;
 mod stores;
 
 use std::sync::Arc;
@@ -29,7 +30,7 @@ impl World {
         let clock = Arc::new(HandClock(AtomicI64::new(0)));
         let ports = CatalogPorts {
             products: stores.clone(),
-            inventory: stores.clone(),
+            stock: stores.clone(),
             clock: clock.clone(),
             shop: Arc::new(Shop::sample()),
         };

@@ -6,9 +6,14 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use barrow_engine::catalog::{Collection, Product, Review, Sku, Slug};
-use barrow_engine::ids::{ProductId, ReviewId};
-use barrow_engine::ports::{Clock, Inventory, InventoryError, ProductStore, ProductStoreError};
+use barrow_engine::catalog::{Collection, Location, Product, Review, Sku, Slug};
+use barrow_engine::ids::{MovementId, OrderId, ProductId, ReviewId};
+use barrow_engine::inventory::{
+    DEFAULT_LOCATION, Held, Level, Movement, MovementDraft, StockRefusal, Wish,
+};
+use barrow_engine::ports::{
+    Clock, CommerceError, ProductStore, ProductStoreError, STOCK_BATCH_MAX, StockLedger,
+};
 use barrow_engine::time::Timestamp;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
@@ -24,9 +29,11 @@ pub struct Stores {
     pub lookups: AtomicUsize,
     /// Reads that have found their answer and wait to give it.
     pub waiting: AtomicUsize,
+    /// Reads of levels.
+    pub level_reads: AtomicUsize,
     /// A read answers once it gets a permit.
     pub permits: Semaphore,
-    pub inventory_is_away: AtomicBool,
+    pub ledger_is_away: AtomicBool,
     pub store_is_away: AtomicBool,
 }
 
@@ -39,8 +46,9 @@ impl Stores {
             reads: AtomicUsize::new(0),
             lookups: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
+            level_reads: AtomicUsize::new(0),
             permits: Semaphore::new(Semaphore::MAX_PERMITS),
-            inventory_is_away: AtomicBool::new(false),
+            ledger_is_away: AtomicBool::new(false),
             store_is_away: AtomicBool::new(false),
         })
     }
@@ -149,19 +157,67 @@ impl ProductStore for Stores {
     }
 }
 
+fn no_orders() -> CommerceError {
+    CommerceError::Unavailable("these stores know no orders".to_owned())
+}
+
+/// Levels at the default location, as the tests set them.
 #[async_trait]
-impl Inventory for Stores {
-    async fn on_hand(&self, skus: &[Sku]) -> Result<Vec<Option<u32>>, InventoryError> {
-        if self.inventory_is_away.load(SeqCst) {
-            return Err(InventoryError("away".to_owned()));
+impl StockLedger for Stores {
+    async fn levels(&self, skus: &[Sku]) -> Result<Vec<Level>, CommerceError> {
+        assert!(skus.len() <= STOCK_BATCH_MAX, "no more are asked for at once");
+        self.level_reads.fetch_add(1, SeqCst);
+        if self.ledger_is_away.load(SeqCst) {
+            return Err(CommerceError::Unavailable("away".to_owned()));
         }
         let stock = self.stock.lock();
-        Ok(skus.iter().map(|sku| stock.get(sku).copied()).collect())
+        let level = |sku: &Sku| {
+            let on_hand = u64::from(*stock.get(sku)?);
+            let location = Location::new(DEFAULT_LOCATION).expect("it is a location");
+            Some(Level { on_hand, ..Level::empty(sku.clone(), location) })
+        };
+        Ok(skus.iter().filter_map(level).collect())
     }
 
-    async fn set_on_hand(&self, levels: &[(Sku, u32)]) -> Result<(), InventoryError> {
-        self.stock.lock().extend(levels.iter().cloned());
-        Ok(())
+    async fn scan(
+        &self,
+        _: Option<(Sku, Location)>,
+        _: usize,
+    ) -> Result<Vec<Level>, CommerceError> {
+        Err(no_orders())
+    }
+
+    async fn book(
+        &self,
+        _: Vec<MovementDraft>,
+    ) -> Result<Vec<Result<Movement, StockRefusal>>, CommerceError> {
+        Err(no_orders())
+    }
+
+    async fn movements(
+        &self,
+        _: &Sku,
+        _: Option<(Timestamp, MovementId)>,
+        _: usize,
+    ) -> Result<Vec<Movement>, CommerceError> {
+        Err(no_orders())
+    }
+
+    async fn reserve(
+        &self,
+        _: &Sku,
+        _: Option<u64>,
+        _: &[Wish],
+    ) -> Result<Vec<Held>, CommerceError> {
+        Err(no_orders())
+    }
+
+    async fn release(&self, _: OrderId) -> Result<Vec<Sku>, CommerceError> {
+        Err(no_orders())
+    }
+
+    async fn expire(&self, _: Timestamp, _: usize) -> Result<Vec<Sku>, CommerceError> {
+        Err(no_orders())
     }
 }
 

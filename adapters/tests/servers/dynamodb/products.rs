@@ -4,10 +4,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use barrow_adapters::dynamodb::{DynamoInventory, DynamoProductStore};
-use barrow_engine::catalog::{Product, Sku, Slug};
-use barrow_engine::ids::ProductId;
-use barrow_engine::ports::{Inventory, ProductStore, ProductStoreError};
+use barrow_adapters::dynamodb::DynamoProductStore;
+use barrow_engine::catalog::{Collection, Product, Sku, Slug};
+use barrow_engine::ids::{CollectionId, ProductId};
+use barrow_engine::ports::{ProductStore, ProductStoreError};
+use base64::Engine;
 
 use super::front::{Fate, Front};
 use super::{client, in_process, local, table_prefix, with_tables};
@@ -391,16 +392,23 @@ async fn the_rest_of_a_batch_is_asked_for_again() {
     let server = in_process();
     with_tables(&server.endpoint()).await;
     let front = Front::before(&server.endpoint()).await;
-    let inventory = DynamoInventory::new(client(&front.endpoint()).await);
-    let table = format!("{}stock", table_prefix());
-    let chair = serde_json::json!({"sku": {"S": "chair"}, "units": {"N": "7"}});
-    let left_over = serde_json::json!({
-        "UnprocessedItems": {&table: [{"PutRequest": {"Item": chair}}]},
+    let store = DynamoProductStore::new(client(&front.endpoint()).await);
+    let lamps = Collection {
+        id: CollectionId(7),
+        slug: slug("lamps"),
+        title: "Lamps".to_owned(),
+        parent: None,
+        image: None,
+    };
+    let item = serde_json::json!({
+        "id": {"B": "AAAAAAAAAAAAAAAAAAAABw=="},
+        "format": {"N": "1"},
+        "document": {"S": serde_json::to_string(&lamps).unwrap()},
     });
-    let unread = serde_json::json!({"Responses": {}, "UnprocessedKeys": {
-        &table: {"Keys": [{"sku": {"S": "chair"}}], "ConsistentRead": true},
-    }});
-    let unread: &str = unread.to_string().leak();
+    let collections = format!("{}collections", table_prefix());
+    let left_over = serde_json::json!({
+        "UnprocessedItems": {collections: [{"PutRequest": {"Item": item}}]},
+    });
     let mut fates = vec![
         Fate::Refused(400, "ProvisionedThroughputExceededException"),
         Fate::ReplyLost,
@@ -410,22 +418,40 @@ async fn the_rest_of_a_batch_is_asked_for_again() {
         "BatchWriteItem" => fates.pop().unwrap_or(Fate::Pass),
         _ => Fate::Pass,
     });
-    inventory.set_on_hand(&[(sku("chair"), 7)]).await.unwrap();
+    store.put_collections(vec![lamps.clone()]).await.unwrap();
     let writes = front.seen().iter().filter(|one| *one == "BatchWriteItem").count();
     assert_eq!(writes, 4);
+    assert_eq!(store.collections().await, Ok(vec![lamps.clone()]));
+
+    let chair = product("chair", 1, &skus("chair", 0..1));
+    put(&store, chair.clone()).await.unwrap();
+    let unread: &str = serde_json::json!({"Responses": {}, "UnprocessedKeys": {
+        format!("{}products", table_prefix()): {"Keys": [key_of(&chair)], "ConsistentRead": true},
+    }})
+    .to_string()
+    .leak();
     let mut is_first = true;
     front.judge(move |_| match std::mem::take(&mut is_first) {
         true => Fate::Answered(unread),
         false => Fate::Pass,
     });
-    assert_eq!(inventory.on_hand(&[sku("chair")]).await, Ok(vec![Some(7)]));
+    assert_eq!(store.get_many(&[chair.id]).await, Ok(vec![Some(chair.clone())]));
     assert_eq!(front.seen(), ["BatchGetItem"; 2]);
     front.judge(|_| Fate::Pass);
-    inventory.set_on_hand(&[(sku("chair"), 7)]).await.unwrap();
-    assert_eq!(front.seen(), ["BatchGetItem"], "what is unchanged is not written");
-    let levels: Vec<_> = (0..260).map(|index| (sku(&format!("sku {index}")), index)).collect();
-    inventory.set_on_hand(&levels).await.unwrap();
-    let asked: Vec<_> = levels.iter().map(|(sku, _)| sku.clone()).collect();
-    let expected = levels.iter().map(|(_, units)| Some(*units)).collect();
-    assert_eq!(inventory.on_hand(&asked).await, Ok(expected), "more than one request holds");
+    let many: Vec<_> = (0..60)
+        .map(|n| Collection {
+            id: CollectionId(100 + n),
+            slug: slug(&format!("c-{n}")),
+            ..lamps.clone()
+        })
+        .collect();
+    store.put_collections(many).await.unwrap();
+    assert_eq!(store.collections().await.unwrap().len(), 61, "more than one request holds");
+}
+
+/// The key of a product's item as it goes over the wire.
+fn key_of(product: &Product) -> serde_json::Value {
+    let partition = product.id.0 >> (128 - 6);
+    let id = base64::engine::general_purpose::STANDARD.encode(product.id.0.to_be_bytes());
+    serde_json::json!({"part": {"N": partition.to_string()}, "id": {"B": id}})
 }

@@ -2,18 +2,16 @@
 
 use std::sync::Arc;
 
-use barrow_adapters::decorators::{Faulty, Measured};
+use barrow_adapters::decorators::Measured;
 use barrow_adapters::dynamodb::tables::{Step, TABLES, create, plan};
-use barrow_adapters::dynamodb::{
-    DynamoControlTable, DynamoEntityStore, DynamoInventory, DynamoProductStore,
-};
-use barrow_adapters::host::{SystemClock, TokioSleeper};
+use barrow_adapters::dynamodb::{DynamoControlTable, DynamoEntityStore, DynamoProductStore};
+use barrow_adapters::host::SystemClock;
 use barrow_cluster::contract::control_table;
 use barrow_cluster::{ControlTable, ROWS_MAX};
-use barrow_engine::ports::{Inventory, ProductStore, contract};
+use barrow_engine::ports::{ProductStore, contract};
 
 use super::{client, in_process, local, with_tables};
-use crate::support::{check_entity_store, slow};
+use crate::support::check_entity_store;
 
 async fn check_entities(url: &str) {
     check_entity_store(Arc::new(DynamoEntityStore::new(with_tables(url).await))).await;
@@ -25,15 +23,6 @@ async fn check_products(url: &str) {
     contract::product_store(&*store, 1).await;
     let measured = Measured::<dyn ProductStore>::new(Arc::clone(&store), Arc::new(SystemClock));
     contract::product_store(&measured, 2).await;
-}
-
-async fn check_inventory(url: &str) {
-    let inventory: Arc<dyn Inventory> = Arc::new(DynamoInventory::new(with_tables(url).await));
-    contract::inventory(&*inventory, 1).await;
-    let (clock, sleeper) = (Arc::new(SystemClock), Arc::new(TokioSleeper));
-    let measured = Measured::<dyn Inventory>::new(Arc::clone(&inventory), clock.clone());
-    contract::inventory(&measured, 2).await;
-    contract::inventory(&Faulty::new(inventory, clock, sleeper, 1, slow()), 3).await;
 }
 
 async fn check_control(url: &str) {
@@ -85,11 +74,6 @@ async fn products_in_process() {
 }
 
 #[tokio::test]
-async fn inventory_in_process() {
-    check_inventory(&in_process().endpoint()).await;
-}
-
-#[tokio::test]
 async fn control_in_process() {
     check_control(&in_process().endpoint()).await;
 }
@@ -106,6 +90,5 @@ async fn all_against_dynamodb_local() {
     check_tables(&server.endpoint()).await;
     check_entities(&server.endpoint()).await;
     check_products(&server.endpoint()).await;
-    check_inventory(&server.endpoint()).await;
     check_control(&server.endpoint()).await;
 }

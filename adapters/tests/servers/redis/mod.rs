@@ -4,4 +4,5 @@ mod announcements;
 mod contracts;
 mod failover;
 mod failures;
+mod line;
 mod support;

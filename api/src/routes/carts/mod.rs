@@ -35,7 +35,6 @@ use crate::wire::cart_requests::{
 use change::{CartAddress, Change, cart_response, sellables, shape_of};
 use refusal::{Place, invalid};
 
-pub(super) use checkout::store_problem;
 pub use streams::Streams;
 
 /// When to come back after an answer that could not be read.

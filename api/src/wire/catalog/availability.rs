@@ -55,7 +55,7 @@ impl From<catalog::Availability> for Availability {
     }
 }
 
-/// The short form, in lists. Where the inventory does not answer, a list shows `unavailable`.
+/// The short form, in lists. Where stock is not known, a list shows `unavailable`.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ItemAvailability {
     #[schema(inline)]

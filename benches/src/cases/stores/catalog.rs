@@ -24,6 +24,7 @@ use barrow_adapters::decorators::{CachedProducts, Measured};
 use barrow_adapters::embedded::{EmbeddedOptions, EmbeddedStore};
 use barrow_adapters::host::SystemClock;
 use barrow_adapters::redis::{RedisAnnouncements, RedisCache, RedisServers};
+use barrow_adapters::sqlite::{Sqlite, SqliteOptions, SqliteStockLedger};
 use barrow_engine::catalog::{Product, ProductStatus, Seo, Sku, Slug, StockPolicy, Variant};
 use barrow_engine::ids::{ProductId, VariantId};
 use barrow_engine::ports::ProductStore;
@@ -227,6 +228,8 @@ pub fn cached(options: &Options, runtime: &Runtime, url: &str) -> anyhow::Result
         let announcements = RedisAnnouncements::new(&servers, PREFIX)?;
         cache.connected(Duration::from_secs(10)).await?;
         announcements.connected(Duration::from_secs(10)).await?;
+        let sqlite = folder.path().join("commerce.sqlite");
+        let sqlite = Sqlite::open(&sqlite, SqliteOptions::default()).await?;
         let clock = Arc::new(SystemClock);
         let (cache, news) = (Arc::new(cache), Arc::new(announcements));
         let shared = CachedProducts::new(Arc::new(products), cache, news, clock.clone());
@@ -235,7 +238,7 @@ pub fn cached(options: &Options, runtime: &Runtime, url: &str) -> anyhow::Result
         let memory = Catalog::new(
             CatalogPorts {
                 products: Arc::clone(&shared),
-                inventory: store.inventory(),
+                stock: Arc::new(SqliteStockLedger::new(&sqlite)),
                 clock,
                 shop: Arc::new(Shop::sample()),
             },

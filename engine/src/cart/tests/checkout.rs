@@ -49,7 +49,7 @@ fn a_cart_is_frozen_for_what_the_shopper_agreed_to() {
 #[test]
 fn a_cart_with_problems_is_not_frozen() {
     let mut bench = ready();
-    bench.stock(1, |sellable| sellable.on_hand = Some(1));
+    bench.stock(1, |sellable| sellable.units = Some(1));
     bench.freshen();
     let agreed = total(&bench);
     assert_eq!(freeze(&mut bench, agreed), Err(CartRejectionCode::NotReady));

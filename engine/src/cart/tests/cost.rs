@@ -27,7 +27,7 @@ fn check(name: &str, steps: impl Fn(&Bench) -> Vec<CartStep>, most: u32) {
         (0..=lines).for_each(|n| bench.stock(n, |_| {}));
         bench.change((0..lines).map(|n| bench.add(n, 1)).collect()).unwrap();
         // One of the lines has a problem, and stays out of it.
-        bench.stock(0, |sellable| sellable.on_hand = Some(0));
+        bench.stock(0, |sellable| sellable.units = Some(0));
         bench.stock(lines, |_| {});
         bench.freshen();
         let action = CartAction::Change(steps(&bench));

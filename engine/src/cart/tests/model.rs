@@ -72,7 +72,7 @@ impl Spec {
             }
             let ends = self.ends.map(|ends| Timestamp(workload::NOW.0 + ends));
             sellable.prices.prices.iter_mut().for_each(|price| price.valid_until = ends);
-            sellable.on_hand = Some(self.on_hand);
+            sellable.units = Some(i64::from(self.on_hand));
             sellable.stock.max_per_customer = self.max_per_customer;
             if self.archived {
                 archived(sellable);

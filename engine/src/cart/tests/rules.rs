@@ -126,7 +126,7 @@ fn what_cannot_be_sold_at_all_is_refused() {
 #[test]
 fn too_little_stock_is_a_problem_and_no_refusal() {
     let mut bench = bench();
-    bench.stock(1, |sellable| sellable.on_hand = Some(2));
+    bench.stock(1, |sellable| sellable.units = Some(2));
     bench.stock(2, |sellable| sellable.stock.max_per_customer = Some(3));
     bench.change(vec![bench.add(1, 3), bench.add(2, 4)]).unwrap();
     let line = LineId(1);
@@ -137,7 +137,7 @@ fn too_little_stock_is_a_problem_and_no_refusal() {
     assert_eq!(bench.line_problems(), expected);
     bench.change(vec![set(1, 2), set(2, 3)]).unwrap();
     assert_eq!(bench.line_problems(), []);
-    bench.stock(1, |sellable| sellable.on_hand = None);
+    bench.stock(1, |sellable| sellable.units = None);
     bench.freshen();
     let expected = [Problem::InsufficientStock { line, requested: 2, available: 0 }];
     assert_eq!(bench.line_problems(), expected, "what was never counted is not there");

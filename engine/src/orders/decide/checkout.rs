@@ -18,6 +18,7 @@ impl Change {
             version: before.version,
             cart: before.cart,
             payments: before.payments.clone(),
+            keys: before.keys.clone(),
             timeline: before.timeline.clone(),
             created_at: before.created_at,
             ..Order::draft(new, self.now)

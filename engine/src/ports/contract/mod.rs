@@ -8,7 +8,6 @@
 mod announcements;
 mod cache;
 mod entity_store;
-mod inventory;
 mod media;
 mod order_store;
 mod outbox;
@@ -23,7 +22,6 @@ use std::time::Duration;
 pub use announcements::announcements;
 pub use cache::cache;
 pub use entity_store::{entity_store, entity_store_race};
-pub use inventory::inventory;
 pub use media::{Answer, SendSigned, SignedRules, media_store, signed_media};
 pub use order_store::order_store;
 pub use outbox::outbox;

@@ -6,7 +6,7 @@ use crate::ids::{MovementId, OrderId};
 use crate::inventory::{
     DEFAULT_LOCATION, Held, Level, Movement, MovementDraft, StockRefusal, UNITS_MAX, Wish,
 };
-use crate::ports::StockLedger;
+use crate::ports::{StockLedger, units_of};
 use crate::time::Timestamp;
 
 /// When everything in here happens.
@@ -26,6 +26,8 @@ struct Suite<'a> {
 pub async fn stock_ledger(ledger: &dyn StockLedger, seed: u64) {
     let suite = Suite { ledger, names: Names { seed } };
     suite.levels_follow_their_movements().await;
+    suite.what_was_counted_is_known().await;
+    suite.units_are_added_up_over_locations().await;
     suite.a_movement_is_booked_once().await;
     suite.each_of_a_batch_stands_alone().await;
     suite.movements_are_newest_first().await;
@@ -133,6 +135,31 @@ impl Suite<'_> {
         assert_eq!(found[0].on_hand, 6, "each location has its own level");
         self.stock(104, &chair, DEFAULT_LOCATION, -3).await;
         assert_eq!(self.level(&chair).await, (0, 0, 0), "what is sold out was stocked");
+    }
+
+    async fn what_was_counted_is_known(&self) {
+        let stool = self.sku("milking stool");
+        for _ in 0..2 {
+            let counted = self.stock(150, &stool, DEFAULT_LOCATION, 0).await;
+            assert_eq!(counted.level, 0, "a count of nothing is answered, however often");
+            assert_eq!(self.level(&stool).await, (0, 0, 0), "and its level is known");
+        }
+        assert_eq!(self.movements(&stool, None, 10).await, [], "it is no line of the ledger");
+        self.stock(151, &stool, DEFAULT_LOCATION, 4).await;
+        self.stock(150, &stool, DEFAULT_LOCATION, 0).await;
+        assert_eq!(self.level(&stool).await, (4, 0, 0), "it changes no level");
+    }
+
+    async fn units_are_added_up_over_locations(&self) {
+        let (rack, hook) = (self.sku("rack"), self.sku("coat hook"));
+        self.stock(160, &rack, DEFAULT_LOCATION, 3).await;
+        self.stock(161, &rack, "berlin", 4).await;
+        assert_eq!(self.reserve(&rack, Some(2), &[self.wish(160, 8)]).await, [Held::All]);
+        let asked = [hook.clone(), rack.clone(), hook, rack];
+        let units = units_of(self.ledger, &asked).await;
+        let promised = Some(-1);
+        assert_eq!(units, Ok(vec![None, promised, None, promised]), "each as it was asked for");
+        assert_eq!(units_of(self.ledger, &[]).await, Ok(vec![]), "nothing asked");
     }
 
     async fn a_movement_is_booked_once(&self) {
@@ -243,7 +270,7 @@ impl Suite<'_> {
     }
 
     async fn a_reservation_is_one_however_often_it_is_asked_for(&self) {
-        let stool = self.sku("stool");
+        let stool = self.sku("milking stool");
         self.stock(700, &stool, DEFAULT_LOCATION, 5).await;
         for (quantity, expected, reserved) in [
             (3, Held::All, 3),

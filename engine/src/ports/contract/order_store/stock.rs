@@ -45,6 +45,7 @@ impl Suite<'_> {
         let wish = Wish { order: order.id, quantity: 2, expires_at: Timestamp(-1) };
         let held = self.ledger.reserve(&table, Some(0), &[wish]).await;
         assert_eq!(held, Ok(vec![Held::All]));
+        refused("nor what has run out, while nobody has let it go", (4, 2, 0)).await;
         while !self.ledger.expire(Timestamp(-1), 100).await.expect("they run out").is_empty() {}
         refused("nor what has run out", (4, 0, 0)).await;
         assert_eq!(self.reserve(&order, &table, 2).await, Held::All);
