@@ -142,6 +142,27 @@ impl PostgresOutbox {
         self.postgres.transact(run).await
     }
 
+    /// How many dead letters there are, for who only looks: the tables may not be there yet.
+    ///
+    /// # Errors
+    /// Where the server does not answer.
+    pub async fn dead_letters_at_all(&self) -> Result<u64> {
+        const IS_THERE: &str = "SELECT to_regclass('event_lane') IS NOT NULL";
+        const COUNT: &str = "SELECT count(*) FROM event_lane WHERE dead_id IS NOT NULL";
+        let counted: std::result::Result<i64, _> = self
+            .postgres
+            .call(async |connection| {
+                let is_there = sqlx::query_scalar(IS_THERE).fetch_one(&mut *connection).await?;
+                match is_there {
+                    true => sqlx::query_scalar(COUNT).fetch_one(connection).await,
+                    false => Ok(0),
+                }
+            })
+            .await;
+        let counted = counted.map_err(|error| error.of_no_commit())?;
+        Ok(u64::try_from(counted).unwrap_or(0))
+    }
+
     /// Events that nobody has before them any more. What it misses the next sweep finds.
     async fn tidy(&self, aggregates: &[String]) {
         if aggregates.is_empty() {

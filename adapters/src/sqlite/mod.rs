@@ -11,5 +11,5 @@ mod transaction;
 
 pub use database::{Sqlite, SqliteError, SqliteOptions, copy};
 pub use order_store::SqliteOrderStore;
-pub use outbox::SqliteOutbox;
+pub use outbox::{SqliteOutbox, dead_letters_in};
 pub use stock_ledger::SqliteStockLedger;

@@ -1,5 +1,7 @@
 //! Events and the lanes of their consumers.
 
+use std::path::Path;
+
 use async_trait::async_trait;
 use barrow_engine::events::{Aggregate, Event};
 use barrow_engine::ids::DeadLetterId;
@@ -8,9 +10,10 @@ use barrow_engine::ports::{
     Lane, Outbox, Settled,
 };
 use barrow_engine::time::Timestamp;
-use sqlx::sqlite::SqliteConnection;
+use sqlx::Connection;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
-use super::database::Sqlite;
+use super::database::{Sqlite, SqliteError};
 use crate::commerce::events::{
     DeadRow, EventRow, Handled, Kept, LaneRow, SWEEP_MAX, after, dead_letters, figures, lanes,
     stored,
@@ -136,6 +139,29 @@ impl SqliteOutbox {
         };
         self.sqlite.write(run).await
     }
+}
+
+/// How many dead letters a file has, for who only looks: beside a running shop, and without
+/// bringing its tables up to date.
+///
+/// # Errors
+/// Where it cannot be read.
+pub async fn dead_letters_in(file: &Path) -> std::result::Result<u64, SqliteError> {
+    const IS_THERE: &str = "SELECT count(*) FROM sqlite_schema WHERE name = 'event_lane'";
+    const COUNT: &str = "SELECT count(*) FROM event_lane WHERE dead_id IS NOT NULL";
+    let unusable = |error: sqlx::Error| SqliteError::Unusable {
+        path: file.to_owned(),
+        reason: error.to_string(),
+    };
+    let connect = SqliteConnectOptions::new().filename(file).read_only(true);
+    let mut connection = SqliteConnection::connect_with(&connect).await.map_err(unusable)?;
+    let mut count: i64 =
+        sqlx::query_scalar(IS_THERE).fetch_one(&mut connection).await.map_err(unusable)?;
+    if count > 0 {
+        count = sqlx::query_scalar(COUNT).fetch_one(&mut connection).await.map_err(unusable)?;
+    }
+    connection.close().await.map_err(unusable)?;
+    Ok(u64::try_from(count).unwrap_or(0))
 }
 
 async fn claim(transaction: &mut SqliteConnection, ask: &ClaimAsk<'_>) -> Change<End<Vec<Lane>>> {

@@ -116,6 +116,30 @@ pub async fn open_commerce(config: &Config, data: &Path) -> Result<Commerce, Ope
     Commerce::open(config, data, &mut Servers::new(config)).await
 }
 
+/// How many events nobody could be told, for who only looks; `None` where nothing is kept yet, or
+/// where the server is away, which others tell.
+pub async fn dead_letters(config: &Config, data: &Path) -> Option<Result<u64, String>> {
+    match config.commerce_backend() {
+        CommerceBackend::Sqlite => {
+            let file = file(data);
+            let counted = async { sqlite::dead_letters_in(&file).await };
+            match file.exists() {
+                true => Some(counted.await.map_err(|error| error.to_string())),
+                false => None,
+            }
+        }
+        #[cfg(feature = "postgres")]
+        CommerceBackend::Postgres => {
+            use barrow_adapters::postgres::PostgresOutbox;
+            let postgres = Servers::at_once(config).postgres().await.ok()?;
+            let counted = PostgresOutbox::new(&postgres).dead_letters_at_all().await;
+            Some(counted.map_err(|error| error.to_string()))
+        }
+        #[cfg(not(feature = "postgres"))]
+        CommerceBackend::Postgres => None,
+    }
+}
+
 /// Puts a copy of the file into an empty data directory, and reads it to its last page.
 pub fn load_commerce(from: &Path, data: &Path) -> Result<(), String> {
     let file = file(data);
