@@ -8,6 +8,7 @@ pub mod runtime;
 
 pub mod carts;
 pub mod checkout;
+pub mod deliveries;
 pub mod orders;
 pub mod sessions;
 pub mod stock;

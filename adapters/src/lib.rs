@@ -27,3 +27,5 @@ pub mod s3;
 pub mod simulated;
 pub mod sqlite;
 mod submitted;
+
+pub use commerce::events::Handled;

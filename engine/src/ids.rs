@@ -163,6 +163,12 @@ id_type!(
     /// Units that a buyer sends back.
     ReturnId, "ret_");
 id_type!(
+    /// Something that happened, as consumers are told.
+    EventId, "evt_");
+id_type!(
+    /// An event that a consumer could not be told.
+    DeadLetterId, "dead_");
+id_type!(
     /// What staff changes in an order.
     EditId, "edit_");
 id_type!(

@@ -16,6 +16,7 @@ pub mod pricing;
 
 pub mod access;
 pub mod cart;
+pub mod events;
 pub mod inventory;
 pub mod orders;
 pub mod session;

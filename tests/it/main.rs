@@ -4,6 +4,7 @@ mod api_keys;
 mod catalogs;
 mod checkout;
 mod cluster_simulation;
+mod deliveries;
 mod desk;
 mod hostile;
 mod http;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use barrow_engine::catalog::{Location, Sku};
+use barrow_engine::events::order_events;
 use barrow_engine::ids::{MovementId, OrderId};
 use barrow_engine::inventory::{
     Claim, Held, Ledger, LedgerChanges, Movement, MovementDraft, StockRefusal, Wish,
@@ -79,11 +80,14 @@ pub(crate) async fn book(
         outcomes.push(outcome);
     }
     let changes = opening.write(transaction).await?;
-    Ok(end(!changes.levels.is_empty(), outcomes))
+    match changes.levels.is_empty() {
+        true => Ok(End::Rollback(outcomes)),
+        false => Ok(committed(!changes.news.is_empty(), outcomes)),
+    }
 }
 
-fn end<T>(has_changed: bool, answer: T) -> End<T> {
-    if has_changed { End::Commit(answer) } else { End::Rollback(answer) }
+fn committed<T>(has_news: bool, answer: T) -> End<T> {
+    if has_news { End::Announce(answer) } else { End::Commit(answer) }
 }
 
 pub(crate) async fn reserve(
@@ -102,8 +106,8 @@ pub(crate) async fn reserve(
     if !held.contains(&Held::All) {
         return Ok(End::Rollback(held));
     }
-    opening.write(transaction).await?;
-    Ok(End::Commit(held))
+    let changes = opening.write(transaction).await?;
+    Ok(committed(!changes.news.is_empty(), held))
 }
 
 pub(crate) async fn release(
@@ -121,8 +125,8 @@ pub(crate) async fn release(
     let freed = freed(&claims);
     let mut opening = Opening::new(locked, claims)?;
     opening.ledger.release(order);
-    opening.write(transaction).await?;
-    Ok(End::Commit(freed))
+    let changes = opening.write(transaction).await?;
+    Ok(committed(!changes.news.is_empty(), freed))
 }
 
 /// `None` where others have taken away all that had run out: there may be more.
@@ -148,8 +152,8 @@ pub(crate) async fn expire(
     }
     let mut opening = Opening::new(locked, claims)?;
     opening.ledger.expire(now);
-    opening.write(transaction).await?;
-    Ok(End::Commit(Some(freed)))
+    let changes = opening.write(transaction).await?;
+    Ok(committed(!changes.news.is_empty(), Some(freed)))
 }
 
 pub(crate) async fn open(
@@ -172,26 +176,30 @@ pub(crate) async fn save(
     row: &OrderRow,
 ) -> Result<End<Saved>> {
     let order = &change.order;
-    let current = transaction.lock_order(order.id).await?.unwrap_or(0);
+    let locked = transaction.lock_order(order.id).await?.unwrap_or_default();
+    let current = locked.version;
     if current == 0 || current + 1 != order.version {
         let is_same =
             current == order.version && transaction.order(order.id).await?.as_ref() == Some(order);
         let saved = if is_same { Saved::Done } else { Saved::Stale { current } };
         return Ok(End::Rollback(saved));
     }
-    if !change.stock.is_empty()
-        && let Err(refusal) = change_stock(transaction, change).await?
-    {
-        return Ok(End::Rollback(Saved::Refused(refusal)));
+    let mut has_news = false;
+    if !change.stock.is_empty() {
+        match change_stock(transaction, change).await? {
+            Ok(changes) => has_news = !changes.news.is_empty(),
+            Err(refusal) => return Ok(End::Rollback(Saved::Refused(refusal))),
+        }
     }
-    transaction.write_order(row).await?;
-    Ok(End::Commit(Saved::Done))
+    let events = order_events(order, locked.timeline);
+    transaction.write_order(row, &events).await?;
+    Ok(committed(has_news || !events.is_empty(), Saved::Done))
 }
 
 async fn change_stock(
     transaction: &mut impl Transaction,
     change: &OrderChange,
-) -> Result<std::result::Result<(), StockRefusal>> {
+) -> Result<std::result::Result<LedgerChanges, StockRefusal>> {
     let OrderChange { order, stock, actor, at } = change;
     let (skus, needed) = concerned(order, stock);
     let locked = transaction.lock_levels(&skus, &needed).await?;
@@ -200,8 +208,7 @@ async fn change_stock(
     if let Err(refusal) = opening.ledger.change(order, stock, (actor, *at)) {
         return Ok(Err(refusal));
     }
-    opening.write(transaction).await?;
-    Ok(Ok(()))
+    Ok(Ok(opening.write(transaction).await?))
 }
 
 /// The SKUs that a change is about, and the levels that units come to, there or not.

@@ -3,6 +3,7 @@
 //! SQL.
 
 pub(crate) mod conditions;
+pub(crate) mod events;
 pub(crate) mod flow;
 pub(crate) mod key_rows;
 pub(crate) mod order_row;
@@ -14,6 +15,8 @@ use barrow_engine::ports::CommerceError;
 /// How a transaction is to end, with what its caller is told.
 pub(crate) enum End<T> {
     Commit(T),
+    /// The same; and there is something for the consumers of events.
+    Announce(T),
     /// Nothing is written.
     Rollback(T),
 }

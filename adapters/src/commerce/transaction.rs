@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use barrow_engine::catalog::{Location, Sku};
+use barrow_engine::events::Event;
 use barrow_engine::ids::{CartId, MovementId, OrderId};
 use barrow_engine::inventory::{Claim, LedgerChanges, Level, Movement};
 use barrow_engine::orders::Order;
@@ -17,6 +18,23 @@ pub(crate) struct Locked {
     pub levels: Vec<Level>,
     /// Those of them that were not there: made to be locked, and empty.
     pub made: BTreeSet<(Sku, Location)>,
+}
+
+/// An order that nobody else can change until the transaction has ended.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct LockedOrder {
+    pub version: u64,
+    /// Lines of its timeline.
+    pub timeline: usize,
+}
+
+impl From<(i64, i32)> for LockedOrder {
+    fn from((version, timeline): (i64, i32)) -> LockedOrder {
+        LockedOrder {
+            version: u64::try_from(version).unwrap_or(0),
+            timeline: usize::try_from(timeline).unwrap_or(0),
+        }
+    }
 }
 
 /// A transaction of a database. Reads see what was committed before them, and what is locked
@@ -56,7 +74,7 @@ pub(crate) trait Transaction: Send {
         ids: &BTreeSet<MovementId>,
     ) -> impl Future<Output = Result<Vec<Movement>, Fault>> + Send;
 
-    /// Writes what a ledger came to, and takes back levels that were made and are not used.
+    /// Writes what a ledger came to and what there is to tell of it, and takes back levels that were made and are not used.
     fn write_stock(
         &mut self,
         changes: &LedgerChanges,
@@ -66,11 +84,10 @@ pub(crate) trait Transaction: Send {
     /// Inserts an order, unless there is one of its cart; whether it did.
     fn insert_order(&mut self, row: &OrderRow) -> impl Future<Output = Result<bool, Fault>> + Send;
 
-    /// Locks an order; its version.
     fn lock_order(
         &mut self,
         id: OrderId,
-    ) -> impl Future<Output = Result<Option<u64>, Fault>> + Send;
+    ) -> impl Future<Output = Result<Option<LockedOrder>, Fault>> + Send;
 
     fn order(&mut self, id: OrderId) -> impl Future<Output = Result<Option<Order>, Fault>> + Send;
 
@@ -79,6 +96,11 @@ pub(crate) trait Transaction: Send {
         cart: CartId,
     ) -> impl Future<Output = Result<Option<Order>, Fault>> + Send;
 
-    /// Replaces an order that is locked, and its payments.
-    fn write_order(&mut self, row: &OrderRow) -> impl Future<Output = Result<(), Fault>> + Send;
+    /// Replaces an order that is locked, and its payments, and writes what there is to tell of
+    /// it.
+    fn write_order(
+        &mut self,
+        row: &OrderRow,
+        events: &[Event],
+    ) -> impl Future<Output = Result<(), Fault>> + Send;
 }

@@ -18,6 +18,7 @@ use tokio::time::timeout;
 
 use super::errors::{CallError, ConnectError};
 use super::hosts::{Host, hosts};
+use crate::commerce::events::Written;
 
 /// How the tables came to be, step by step.
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
@@ -74,6 +75,8 @@ struct Inner {
     /// Told when something seems wrong with the primary.
     trouble: Notify,
     durability: &'static str,
+    /// Told when there is something for the consumers of events.
+    written: Written,
 }
 
 struct Current {
@@ -110,7 +113,14 @@ impl Postgres {
         let pool = open(&hosts[found.host], options);
         let current = Mutex::new(Current { pool, found });
         let trouble = Notify::new();
-        let inner = Arc::new(Inner { hosts, options, current, trouble, durability });
+        let inner = Arc::new(Inner {
+            hosts,
+            options,
+            current,
+            trouble,
+            durability,
+            written: Written::default(),
+        });
         let postgres = Postgres { inner };
         if options.migrates {
             postgres.migrate().await?;
@@ -130,6 +140,10 @@ impl Postgres {
     /// What an acknowledged write survives.
     pub fn durability(&self) -> &'static str {
         self.inner.durability
+    }
+
+    pub(super) fn written(&self) -> &Written {
+        &self.inner.written
     }
 
     /// HOST:PORT of the primary.

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use barrow_engine::catalog::{Location, Sku};
+use barrow_engine::events::{EVENTS_OF_A_CHANGE_MAX, Event, stock_aggregate, stock_data};
 use barrow_engine::ids::{CartId, MovementId, OrderId};
-use barrow_engine::inventory::{Claim, LedgerChanges, Level, Movement};
+use barrow_engine::inventory::{Claim, LedgerChanges, Level, Movement, StockNews};
 use barrow_engine::orders::Order;
 use barrow_engine::ports::CommerceError;
 use barrow_engine::time::Timestamp;
@@ -16,11 +17,12 @@ use sqlx::postgres::PgConnection;
 use super::errors::CallError;
 use super::order_store::{READ, READ_OF_CART};
 use super::primary::Postgres;
+use crate::commerce::events::stored as position;
 use crate::commerce::order_row::{DocumentRow, FORMAT, OrderRow, order};
 use crate::commerce::rows::{
     ClaimRow, LevelRow, MovementRow, claims, levels, limit, movements, stored,
 };
-use crate::commerce::transaction::{Locked, Transaction};
+use crate::commerce::transaction::{Locked, LockedOrder, Transaction};
 use crate::commerce::{End, Fault, refused};
 
 /// The most tries of a call that met another one.
@@ -49,10 +51,10 @@ impl Postgres {
                 .call(async |connection| {
                     let mut transaction = connection.begin().await?;
                     Ok(match change(&mut transaction).await {
-                        Ok(End::Commit(answer)) => {
+                        Ok(end @ (End::Commit(_) | End::Announce(_))) => {
                             is_committing.store(true, Ordering::Relaxed);
                             transaction.commit().await?;
-                            Ok(answer)
+                            Ok(self.announced(end))
                         }
                         Ok(End::Rollback(answer)) => {
                             transaction.rollback().await?;
@@ -78,6 +80,16 @@ impl Postgres {
             }
         }
         Err(CommerceError::Unavailable(met))
+    }
+
+    fn announced<T>(&self, end: End<T>) -> T {
+        match end {
+            End::Announce(answer) => {
+                self.written().bump();
+                answer
+            }
+            End::Commit(answer) | End::Rollback(answer) => answer,
+        }
     }
 }
 
@@ -130,8 +142,8 @@ const INSERT_ORDER: &str = "INSERT INTO customer_order (id, version, cart, numbe
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15::json)
     ON CONFLICT DO NOTHING RETURNING 1::int8";
 
-/// The order, its payments and its returns in one statement. A payment never changes its order,
-/// nor does a return: the row of another one is met, and not counted.
+/// The order, its payments, its returns and its events in one statement. A payment never changes
+/// its order, nor does a return: the row of another one is met, and not counted.
 const UPDATE_ORDER: &str = "WITH changed AS (
     UPDATE customer_order SET version = $2, number = $4, status = $5, payment = $6,
             fulfilment = $7, email = $8, last_name = $9, placed_at = $11, changed_at = $12,
@@ -151,8 +163,42 @@ const UPDATE_ORDER: &str = "WITH changed AS (
             FROM unnest($20::bytea[], $21::text[], $22::int8[]) AS wanted (id, status, created_at)
         ON CONFLICT (id) DO UPDATE SET status = EXCLUDED.status
             WHERE order_return.order_id = EXCLUDED.order_id RETURNING 1
+), told AS (
+    INSERT INTO event (aggregate, position, kind, at, data)
+        SELECT $23, position, kind, at, data
+            FROM unnest($24::int8[], $25::text[], $26::int8[], $27::text[])
+            AS made (position, kind, at, data)
+        WHERE EXISTS (SELECT FROM event_consumer)
+), laned AS (
+    INSERT INTO event_lane (consumer, aggregate, position, last, due_at)
+        SELECT name, $23, first, last, (extract(epoch FROM statement_timestamp()) * 1000)::int8
+            FROM event_consumer,
+                (SELECT min(p) AS first, max(p) AS last FROM unnest($24::int8[]) AS p) AS made
+            WHERE first IS NOT NULL ORDER BY name
+        ON CONFLICT (consumer, aggregate) DO UPDATE SET last = EXCLUDED.last
 ) SELECT (SELECT count(*) FROM changed) + (SELECT count(*) FROM paid)
     + (SELECT count(*) FROM returned)";
+
+/// Whoever tells of a SKU waits for whoever told of it before, and comes after them.
+const TELL_STOCK: &str = "WITH made AS (
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
+        AS made (sku, aggregate, kind, data)
+        WHERE EXISTS (SELECT FROM event_consumer)
+), counted AS (
+    INSERT INTO stock_news (sku, version) SELECT sku, 1 FROM made ORDER BY sku
+        ON CONFLICT (sku) DO UPDATE SET version = stock_news.version + 1
+        RETURNING sku, version
+), placed AS (
+    SELECT made.*, version * $5::int8 AS position,
+            (extract(epoch FROM statement_timestamp()) * 1000)::int8 AS at
+        FROM made JOIN counted USING (sku)
+), told AS (
+    INSERT INTO event (aggregate, position, kind, at, data)
+        SELECT aggregate, position, kind, at, data FROM placed
+) INSERT INTO event_lane (consumer, aggregate, position, last, due_at)
+    SELECT name, aggregate, position, position, at FROM placed, event_consumer
+        ORDER BY aggregate, name
+    ON CONFLICT (consumer, aggregate) DO UPDATE SET last = EXCLUDED.last";
 
 fn texts<'a, T: 'a>(
     all: impl Iterator<Item = &'a T>,
@@ -231,7 +277,7 @@ impl Transaction for PgConnection {
         changes: &LedgerChanges,
         unused: &BTreeSet<(Sku, Location)>,
     ) -> Result<()> {
-        let LedgerChanges { levels, claims, released, movements } = changes;
+        let LedgerChanges { levels, claims, released, movements, news } = changes;
         if !levels.is_empty() {
             write_levels(self, levels).await?;
         }
@@ -250,7 +296,10 @@ impl Transaction for PgConnection {
         }
         if !unused.is_empty() {
             let (skus, locations) = places(unused);
-            sqlx::query(UNMAKE).bind(&skus[..]).bind(&locations[..]).execute(self).await?;
+            sqlx::query(UNMAKE).bind(&skus[..]).bind(&locations[..]).execute(&mut *self).await?;
+        }
+        if !news.is_empty() {
+            tell_stock(self, news).await?;
         }
         Ok(())
     }
@@ -265,11 +314,12 @@ impl Transaction for PgConnection {
         Ok(inserted.is_some())
     }
 
-    async fn lock_order(&mut self, id: OrderId) -> Result<Option<u64>> {
-        const LOCK: &str = "SELECT version FROM customer_order WHERE id = $1 FOR UPDATE";
-        let version: Option<i64> =
-            sqlx::query_scalar(LOCK).bind(id.0.to_be_bytes()).fetch_optional(self).await?;
-        Ok(version.map(|version| u64::try_from(version).unwrap_or(0)))
+    async fn lock_order(&mut self, id: OrderId) -> Result<Option<LockedOrder>> {
+        const LOCK: &str = "SELECT version, coalesce(json_array_length(document -> 'timeline'), 0)
+            FROM customer_order WHERE id = $1 FOR UPDATE";
+        let found: Option<(i64, i32)> =
+            sqlx::query_as(LOCK).bind(id.0.to_be_bytes()).fetch_optional(self).await?;
+        Ok(found.map(LockedOrder::from))
     }
 
     async fn order(&mut self, id: OrderId) -> Result<Option<Order>> {
@@ -284,7 +334,7 @@ impl Transaction for PgConnection {
         Ok(found.map(order).transpose()?)
     }
 
-    async fn write_order(&mut self, row: &OrderRow) -> Result<()> {
+    async fn write_order(&mut self, row: &OrderRow, events: &[Event]) -> Result<()> {
         let ids: Vec<_> = row.payments.iter().map(|payment| payment.id).collect();
         let authorized: Vec<i64> = row.payments.iter().map(|it| it.authorized).collect();
         let captured: Vec<i64> = row.payments.iter().map(|it| it.captured).collect();
@@ -299,13 +349,31 @@ impl Transaction for PgConnection {
         let statuses: Vec<&str> = row.returns.iter().map(|it| it.status).collect();
         let asked_at: Vec<i64> = row.returns.iter().map(|it| it.created_at).collect();
         let query = query.bind(&refunded[..]).bind(&returns[..]).bind(&statuses[..]);
-        let written: i64 = query.bind(&asked_at[..]).fetch_one(self).await?;
+        let query = query.bind(&asked_at[..]);
+        let aggregate = events.first().map(|event| event.aggregate.to_string());
+        let positions: Vec<i64> = events.iter().map(|event| position(event.position)).collect();
+        let kinds = texts(events.iter(), |event| event.kind.as_str());
+        let times: Vec<i64> = events.iter().map(|event| event.at.as_millis()).collect();
+        let data: Vec<String> = events.iter().map(|event| event.data.to_string()).collect();
+        let query = query.bind(aggregate).bind(&positions[..]).bind(&kinds[..]);
+        let written: i64 = query.bind(&times[..]).bind(&data[..]).fetch_one(self).await?;
         let expected = 1 + row.payments.len() + row.returns.len();
         match usize::try_from(written).is_ok_and(|written| written == expected) {
             true => Ok(()),
             false => Err(Fault::Damaged("an order, a payment or a return is another's".to_owned())),
         }
     }
+}
+
+async fn tell_stock(connection: &mut PgConnection, news: &[StockNews]) -> Result<()> {
+    let skus = texts(news.iter(), |it| it.sku.as_str());
+    let aggregates: Vec<String> =
+        news.iter().map(|it| stock_aggregate(&it.sku).to_string()).collect();
+    let kinds = texts(news.iter(), |it| it.kind.as_str());
+    let data: Vec<String> = news.iter().map(|it| stock_data(it).to_string()).collect();
+    let query = sqlx::query(TELL_STOCK).bind(&skus[..]).bind(&aggregates[..]).bind(&kinds[..]);
+    query.bind(&data[..]).bind(i64::from(EVENTS_OF_A_CHANGE_MAX)).execute(connection).await?;
+    Ok(())
 }
 
 async fn write_levels(connection: &mut PgConnection, levels: &[Level]) -> Result<()> {

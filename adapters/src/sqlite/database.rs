@@ -15,6 +15,7 @@ use sqlx::sqlite::{
 };
 use tokio::time::timeout;
 
+use crate::commerce::events::Written;
 use crate::commerce::{End, Fault, refused};
 
 /// How the tables came to be, step by step.
@@ -67,6 +68,8 @@ struct Inner {
     writer: SqlitePool,
     readers: SqlitePool,
     options: SqliteOptions,
+    /// Told when there is something for the consumers of events.
+    written: Written,
 }
 
 impl Sqlite {
@@ -95,7 +98,13 @@ impl Sqlite {
         MIGRATIONS.run(&writer).await.map_err(|error| unusable(&error))?;
         let connect = connect.create_if_missing(false).read_only(true);
         let readers = pool().max_connections(options.readers_max).connect_lazy_with(connect);
-        Ok(Sqlite { inner: Arc::new(Inner { writer, readers, options }) })
+        Ok(Sqlite {
+            inner: Arc::new(Inner { writer, readers, options, written: Written::default() }),
+        })
+    }
+
+    pub(super) fn written(&self) -> &Written {
+        &self.inner.written
     }
 
     /// Reads every page, and that they fit together.
@@ -148,6 +157,12 @@ impl Sqlite {
                 End::Commit(answer) => {
                     is_committing.store(true, Ordering::Relaxed);
                     transaction.commit().await?;
+                    Ok(answer)
+                }
+                End::Announce(answer) => {
+                    is_committing.store(true, Ordering::Relaxed);
+                    transaction.commit().await?;
+                    self.written().bump();
                     Ok(answer)
                 }
             }

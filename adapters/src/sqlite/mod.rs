@@ -6,10 +6,12 @@
 mod api_keys;
 mod database;
 mod order_store;
+mod outbox;
 mod stock_ledger;
 mod transaction;
 
 pub use api_keys::SqliteApiKeys;
 pub use database::{Sqlite, SqliteError, SqliteOptions, copy};
 pub use order_store::SqliteOrderStore;
+pub use outbox::{SqliteOutbox, dead_letters_in};
 pub use stock_ledger::SqliteStockLedger;

@@ -1,11 +1,12 @@
 //! What a change asks of SQLite. It has the whole database for itself, so there is nothing to
 //! lock; many rows are written by one statement, which takes them as JSON.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use barrow_engine::catalog::{Location, Sku};
+use barrow_engine::events::{EVENTS_OF_A_CHANGE_MAX, Event, stock_aggregate, stock_data};
 use barrow_engine::ids::{CartId, MovementId, OrderId};
-use barrow_engine::inventory::{Claim, LedgerChanges, Movement};
+use barrow_engine::inventory::{Claim, LedgerChanges, Movement, StockNews};
 use barrow_engine::orders::Order;
 use barrow_engine::time::Timestamp;
 use serde_json::{Value, json};
@@ -14,11 +15,12 @@ use sqlx::sqlite::SqliteConnection;
 use super::order_store::{READ, READ_OF_CART};
 use super::stock_ledger::{READ_LEVELS, skus_json};
 use crate::commerce::Fault;
+use crate::commerce::events::stored as position;
 use crate::commerce::order_row::{DocumentRow, FORMAT, OrderRow, order};
 use crate::commerce::rows::{
     ClaimRow, LevelRow, MovementRow, claims, levels, limit, movements, stored,
 };
-use crate::commerce::transaction::{Locked, Transaction};
+use crate::commerce::transaction::{Locked, LockedOrder, Transaction};
 
 type Result<T> = std::result::Result<T, Fault>;
 
@@ -82,6 +84,21 @@ const WRITE_RETURNS: &str = "INSERT INTO order_return (id, order_id, status, cre
     ON CONFLICT (id) DO UPDATE SET status = excluded.status
         WHERE order_return.order_id = excluded.order_id";
 
+const TELL: &str = "INSERT INTO event (aggregate, position, kind, at, data)
+    SELECT value ->> 0, value ->> 1, value ->> 2,
+        coalesce(value ->> 3, CAST(unixepoch('subsec') * 1000 AS INTEGER)), value ->> 4
+        FROM json_each(?1) WHERE EXISTS (SELECT 1 FROM event_consumer)";
+
+const MAKE_LANES: &str = "INSERT INTO event_lane (consumer, aggregate, position, last, due_at)
+    SELECT name, value ->> 0, min(value ->> 1), max(value ->> 1),
+        CAST(unixepoch('subsec') * 1000 AS INTEGER)
+        FROM json_each(?1), event_consumer GROUP BY name, value ->> 0
+    ON CONFLICT (consumer, aggregate) DO UPDATE SET last = excluded.last";
+
+const COUNT_NEWS: &str = "INSERT INTO stock_news (sku, version)
+    SELECT value, 1 FROM json_each(?1) WHERE EXISTS (SELECT 1 FROM event_consumer)
+    ON CONFLICT (sku) DO UPDATE SET version = version + 1 RETURNING sku, version";
+
 fn hex(id: u128) -> String {
     format!("{id:032x}")
 }
@@ -140,7 +157,7 @@ impl Transaction for SqliteConnection {
         changes: &LedgerChanges,
         _unused: &BTreeSet<(Sku, Location)>,
     ) -> Result<()> {
-        let LedgerChanges { levels, claims, released, movements } = changes;
+        let LedgerChanges { levels, claims, released, movements, news } = changes;
         let written = [
             (
                 WRITE_LEVELS,
@@ -180,18 +197,19 @@ impl Transaction for SqliteConnection {
                 sqlx::query(sql).bind(rows).execute(&mut *self).await?;
             }
         }
-        Ok(())
+        if news.is_empty() { Ok(()) } else { tell_stock(self, news).await }
     }
 
     async fn insert_order(&mut self, row: &OrderRow) -> Result<bool> {
         Ok(write(INSERT_ORDER, row, self).await? == 1)
     }
 
-    async fn lock_order(&mut self, id: OrderId) -> Result<Option<u64>> {
-        let version = sqlx::query_scalar("SELECT version FROM customer_order WHERE id = ?1")
-            .bind(id.0.to_be_bytes().to_vec());
-        let version: Option<i64> = version.fetch_optional(self).await?;
-        Ok(version.map(|version| u64::try_from(version).unwrap_or(0)))
+    async fn lock_order(&mut self, id: OrderId) -> Result<Option<LockedOrder>> {
+        const READ: &str = "SELECT version, coalesce(json_array_length(document, '$.timeline'), 0)
+            FROM customer_order WHERE id = ?1";
+        let query = sqlx::query_as(READ).bind(id.0.to_be_bytes().to_vec());
+        let found: Option<(i64, i32)> = query.fetch_optional(self).await?;
+        Ok(found.map(LockedOrder::from))
     }
 
     async fn order(&mut self, id: OrderId) -> Result<Option<Order>> {
@@ -206,7 +224,7 @@ impl Transaction for SqliteConnection {
         Ok(found.map(order).transpose()?)
     }
 
-    async fn write_order(&mut self, row: &OrderRow) -> Result<()> {
+    async fn write_order(&mut self, row: &OrderRow, events: &[Event]) -> Result<()> {
         if write(UPDATE_ORDER, row, self).await? != 1 {
             return Err(Fault::Damaged("an order has changed its cart".to_owned()));
         }
@@ -216,7 +234,12 @@ impl Transaction for SqliteConnection {
         let returns = row.returns.iter();
         let returns = returns.map(|it| json!([hex_of(&it.id), it.status, it.created_at]));
         write_parts((WRITE_PAYMENTS, "a payment"), row.id, payments.collect(), self).await?;
-        write_parts((WRITE_RETURNS, "a return"), row.id, returns.collect(), self).await
+        write_parts((WRITE_RETURNS, "a return"), row.id, returns.collect(), self).await?;
+        let told = events.iter().map(|it| {
+            let (position, at) = (position(it.position), it.at.as_millis());
+            json!([it.aggregate.to_string(), position, it.kind.as_str(), at, it.data.to_string()])
+        });
+        if events.is_empty() { Ok(()) } else { tell(self, rows(told)).await }
     }
 }
 
@@ -237,6 +260,28 @@ async fn write_parts(
         true => Ok(()),
         false => Err(Fault::Damaged(format!("{what} is of another order"))),
     }
+}
+
+/// Events of any number of aggregates, as rows.
+async fn tell(connection: &mut SqliteConnection, events: String) -> Result<()> {
+    sqlx::query(TELL).bind(&events).execute(&mut *connection).await?;
+    sqlx::query(MAKE_LANES).bind(&events).execute(connection).await?;
+    Ok(())
+}
+
+async fn tell_stock(connection: &mut SqliteConnection, news: &[StockNews]) -> Result<()> {
+    let skus = skus_json(news.iter().map(|it| &it.sku));
+    let counted: Vec<(String, i64)> =
+        sqlx::query_as(COUNT_NEWS).bind(skus).fetch_all(&mut *connection).await?;
+    let versions: BTreeMap<String, i64> = counted.into_iter().collect();
+    let told = news.iter().filter_map(|it| {
+        // Nobody wants to know where nothing was counted.
+        let version = versions.get(it.sku.as_str())?;
+        let position = version * i64::from(EVENTS_OF_A_CHANGE_MAX);
+        let (aggregate, data) = (stock_aggregate(&it.sku).to_string(), stock_data(it).to_string());
+        Some(json!([aggregate, position, it.kind.as_str(), null, data]))
+    });
+    tell(connection, rows(told)).await
 }
 
 async fn write(

@@ -8,7 +8,7 @@ use barrow_adapters::embedded::{
 };
 use barrow_adapters::host::{SystemClock, TokioSleeper};
 use barrow_adapters::simulated::SimulatedEntityStore;
-use barrow_adapters::sqlite::{SqliteApiKeys, SqliteOrderStore, SqliteStockLedger};
+use barrow_adapters::sqlite::{SqliteApiKeys, SqliteOrderStore, SqliteOutbox, SqliteStockLedger};
 use barrow_engine::ports::{
     Announcements, Cache, EntityStore, MediaStore, OrderStore, ProductStore, StockLedger, contract,
 };
@@ -60,6 +60,17 @@ async fn sqlite_stock_and_orders() {
     // Again, on what is there already.
     contract::stock_ledger(&ledger, 3).await;
     contract::order_store(&SqliteOrderStore::new(&sqlite), &ledger, 4).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sqlite_outbox() {
+    let dir = tempfile::tempdir().unwrap();
+    let sqlite = crate::sqlite::open(&dir.path().join("commerce.db")).await;
+    let (ledger, orders) = (SqliteStockLedger::new(&sqlite), SqliteOrderStore::new(&sqlite));
+    let outbox = SqliteOutbox::new(&sqlite);
+    for seed in [1, 2] {
+        contract::outbox(&outbox, &orders, &ledger, &wait, seed).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,6 +6,7 @@
 mod cached_products;
 mod commerce;
 mod dynamodb;
+mod outbox;
 mod postgres;
 mod redis;
 mod s3;

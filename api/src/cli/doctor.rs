@@ -115,8 +115,23 @@ fn all_checks(config: &Config) -> Vec<Check> {
     checks.extend(cluster::check(config, server.is_some()));
     checks.push(check_clock(SystemTime::now(), newest(data)));
     checks.extend(servers);
+    checks.extend(check_dead_letters(config, data));
     checks.push(check_open_files(config));
     checks
+}
+
+fn check_dead_letters(config: &Config, data: &Path) -> Option<Check> {
+    const NAME: &str = "dead letters";
+    let counted = super::runtime().ok()?.block_on(wiring::dead_letters(config, data))?;
+    Some(match counted {
+        Ok(0) => ok(NAME, "none: all was told that happened to orders and stock".to_owned()),
+        Ok(count) => warn(
+            NAME,
+            format!("{count} events could not be told; what comes behind them waits"),
+            "see what they say, mend it, and replay or discard them",
+        ),
+        Err(reason) => fail(NAME, reason, "look at the file or the server that orders lie in"),
+    })
 }
 
 fn check_writable(name: &'static str, path: &Path) -> Check {

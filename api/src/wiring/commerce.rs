@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use barrow_adapters::embedded::EmbeddedStore;
 use barrow_adapters::sqlite::{
-    self, Sqlite, SqliteApiKeys, SqliteError, SqliteOptions, SqliteOrderStore, SqliteStockLedger,
+    self, Sqlite, SqliteApiKeys, SqliteError, SqliteOptions, SqliteOrderStore, SqliteOutbox,
+    SqliteStockLedger,
 };
 use barrow_engine::ids::MovementId;
 use barrow_engine::inventory::{MovementDraft, default_location};
-use barrow_engine::ports::{ApiKeyStore, OrderStore, STOCK_BATCH_MAX, StockLedger};
+use barrow_engine::ports::{ApiKeyStore, OrderStore, Outbox, STOCK_BATCH_MAX, StockLedger};
 
 use super::servers::Servers;
 use super::stores::OpenError;
@@ -26,6 +27,8 @@ pub struct Commerce {
     pub stock: Arc<dyn StockLedger>,
     pub orders: Arc<dyn OrderStore>,
     pub api_keys: Arc<dyn ApiKeyStore>,
+    /// What happened to both, until all have been told.
+    pub outbox: Arc<dyn Outbox>,
     /// Where it is one.
     pub(super) file: Option<PathBuf>,
 }
@@ -47,13 +50,14 @@ impl Commerce {
             #[cfg(feature = "postgres")]
             CommerceBackend::Postgres => {
                 use barrow_adapters::postgres::{
-                    PostgresApiKeys, PostgresOrderStore, PostgresStockLedger,
+                    PostgresApiKeys, PostgresOrderStore, PostgresOutbox, PostgresStockLedger,
                 };
                 let postgres = servers.postgres().await?;
                 Ok(Commerce {
                     stock: Arc::new(PostgresStockLedger::new(&postgres)),
                     orders: Arc::new(PostgresOrderStore::new(&postgres)),
                     api_keys: Arc::new(PostgresApiKeys::new(&postgres)),
+                    outbox: Arc::new(PostgresOutbox::new(&postgres)),
                     file: None,
                 })
             }
@@ -73,6 +77,7 @@ impl Commerce {
             stock: Arc::new(SqliteStockLedger::new(&sqlite)),
             orders: Arc::new(SqliteOrderStore::new(&sqlite)),
             api_keys: Arc::new(SqliteApiKeys::new(&sqlite)),
+            outbox: Arc::new(SqliteOutbox::new(&sqlite)),
             file: Some(file.to_owned()),
         })
     }
@@ -113,6 +118,30 @@ impl Commerce {
 /// Stock and orders alone, for a command beside a running shop.
 pub async fn open_commerce(config: &Config, data: &Path) -> Result<Commerce, OpenError> {
     Commerce::open(config, data, &mut Servers::new(config)).await
+}
+
+/// How many events nobody could be told, for who only looks; `None` where nothing is kept yet, or
+/// where the server is away, which others tell.
+pub async fn dead_letters(config: &Config, data: &Path) -> Option<Result<u64, String>> {
+    match config.commerce_backend() {
+        CommerceBackend::Sqlite => {
+            let file = file(data);
+            let counted = async { sqlite::dead_letters_in(&file).await };
+            match file.exists() {
+                true => Some(counted.await.map_err(|error| error.to_string())),
+                false => None,
+            }
+        }
+        #[cfg(feature = "postgres")]
+        CommerceBackend::Postgres => {
+            use barrow_adapters::postgres::PostgresOutbox;
+            let postgres = Servers::at_once(config).postgres().await.ok()?;
+            let counted = PostgresOutbox::new(&postgres).dead_letters_at_all().await;
+            Some(counted.map_err(|error| error.to_string()))
+        }
+        #[cfg(not(feature = "postgres"))]
+        CommerceBackend::Postgres => None,
+    }
 }
 
 /// Puts a copy of the file into an empty data directory, and reads it to its last page.

@@ -4,6 +4,7 @@ mod cache;
 mod checkout;
 mod cluster;
 mod commerce;
+mod deliveries;
 mod figures;
 mod news;
 mod place;
@@ -13,7 +14,7 @@ mod start;
 mod stores;
 
 pub use cluster::{ClusterError, look_at_table};
-pub use commerce::{Commerce, load_commerce, open_commerce};
+pub use commerce::{Commerce, dead_letters, load_commerce, open_commerce};
 pub use place::is_task;
 pub use remote::{Found, Health, look, setup};
 pub use servers::ServerError;

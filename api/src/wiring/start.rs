@@ -26,6 +26,7 @@ use barrow_engine::pricing::Shop;
 use super::Stores;
 use super::checkout::Gateways;
 use super::cluster::{self, ClusterError};
+use super::deliveries;
 use super::figures::{collect_cluster, collect_ports};
 use super::news::{NewsDesk, follow_stock};
 use crate::app::{App, AppParts, Office, SharedApp};
@@ -66,6 +67,7 @@ pub struct Running {
     app: SharedApp,
     carts: Carts,
     sessions: Sessions,
+    deliveries: deliveries::Running,
     /// Where there are other nodes, or may be.
     node: Option<cluster::Node>,
 }
@@ -89,8 +91,11 @@ impl Running {
         // Carts tell their sessions, so they go first.
         let began = SystemClock.uptime();
         let carts = self.carts.drain(deadline).await;
-        let left = deadline.saturating_sub(SystemClock.uptime().saturating_sub(began));
-        self.sessions.drain(left).await && carts
+        let left = || deadline.saturating_sub(SystemClock.uptime().saturating_sub(began));
+        let sessions = self.sessions.drain(left()).await;
+        // What is left of it waits in the outbox.
+        self.deliveries.deliveries.stop(left()).await;
+        sessions && carts
     }
 }
 
@@ -189,6 +194,8 @@ pub async fn start(
     // In a cluster they are had from whoever has them, who may have died just now.
     until_had(give_up_at, async || sessions.learn().await).await?;
     let token_keys = until_had(give_up_at, async || token_keys(config, &sessions).await).await?;
+    // Before anything is sold: consumers are told what happens from then on.
+    let deliveries = start_deliveries(stores, &ports).await?;
     let gateways = Gateways::new(&token_keys, ports.clock.clone());
     let checkouts = start_checkouts(&ports, &carts, &catalog, &gateways, effects);
     let orders = Orders::start(OrderParts {
@@ -223,7 +230,17 @@ pub async fn start(
         }),
     }));
     add_figures(&app, ports.meters, stores, node.as_ref());
-    Ok(Running { app, carts, sessions, node })
+    app.metrics.add_source(deliveries.figures());
+    Ok(Running { app, carts, sessions, deliveries, node })
+}
+
+async fn start_deliveries(
+    stores: &Stores,
+    ports: &Ports,
+) -> Result<deliveries::Running, StartError> {
+    let (clock, entropy) = (ports.clock.clone(), ports.entropy.clone());
+    let started = deliveries::start(stores.outbox(), clock, entropy).await;
+    started.map_err(StartError::failed)
 }
 
 fn start_checkouts(

@@ -4,7 +4,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::level::{DEFAULT_LOCATION, UNITS_MAX, default_location};
-use super::{Claim, Held, Level, Movement, MovementDraft, Wish};
+use super::{Claim, Held, Level, Movement, MovementDraft, Standing, StockNews, Wish};
 use crate::catalog::{Location, Sku};
 use crate::ids::{MovementId, OrderId};
 use crate::orders::{Order, StockChange};
@@ -38,6 +38,8 @@ pub struct Ledger {
     changed_levels: BTreeSet<(Sku, Location)>,
     changed_claims: BTreeSet<(OrderId, Sku, Location)>,
     movements: Vec<Movement>,
+    /// What was available of each SKU, over all its locations.
+    available_before: BTreeMap<Sku, i64>,
 }
 
 /// The rows that a transaction has to write.
@@ -51,6 +53,8 @@ pub struct LedgerChanges {
     pub released: Vec<(OrderId, Sku, Location)>,
     /// To be inserted.
     pub movements: Vec<Movement>,
+    /// To be told, in the order of the SKUs.
+    pub news: Vec<StockNews>,
 }
 
 impl Ledger {
@@ -58,9 +62,11 @@ impl Ledger {
         levels: impl IntoIterator<Item = Level>,
         claims: impl IntoIterator<Item = Claim>,
     ) -> Ledger {
-        let levels = levels.into_iter().map(|level| (key_of(&level), level)).collect();
+        let levels: BTreeMap<_, _> =
+            levels.into_iter().map(|level| (key_of(&level), level)).collect();
         let claims = claims.into_iter().map(|claim| (claim_key(&claim), claim)).collect();
-        Ledger { levels, claims, ..Ledger::default() }
+        let available_before = available(levels.values());
+        Ledger { levels, claims, available_before, ..Ledger::default() }
     }
 
     pub fn levels(&self) -> impl Iterator<Item = &Level> {
@@ -372,7 +378,8 @@ impl Ledger {
     }
 
     pub fn into_changes(self) -> LedgerChanges {
-        let Ledger { levels, claims, changed_levels, changed_claims, movements } = self;
+        let news = self.news();
+        let Ledger { levels, claims, changed_levels, changed_claims, movements, .. } = self;
         let (kept, gone): (Vec<_>, Vec<_>) =
             changed_claims.into_iter().partition(|key| claims.contains_key(key));
         LedgerChanges {
@@ -380,8 +387,26 @@ impl Ledger {
             claims: kept.iter().map(|key| claims[key].clone()).collect(),
             released: gone,
             movements,
+            news,
         }
     }
+
+    fn news(&self) -> Vec<StockNews> {
+        let after = available(self.levels.values());
+        let crossed = after.into_iter().filter_map(|(sku, available)| {
+            let before = self.available_before.get(&sku).copied().unwrap_or(0);
+            Standing::news(before, available).map(|kind| StockNews { sku, kind, available })
+        });
+        crossed.collect()
+    }
+}
+
+fn available<'a>(levels: impl Iterator<Item = &'a Level>) -> BTreeMap<Sku, i64> {
+    let mut sums = BTreeMap::new();
+    for level in levels {
+        *sums.entry(level.sku.clone()).or_default() += level.available();
+    }
+    sums
 }
 
 fn key_of(level: &Level) -> (Sku, Location) {

@@ -10,6 +10,7 @@ mod claim;
 mod ledger;
 mod level;
 mod movement;
+mod standing;
 
 #[cfg(test)]
 mod tests;
@@ -18,3 +19,4 @@ pub use claim::{Claim, Held, Wish};
 pub use ledger::{Ledger, LedgerChanges, StockRefusal};
 pub use level::{DEFAULT_LOCATION, Level, UNITS_MAX, default_location};
 pub use movement::{MOVEMENT_REASON_CHARS_MAX, Movement, MovementDraft};
+pub use standing::{Standing, StockNews};

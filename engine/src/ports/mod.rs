@@ -11,6 +11,7 @@ mod entity_store;
 mod entropy;
 mod media;
 mod order_store;
+mod outbox;
 mod payment_gateway;
 mod product_store;
 mod stock_ledger;
@@ -37,6 +38,10 @@ pub use media::{
 };
 pub use order_store::{
     ORDER_PAGE_MAX, Opened, OrderChange, OrderQuery, OrderSort, OrderStore, ReturnQuery, Saved,
+};
+pub use outbox::{
+    CONSUMER_NAME_CHARS_MAX, CONSUMERS_MAX, ClaimAsk, ClaimToken, ConsumerFigures,
+    DELIVERY_ERROR_CHARS_MAX, DeadLetter, DeadLetterQuery, LANES_MAX, Lane, Outbox, Settled, Then,
 };
 pub use payment_gateway::{
     GatewayAnswer, GatewayError, Notice, PaymentGateway, PaymentRequest, WebhookError,

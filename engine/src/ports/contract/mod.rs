@@ -11,6 +11,7 @@ mod cache;
 mod entity_store;
 mod media;
 mod order_store;
+mod outbox;
 mod product_store;
 mod stock_ledger;
 
@@ -25,6 +26,7 @@ pub use cache::cache;
 pub use entity_store::{entity_store, entity_store_race};
 pub use media::{Answer, SendSigned, SignedRules, media_store, signed_media};
 pub use order_store::order_store;
+pub use outbox::outbox;
 pub use product_store::product_store;
 pub use stock_ledger::stock_ledger;
 
