@@ -9,7 +9,5 @@ mod test_gateway;
 
 pub use manual::ManualPayment;
 #[cfg(feature = "stripe")]
-pub use stripe::{
-    STRIPE_API, STRIPE_VERSION, StripeGateway, StripeSettings, StripeSettingsError,
-};
+pub use stripe::{STRIPE_API, STRIPE_VERSION, StripeGateway, StripeSettings, StripeSettingsError};
 pub use test_gateway::TestGateway;

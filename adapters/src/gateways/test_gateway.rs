@@ -213,7 +213,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn it_keeps_the_promises_of_gateways() {
-        let wait = |time: Duration| -> BoxFuture<'static, ()> { Box::pin(tokio::time::sleep(time)) };
+        let wait =
+            |time: Duration| -> BoxFuture<'static, ()> { Box::pin(tokio::time::sleep(time)) };
         for method in ["ok", "slow"] {
             payment_gateway(&gateway(0), method, &|_| {}, ASKED, 7, &wait).await;
         }

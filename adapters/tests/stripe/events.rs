@@ -77,7 +77,11 @@ fn told(shop: &Shop, kind: &str, object: &Value) -> Vec<Notice> {
     let signed = signature(&body);
     let header = |name: &str| (name == "stripe-signature").then(|| signed.clone());
     let first = shop.gateway.notices(&header, &body, NOW).unwrap();
-    assert_eq!(shop.gateway.notices(&header, &body, NOW).unwrap(), first, "told again it is the same");
+    assert_eq!(
+        shop.gateway.notices(&header, &body, NOW).unwrap(),
+        first,
+        "told again it is the same"
+    );
     first
 }
 
@@ -97,7 +101,7 @@ async fn events_tell_what_came_of_operations() {
     shop.stripe.with(|objects| objects.has_multicapture = true);
     let intent = shop.paid(1, 1_000).await;
     let (session, held) = shop.stripe.with(|objects| {
-        (objects.sessions["cs_test_1"].clone(), objects.intents[&intent].clone())
+        (objects.sessions["cs_test_0001"].clone(), objects.intents[&intent].clone())
     });
     let authorized = succeeded(1, 1, Some(&intent));
     let check = |kind: &str, object: &Value, expected: &[Notice]| {
@@ -127,8 +131,7 @@ async fn events_tell_what_came_of_operations() {
     check("payment_intent.succeeded", &untrue, &[authorized]);
 
     shop.ask(&request(1, 4, Refund, 100, Some(&intent))).await;
-    let mut refund =
-        shop.stripe.with(|objects| objects.refunds.values().next().unwrap().clone());
+    let mut refund = shop.stripe.with(|objects| objects.refunds.values().next().unwrap().clone());
     check("refund.updated", &refund, &[succeeded(1, 4, None)]);
     refund["status"] = json!("pending");
     check("refund.created", &refund, &[]);

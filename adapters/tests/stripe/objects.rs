@@ -64,7 +64,7 @@ pub struct Objects {
 impl Objects {
     fn fixture(&mut self, prefix: &str, text: &str) -> (String, Value) {
         self.made += 1;
-        let id = format!("{prefix}{}", self.made);
+        let id = format!("{prefix}{:04}", self.made);
         let mut value: Value = serde_json::from_str(text).unwrap();
         value["id"] = json!(id);
         value["created"] = json!(self.now);
@@ -120,9 +120,8 @@ impl Objects {
             self.refunds.values().filter(|refund| refund["payment_intent"] == intent).collect();
         of.reverse();
         let after = query.get("starting_after");
-        let start = after.map_or(0, |id| {
-            1 + of.iter().position(|refund| refund["id"] == id.as_str()).unwrap()
-        });
+        let start = after
+            .map_or(0, |id| 1 + of.iter().position(|refund| refund["id"] == id.as_str()).unwrap());
         let page: Vec<&Value> = of.iter().skip(start).take(2).copied().collect();
         let has_more = start + page.len() < of.len();
         json!({"object": "list", "data": page, "has_more": has_more, "url": "/v1/refunds"})
@@ -180,8 +179,7 @@ impl Objects {
         let status = if self.has_multicapture { "available" } else { "unavailable" };
         charge["payment_method_details"]["card"]["multicapture"]["status"] = json!(status);
         self.charges.insert(charge_id.clone(), charge);
-        let (id, mut intent) =
-            self.fixture("pi_", include_str!("fixtures/payment_intent.json"));
+        let (id, mut intent) = self.fixture("pi_", include_str!("fixtures/payment_intent.json"));
         intent["amount"] = session["amount_total"].clone();
         intent["amount_capturable"] = session["amount_total"].clone();
         intent["currency"] = session["currency"].clone();
@@ -270,6 +268,7 @@ impl Objects {
 }
 
 fn found(objects: &BTreeMap<String, Value>, id: &str) -> Result<Value, Refusal> {
-    let missing = || Refusal { status: 404, ..Refusal::new("invalid_request_error", "resource_missing") };
+    let missing =
+        || Refusal { status: 404, ..Refusal::new("invalid_request_error", "resource_missing") };
     objects.get(id).cloned().ok_or_else(missing)
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use barrow_engine::orders::OperationKind::{Authorize, Capture, Refund, Void};
-use barrow_engine::ports::PaymentGateway;
 use barrow_engine::ports::contract::payment_gateway;
+use barrow_engine::ports::{PaymentGateway, PaymentRequest};
 use serde_json::json;
 
 use crate::server::{Fault, error};
@@ -32,7 +32,10 @@ async fn it_keeps_the_promises_of_gateways() {
             };
             assert_eq!(first.1["amount_received"], moved.captured);
             assert_eq!(objects.refunded(first.0), moved.refunded);
-            assert_eq!((&second.1["status"], &second.1["amount"]), (&json!("canceled"), &json!(moved.voided)));
+            assert_eq!(
+                (&second.1["status"], &second.1["amount"]),
+                (&json!("canceled"), &json!(moved.voided))
+            );
         });
     }
 }
@@ -42,14 +45,14 @@ async fn a_buyer_is_sent_to_the_page_and_back() {
     let shop = Shop::open().await;
     let authorize = request(1, 1, Authorize, 1_299, None);
     let url = shop.ask(&authorize).await;
-    assert_eq!(url, "https://checkout.stripe.com/c/pay/cs_test_1");
+    assert_eq!(url, "https://checkout.stripe.com/c/pay/cs_test_0001");
     shop.stripe.with(|objects| {
-        let session = &objects.sessions["cs_test_1"];
+        let session = &objects.sessions["cs_test_0001"];
         let expected = json!("https://shop.example/paid?a=1&b=ä");
         assert_eq!((&session["success_url"], &session["cancel_url"]), (&expected, &expected));
         assert_eq!((&session["amount_total"], &session["currency"]), (&json!(1299), &json!("eur")));
     });
-    let known = request(1, 1, Authorize, 1_299, Some("cs_test_1"));
+    let known = request(1, 1, Authorize, 1_299, Some("cs_test_0001"));
     assert_eq!(shop.look_up(&known).await, url);
     shop.stripe.with(|objects| objects.pay(&url));
     assert_eq!(shop.ask(&authorize).await, "succeeded", "a repeated answer is looked at anew");
@@ -130,26 +133,26 @@ async fn answers_say_whether_anything_was_done() {
 async fn a_lost_answer_is_found_again() {
     let shop = Shop::open().await;
     shop.stripe.with(|objects| objects.has_multicapture = true);
-    let lose = async |request, expected: &str| {
+    let lose = async |request: PaymentRequest, expected: &str| {
         shop.stripe.fail_next(Fault::LostAnswer);
-        assert_eq!(shop.ask(request).await, "unknown");
-        assert_eq!(shop.ask(request).await, expected);
+        assert_eq!(shop.ask(&request).await, "unknown");
+        assert_eq!(shop.ask(&request).await, expected);
     };
     let authorize = request(1, 1, Authorize, 1_000, None);
-    lose(&authorize, "https://checkout.stripe.com/c/pay/cs_test_1").await;
-    let intent = shop.stripe.with(|objects| objects.pay("/cs_test_1"));
+    lose(authorize, "https://checkout.stripe.com/c/pay/cs_test_0001").await;
+    let intent = shop.stripe.with(|objects| objects.pay("/cs_test_0001"));
     for (operation, amount) in [(2, 400), (3, 500), (4, 100)] {
-        lose(&request(1, operation, Capture, amount, Some(&intent)), "succeeded").await;
+        lose(request(1, operation, Capture, amount, Some(&intent)), "succeeded").await;
     }
     for (operation, amount) in [(5, 250), (6, 250), (7, 500)] {
-        lose(&request(1, operation, Refund, amount, Some(&intent)), "succeeded").await;
+        lose(request(1, operation, Refund, amount, Some(&intent)), "succeeded").await;
     }
     let other = shop.paid(2, 700).await;
-    lose(&request(2, 2, Void, 700, Some(&other)), "succeeded").await;
+    lose(request(2, 2, Void, 700, Some(&other)), "succeeded").await;
     let third = request(3, 1, Authorize, 700, None);
     shop.ask(&third).await;
     let open = shop.stripe.with(|objects| objects.sessions.keys().last().unwrap().clone());
-    lose(&request(3, 2, Void, 700, Some(&open)), "succeeded").await;
+    lose(request(3, 2, Void, 700, Some(&open)), "succeeded").await;
     assert_eq!(shop.ask(&third).await, "session_expired");
     shop.stripe.with(|objects| {
         assert_eq!((objects.sessions.len(), objects.refunds.len()), (3, 3));
@@ -181,7 +184,7 @@ async fn what_was_taken_in_parts_lets_the_rest_go() {
 async fn a_page_is_closed_unless_the_buyer_was_faster() {
     let shop = Shop::open().await;
     let url = shop.ask(&request(1, 1, Authorize, 1_000, None)).await;
-    let void = request(1, 2, Void, 1_000, Some("cs_test_1"));
+    let void = request(1, 2, Void, 1_000, Some("cs_test_0001"));
     assert_eq!(shop.look_up(&void).await, "unknown", "it may be under way");
     let intent = shop.stripe.with(|objects| objects.pay(&url));
     assert_eq!(shop.ask(&void).await, "succeeded");
@@ -243,7 +246,7 @@ async fn a_payment_whose_name_never_came_is_searched_for() {
     let lost = request(1, 1, Authorize, 1_000, None);
     shop.stripe.fail_next(Fault::LostAnswer);
     assert_eq!(shop.ask(&lost).await, "unknown");
-    shop.stripe.with(|objects| objects.pay("/cs_test_1"));
+    shop.stripe.with(|objects| objects.pay("/cs_test_0001"));
     shop.stripe.with(|objects| objects.is_search_behind = true);
     shop.later(36 * MINUTE);
     assert_eq!(shop.ask(&lost).await, "unknown", "search may be behind");
@@ -272,6 +275,10 @@ async fn somebody_elses_payment_is_not_taken() {
     let intent = shop.paid(1, 1_000).await;
     for kind in [Capture, Void, Refund] {
         let foreign = request(2, 2, kind, 1_000, Some(&intent));
+        assert_eq!(shop.ask(&foreign).await, "unknown", "{kind:?}");
+    }
+    for kind in [Authorize, Void] {
+        let foreign = request(2, 1, kind, 1_000, Some("cs_test_0001"));
         assert_eq!(shop.ask(&foreign).await, "unknown", "{kind:?}");
     }
     let other_amount = request(1, 1, Authorize, 999, Some(&intent));

@@ -133,7 +133,8 @@ impl State {
 }
 
 fn respond(status: u16, value: &Value, is_replay: bool) -> Response<Body> {
-    let mut response = Response::builder().status(status).header("content-type", "application/json");
+    let mut response =
+        Response::builder().status(status).header("content-type", "application/json");
     if is_replay {
         response = response.header("idempotent-replayed", "true");
     }

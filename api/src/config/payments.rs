@@ -113,8 +113,7 @@ pub(super) fn problems(config: &Config) -> Vec<(&'static str, String)> {
     };
     let is_wanted = gateways.contains(&Gateway::Stripe);
     check(
-        begins(&stripe.secret_key, &["sk_", "rk_"])
-            || (stripe.secret_key.is_none() && !is_wanted),
+        begins(&stripe.secret_key, &["sk_", "rk_"]) || (stripe.secret_key.is_none() && !is_wanted),
         "payments.stripe.secret_key",
         "payments go to Stripe: it has to be a key that begins with sk_ or rk_",
     );
@@ -146,8 +145,8 @@ fn is_safe(url: &ServerUrl) -> bool {
         None => authority.split(':').next(),
     };
     let host = host.unwrap_or_default();
-    let is_here = host == "localhost"
-        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    let is_here =
+        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
     match url.scheme() {
         "https" => !host.is_empty(),
         "http" => is_here && !authority.contains('@'),

@@ -71,6 +71,9 @@ impl StripeGateway {
     }
 
     fn read_session(request: &PaymentRequest, session: Session) -> Answer {
+        if !session.is_of(request) {
+            return Err(unknown("the session is not that of the order"));
+        }
         match (session.status.as_deref(), session.url, session.payment_intent) {
             (Some("expired"), ..) => failed("session_expired"),
             (Some("open"), Some(url), _) => {

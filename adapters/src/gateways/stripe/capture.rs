@@ -33,7 +33,8 @@ impl StripeGateway {
         if intent.has_multicapture() {
             form.push(("final_capture", "false".to_owned()));
         }
-        let path = format!("/v1/payment_intents/{}/capture", super::authorize::in_path(&intent.id)?);
+        let path =
+            format!("/v1/payment_intents/{}/capture", super::authorize::in_path(&intent.id)?);
         match self.client.post::<Intent>(&path, &request.key.to_string(), &form).await? {
             Posted::Done { value, .. } if value.status == "processing" => {
                 Ok(GatewayAnswer::Pending)

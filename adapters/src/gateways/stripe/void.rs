@@ -19,6 +19,9 @@ impl StripeGateway {
 
     async fn close_session(&self, request: &PaymentRequest, id: &str, mode: Mode) -> Answer {
         let mut session = self.session(id).await?;
+        if !session.is_of(request) {
+            return Err(unknown("the session is not that of the order"));
+        }
         if session.status.as_deref() == Some("open") {
             if mode == Mode::Look {
                 return self.nothing_found(request);

@@ -116,6 +116,11 @@ impl Session {
         operation(self.metadata.as_ref())
     }
 
+    /// Whether it is the page of the payment that an operation is part of.
+    pub fn is_of(&self, request: &PaymentRequest) -> bool {
+        is_of(self.operation(), request)
+    }
+
     pub fn intent_id(&self) -> Option<&str> {
         self.payment_intent.as_ref().map(|intent| match intent {
             Expandable::Id(id) => id.as_str(),
@@ -128,6 +133,11 @@ impl Intent {
     /// The authorization that it is for; `None` if it is none of ours.
     pub fn operation(&self) -> Option<OperationKey> {
         operation(self.metadata.as_ref())
+    }
+
+    /// Whether it is the payment that an operation is part of.
+    pub fn is_of(&self, request: &PaymentRequest) -> bool {
+        is_of(self.operation(), request)
     }
 
     /// What was captured, by its operation of the payment. Empty if Stripe's own sum says
@@ -154,14 +164,6 @@ impl Intent {
     }
 }
 
-impl Intent {
-    /// Whether it is the payment that an operation is part of.
-    pub fn is_of(&self, request: &PaymentRequest) -> bool {
-        let payment = |key: OperationKey| (key.order, key.attempt);
-        self.operation().map(payment) == Some(payment(request.key))
-    }
-}
-
 impl ProblemDetail {
     /// Why the card's bank refused, or else Stripe.
     pub fn code_of(&self, kind: OperationKind) -> String {
@@ -173,6 +175,11 @@ impl Refund {
     pub fn operation(&self) -> Option<OperationKey> {
         operation(self.metadata.as_ref())
     }
+}
+
+fn is_of(authorization: Option<OperationKey>, request: &PaymentRequest) -> bool {
+    let payment = |key: OperationKey| (key.order, key.attempt);
+    authorization.map(payment) == Some(payment(request.key))
 }
 
 fn operation(metadata: Option<&Metadata>) -> Option<OperationKey> {
