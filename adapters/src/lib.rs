@@ -9,6 +9,8 @@
 
 mod catalog;
 mod commerce;
+#[cfg(any(feature = "s3", feature = "stripe"))]
+mod cryptography;
 pub mod decorators;
 mod due;
 #[cfg(feature = "dynamodb")]

@@ -140,6 +140,8 @@ impl PaymentGateway for TestGateway {
 mod tests {
     use barrow_engine::ids::OrderId;
     use barrow_engine::money::{Currency, Money};
+    use barrow_engine::ports::contract::payment_gateway;
+    use futures::future::BoxFuture;
     use parking_lot::Mutex;
 
     use super::*;
@@ -212,6 +214,16 @@ mod tests {
             let reference = Some("test/1".to_owned());
             assert_eq!(asked, Ok(GatewayAnswer::Known(PaymentOutcome::Succeeded { reference })));
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_keeps_the_promises_of_gateways() {
+        let wait =
+            |time: Duration| -> BoxFuture<'static, ()> { Box::pin(tokio::time::sleep(time)) };
+        for method in ["ok", "slow"] {
+            payment_gateway(&gateway(0), method, &|_| {}, ASKED, 7, &wait).await;
+        }
+        payment_gateway(&super::super::ManualPayment, "invoice", &|_| {}, ASKED, 7, &wait).await;
     }
 
     #[test]

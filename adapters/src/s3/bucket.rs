@@ -104,8 +104,7 @@ impl S3MediaStore {
 /// Chooses the cryptography of all TLS in this process that chooses none itself. The client under
 /// the objects is such a one: in a build with S3, no `reqwest` client can be made before.
 pub fn install_cryptography() {
-    // Somebody else may have chosen before; that is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    crate::cryptography::install();
 }
 
 /// A client with the same limits as that of the objects. Redirects are not followed: their

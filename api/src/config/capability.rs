@@ -3,6 +3,7 @@
 
 use super::error::Problem;
 use super::layers::Origins;
+use super::payments::Gateway;
 use super::sections::{CommerceBackend, Config, Control, EntityBackend, ProductBackend};
 
 /// The cargo features that a build was made with.
@@ -12,6 +13,7 @@ pub struct Build {
     pub postgres: bool,
     pub redis: bool,
     pub s3: bool,
+    pub stripe: bool,
 }
 
 impl Build {
@@ -21,12 +23,13 @@ impl Build {
         postgres: cfg!(feature = "postgres"),
         redis: cfg!(feature = "redis"),
         s3: cfg!(feature = "s3"),
+        stripe: cfg!(feature = "stripe"),
     };
 }
 
 /// Every value that asks for more than the build has.
 pub fn lacking(config: &Config, origins: &Origins, build: Build) -> Vec<Problem> {
-    let Build { dynamodb, postgres, redis, s3 } = build;
+    let Build { dynamodb, postgres, redis, s3, stripe } = build;
     let mut problems = Vec::new();
     let mut wants = |key: &str, what: &str, feature: &str, built: bool, instead: &str| {
         if !built {
@@ -63,6 +66,13 @@ pub fn lacking(config: &Config, origins: &Origins, build: Build) -> Vec<Problem>
     }
     if config.cache.url.is_some() {
         wants("cache.url", "Redis", "redis", redis, "none at all");
+    }
+    if config.gateways().contains(&Gateway::Stripe) {
+        let key = match &config.payments.gateways {
+            Some(_) => "payments.gateways",
+            None => "payments.stripe.secret_key",
+        };
+        wants(key, "Stripe", "stripe", stripe, "the gateway `manual`");
     }
     if config.media_bucket().is_some() {
         wants("media.url", "S3", "s3", s3, "file:///a/directory");

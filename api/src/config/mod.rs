@@ -7,6 +7,7 @@ mod error;
 #[cfg(test)]
 mod fuzz;
 mod layers;
+mod payments;
 mod print;
 mod section;
 mod sections;
@@ -15,6 +16,7 @@ mod validate;
 
 pub use error::{ConfigError, Origin, Problem};
 pub use layers::Origins;
+pub use payments::{Capture, Gateway, Payments, Stripe};
 pub use print::{manual, to_toml};
 pub use sections::{
     Actors, Auth, Cache, Cluster, Commerce, CommerceBackend, Config, Control, Dynamodb,

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::payments::{Payments, Stripe};
 use super::sections::{
     Actors, Auth, Cache, Cluster, Commerce, Config, Dynamodb, Limits, Log, Media, Ops, Server,
     Stores,
@@ -45,6 +46,8 @@ const SECTIONS: &[(&str, Manual)] = &[
     ("cache", Cache::MANUAL),
     ("dynamodb", Dynamodb::MANUAL),
     ("media", Media::MANUAL),
+    ("payments", Payments::MANUAL),
+    ("payments.stripe", Stripe::MANUAL),
     ("actors", Actors::MANUAL),
     ("cluster", Cluster::MANUAL),
     ("ops", Ops::MANUAL),
@@ -65,11 +68,15 @@ pub fn manual() -> String {
         }
     }
     for (section, keys) in SECTIONS {
-        let about = Config::MANUAL.iter().find(|(key, _)| key == section).map(|(_, about)| about);
+        let tops = Config::MANUAL.iter().chain(Payments::MANUAL);
+        let name = section.rsplit('.').next();
+        let about = tops.into_iter().find(|(key, _)| Some(*key) == name).map(|(_, about)| about);
         write_comment(&mut out, about.expect("every section is a key of the configuration"));
         out.push_str(&format!("[{section}]\n"));
-        for (key, about) in *keys {
-            write_key(&mut out, key, about, &defaults[section][key]);
+        let defaults = defaults.pointer(&format!("/{}", section.replace('.', "/")));
+        let defaults = defaults.expect("every section has its defaults");
+        for (key, about) in keys.iter().filter(|(key, _)| !defaults[key].is_object()) {
+            write_key(&mut out, key, about, &defaults[key]);
         }
     }
     let about = Config::MANUAL.iter().find(|(key, _)| *key == "shop").map(|(_, about)| about);

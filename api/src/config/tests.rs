@@ -132,7 +132,7 @@ fn all_problems_are_told_at_once() {
 /// What a build without features says.
 fn lacking(file: &str, flags: &[(&str, &str)]) -> String {
     let (sources, _dir) = sources(file, &[], flags);
-    let build = Build { dynamodb: false, postgres: false, redis: false, s3: false };
+    let build = Build { dynamodb: false, postgres: false, redis: false, s3: false, stripe: false };
     load_for(&sources, build).unwrap_err().to_string()
 }
 
@@ -288,4 +288,63 @@ fn what_is_printed_can_be_read_again() {
     let printed = to_toml(&Config::default());
     assert_eq!(check(&printed, &[], &[]), Config::default());
     assert_eq!(check(&manual(), &[], &[]), Config::default());
+}
+
+const STRIPE: [(&str, &str); 2] = [
+    ("BARROW_PAYMENTS__STRIPE__SECRET_KEY", "sk_live_sesame"),
+    ("BARROW_PAYMENTS__STRIPE__WEBHOOK_SECRET", "whsec_sesame"),
+];
+
+#[test]
+fn the_test_gateway_is_never_there_by_accident() {
+    assert_eq!(check("", &[], &[]).gateways(), [Gateway::Test, Gateway::Manual]);
+    let aws = Config { profile: Profile::Aws, ..Config::default() };
+    assert_eq!(aws.gateways(), [Gateway::Manual]);
+    let both = [Gateway::Stripe, Gateway::Manual];
+    assert_eq!(check("", &STRIPE, &[]).gateways(), both, "a key of Stripe's ends the trying out");
+    let named = check("payments.gateways = ['test']", &STRIPE, &[]);
+    assert_eq!(named.gateways(), [Gateway::Test]);
+    let flags = [("payments.gateways", "stripe,test"), ("payments.capture", "at_once")];
+    let payments = check("", &STRIPE, &flags).payments;
+    assert_eq!(payments.gateways, Some(vec![Gateway::Stripe, Gateway::Test]));
+    assert_eq!(payments.capture.policy(), barrow_engine::orders::CapturePolicy::AtOnce);
+}
+
+#[test]
+fn payments_that_cannot_be_made_are_refused_at_the_start() {
+    for (file, key, said) in [
+        ("gateways = []", "payments.gateways", "nobody could buy"),
+        ("gateways = ['test', 'test']", "payments.gateways", "twice"),
+        ("gateways = ['paypal']", "payments.gateways", "paypal"),
+        ("gateways = ['stripe']", "payments.stripe.secret_key", "sk_"),
+        ("gateways = ['stripe']", "payments.stripe.webhook_secret", "whsec_"),
+        ("stripe.secret_key = 'whsec_sesame'", "payments.stripe.secret_key", "sk_"),
+        ("stripe.secret_key = 'sk_live_sesame'", "payments.stripe.webhook_secret", "whsec_"),
+        ("stripe.webhook_secret = 'sesame'", "payments.stripe.webhook_secret", "whsec_"),
+        ("stripe.title = ' '", "payments.stripe.title", "empty"),
+        ("stripe.api_url = 'http://sesame.example'", "payments.stripe.api_url", "https"),
+        ("stripe.api_url = 'http://127.0.0.1@a.example'", "payments.stripe.api_url", "https"),
+        ("capture = 'never'", "payments.capture", "never"),
+    ] {
+        let error = refused(&format!("[payments]\n{file}\n"), &[], &[]);
+        assert!(error.contains(key) && error.contains(said), "{file}: {error}");
+        assert!(!error.contains("sesame"), "{error}");
+    }
+    for url in ["http://127.0.0.1:9", "http://[::1]:9/x", "http://localhost", "https://a.example"] {
+        check("", &STRIPE, &[("payments.stripe.api_url", url)]);
+    }
+    let (sources, _dir) = sources("", &STRIPE, &[]);
+    let build = Build { stripe: false, ..Build::THIS };
+    let error = load_for(&sources, build).unwrap_err().to_string();
+    assert!(error.contains("payments.stripe.secret_key") && error.contains("`stripe`"), "{error}");
+}
+
+#[test]
+fn the_secrets_of_payments_are_printed_by_nobody() {
+    let config = check("", &STRIPE, &[]);
+    let stripe = &config.payments.stripe;
+    assert_eq!(stripe.secret_key.as_ref().unwrap().expose(), "sk_live_sesame");
+    for text in [to_toml(&config), format!("{config:?}"), serde_json::to_string(&config).unwrap()] {
+        assert!(text.contains(MASK) && !text.contains("sesame"), "{text}");
+    }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::error::Problem;
 use super::layers::Origins;
+use super::payments;
 use super::sections::{CommerceBackend, Config, Control, EntityBackend, Server};
 
 /// The longest drain of requests. What remains of the 25 seconds in which a told process must be
@@ -62,6 +63,9 @@ pub fn validate(config: &Config, origins: &Origins) -> Vec<Problem> {
     findings.check(filter.is_ok(), "log.level", || {
         format!("'{level}' is not a level (error, warn, info, debug, trace) or PART=LEVEL list")
     });
+    for (key, what) in payments::problems(config) {
+        findings.check(false, key, || what);
+    }
     validate_shop(config, &mut findings);
     findings.problems
 }

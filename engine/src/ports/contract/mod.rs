@@ -12,6 +12,7 @@ mod entity_store;
 mod media;
 mod order_store;
 mod outbox;
+mod payment_gateway;
 mod product_store;
 mod stock_ledger;
 
@@ -27,6 +28,7 @@ pub use entity_store::{entity_store, entity_store_race};
 pub use media::{Answer, SendSigned, SignedRules, media_store, signed_media};
 pub use order_store::order_store;
 pub use outbox::outbox;
+pub use payment_gateway::{Buyer, Moved, payment_gateway};
 pub use product_store::product_store;
 pub use stock_ledger::stock_ledger;
 
