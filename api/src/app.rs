@@ -14,11 +14,13 @@ use barrow_actors::shelf::Shelf;
 use barrow_cluster::Lease;
 use barrow_engine::ids::{CartId, SessionId};
 use barrow_engine::orders::OperationKey;
-use barrow_engine::ports::{Clock, Entropy, MediaGate, MediaStore, Notice};
+use barrow_engine::ports::{
+    Clock, Entropy, MediaGate, MediaStore, Notice, OrderStore, StockLedger,
+};
 use barrow_engine::pricing::Shop;
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::TokenKeys;
+use crate::auth::{ApiKeys, TokenKeys};
 use crate::edge::metrics::{Exposition, Kind, Metrics};
 use crate::edge::{EdgeSettings, Names};
 use crate::routes::{Cursors, Streams, WrittenPages};
@@ -54,6 +56,15 @@ pub struct AppParts {
     /// Whether the cache is away: answers of the catalog then say that they are degraded.
     pub is_cache_down: Arc<dyn Fn() -> bool + Send + Sync>,
     pub settings: EdgeSettings,
+    /// `None` where nobody of the house is let in.
+    pub office: Option<Office>,
+}
+
+/// What the house itself works with, by the routes of `/admin`.
+pub struct Office {
+    pub api_keys: ApiKeys,
+    pub stock: Arc<dyn StockLedger>,
+    pub orders: Arc<dyn OrderStore>,
 }
 
 /// A running shop, as its routes see it.
@@ -76,6 +87,7 @@ pub struct App {
     pub lease: Lease,
     pub is_cache_down: Arc<dyn Fn() -> bool + Send + Sync>,
     pub settings: EdgeSettings,
+    pub office: Option<Office>,
     pub metrics: Arc<Metrics>,
     /// Cancelled when the process is told to end: it is not ready any more, and event streams
     /// say goodbye, while open requests are still answered.
@@ -117,6 +129,7 @@ impl App {
             leaving: AtomicBool::new(false),
             is_cache_down: parts.is_cache_down,
             lease: parts.lease,
+            office: parts.office,
             shop: parts.shop,
             catalog: parts.catalog,
             shelf: parts.shelf,

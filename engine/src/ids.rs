@@ -171,6 +171,9 @@ id_type!(
 id_type!(
     /// What staff changes in an order.
     EditId, "edit_");
+id_type!(
+    /// A key that a program of the house shows.
+    ApiKeyId, "key_");
 
 #[cfg(test)]
 mod tests {

@@ -56,6 +56,7 @@ impl Orders {
             gateway: EXCHANGE_GATEWAY.to_owned(),
             method: of_return.to_string(),
             return_url: None,
+            request: None,
         };
         let progress = inner.checkouts.pay(draft, payment).await.map_err(of_checkout)?;
         if let Ok(order) = inner.book.look(id).await {
@@ -81,7 +82,7 @@ fn exchange_id(exchange: ExchangeOf) -> OrderId {
 
 fn short(shortages: Vec<Shortage>) -> OrderDeskError {
     match shortages.into_iter().next() {
-        Some(Shortage { sku, requested, available }) => {
+        Some(Shortage { sku, requested, available, .. }) => {
             let requested = u64::from(requested);
             OrderDeskError::Stock(StockRefusal::TooFew { sku, requested, available })
         }

@@ -142,8 +142,8 @@ const INSERT_ORDER: &str = "INSERT INTO customer_order (id, version, cart, numbe
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15::json)
     ON CONFLICT DO NOTHING RETURNING 1::int8";
 
-/// The order, its payments and its events in one statement. A payment never changes its order: the row of
-/// another one is met, and not counted.
+/// The order, its payments, returns and events in one statement. A payment never changes its
+/// order, nor does a return: the row of another one is met, and not counted.
 const UPDATE_ORDER: &str = "WITH changed AS (
     UPDATE customer_order SET version = $2, number = $4, status = $5, payment = $6,
             fulfilment = $7, email = $8, last_name = $9, placed_at = $11, changed_at = $12,
@@ -157,20 +157,27 @@ const UPDATE_ORDER: &str = "WITH changed AS (
         ON CONFLICT (id) DO UPDATE SET authorized = EXCLUDED.authorized,
             captured = EXCLUDED.captured, refunded = EXCLUDED.refunded
             WHERE order_payment.order_id = EXCLUDED.order_id RETURNING 1
+), returned AS (
+    INSERT INTO order_return (id, order_id, status, created_at)
+        SELECT id, $1, status, created_at
+            FROM unnest($20::bytea[], $21::text[], $22::int8[]) AS wanted (id, status, created_at)
+        ON CONFLICT (id) DO UPDATE SET status = EXCLUDED.status
+            WHERE order_return.order_id = EXCLUDED.order_id RETURNING 1
 ), told AS (
     INSERT INTO event (aggregate, position, kind, at, data)
-        SELECT $20, position, kind, at, data
-            FROM unnest($21::int8[], $22::text[], $23::int8[], $24::text[])
+        SELECT $23, position, kind, at, data
+            FROM unnest($24::int8[], $25::text[], $26::int8[], $27::text[])
             AS made (position, kind, at, data)
         WHERE EXISTS (SELECT FROM event_consumer)
 ), laned AS (
     INSERT INTO event_lane (consumer, aggregate, position, last, due_at)
-        SELECT name, $20, first, last, (extract(epoch FROM statement_timestamp()) * 1000)::int8
+        SELECT name, $23, first, last, (extract(epoch FROM statement_timestamp()) * 1000)::int8
             FROM event_consumer,
-                (SELECT min(p) AS first, max(p) AS last FROM unnest($21::int8[]) AS p) AS made
+                (SELECT min(p) AS first, max(p) AS last FROM unnest($24::int8[]) AS p) AS made
             WHERE first IS NOT NULL ORDER BY name
         ON CONFLICT (consumer, aggregate) DO UPDATE SET last = EXCLUDED.last
-) SELECT (SELECT count(*) FROM changed) + (SELECT count(*) FROM paid)";
+) SELECT (SELECT count(*) FROM changed) + (SELECT count(*) FROM paid)
+    + (SELECT count(*) FROM returned)";
 
 /// Whoever tells of a SKU waits for whoever told of it before, and comes after them.
 const TELL_STOCK: &str = "WITH made AS (
@@ -338,7 +345,11 @@ impl Transaction for PgConnection {
         let query = query.bind(row.created_at).bind(row.placed_at).bind(row.changed_at);
         let query = query.bind(row.settled).bind(FORMAT).bind(&row.document);
         let query = query.bind(&ids[..]).bind(&authorized[..]).bind(&captured[..]);
-        let query = query.bind(&refunded[..]);
+        let returns: Vec<_> = row.returns.iter().map(|it| it.id).collect();
+        let statuses: Vec<&str> = row.returns.iter().map(|it| it.status).collect();
+        let asked_at: Vec<i64> = row.returns.iter().map(|it| it.created_at).collect();
+        let query = query.bind(&refunded[..]).bind(&returns[..]).bind(&statuses[..]);
+        let query = query.bind(&asked_at[..]);
         let aggregate = events.first().map(|event| event.aggregate.to_string());
         let positions: Vec<i64> = events.iter().map(|event| position(event.position)).collect();
         let kinds = texts(events.iter(), |event| event.kind.as_str());
@@ -346,9 +357,10 @@ impl Transaction for PgConnection {
         let data: Vec<String> = events.iter().map(|event| event.data.to_string()).collect();
         let query = query.bind(aggregate).bind(&positions[..]).bind(&kinds[..]);
         let written: i64 = query.bind(&times[..]).bind(&data[..]).fetch_one(self).await?;
-        match usize::try_from(written).is_ok_and(|written| written == 1 + row.payments.len()) {
+        let expected = 1 + row.payments.len() + row.returns.len();
+        match usize::try_from(written).is_ok_and(|written| written == expected) {
             true => Ok(()),
-            false => Err(Fault::Damaged("an order or a payment is another's".to_owned())),
+            false => Err(Fault::Damaged("an order, a payment or a return is another's".to_owned())),
         }
     }
 }

@@ -59,6 +59,8 @@ codes! {
     PaymentDeclined = "payment_declined", PAYMENT_REQUIRED, "The payment was declined";
     SignatureInvalid = "signature_invalid", FORBIDDEN, "The address was not signed by this shop";
     SignatureExpired = "signature_expired", FORBIDDEN, "The signed address has expired";
+    /// Names the scope in its detail.
+    Forbidden = "forbidden", FORBIDDEN, "The key lacks a scope";
     NotFound = "not_found", NOT_FOUND, "There is nothing here";
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "The method is not allowed here";
     CartExpired = "cart_expired", CONFLICT, "The cart has expired";
@@ -73,6 +75,7 @@ codes! {
     CartOrdered = "cart_ordered", CONFLICT, "The cart was bought";
     AlreadyFulfilled = "already_fulfilled", CONFLICT, "Some of it has left the house";
     OrderState = "order_state", CONFLICT, "The order is not in a state for this";
+    StockBelowZero = "stock_below_zero", CONFLICT, "There are not so many";
     /// Carries `current_version`.
     VersionMismatch = "version_mismatch", PRECONDITION_FAILED, "The object has changed since";
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "The body is too large";

@@ -127,3 +127,15 @@ fn line() -> Value {
         "returned": 0,
     })
 }
+
+pub fn returned() -> Value {
+    json!({
+        "id": "ret_06d3r8v2k9m5w1x7q4t0c3f8hn",
+        "order_id": "ord_06d3r8v2k9m5w1x7q4t0c3f8hn",
+        "status": "requested",
+        "lines": [{"line_id": "line_1", "quantity": 1, "reason": "too small", "received": 0}],
+        "refund_id": null,
+        "version": 1,
+        "created_at": "2026-11-22T10:15:30.000Z",
+    })
+}

@@ -1,5 +1,6 @@
 //! The routes, in the order of the contract.
 
+pub mod admin;
 mod carts;
 mod catalog;
 mod collections;
@@ -45,6 +46,9 @@ pub fn shop(app: SharedApp) -> Front {
     if app.settings.answers_carts {
         api = api.merge(sessions::routes()).merge(carts::routes());
         api = api.merge(orders::routes()).merge(payments::routes());
+    }
+    if app.settings.answers_carts && app.office.is_some() {
+        api = api.merge(admin::routes());
     }
     let api = api
         .fallback(edge::unrouted)

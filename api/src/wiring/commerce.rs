@@ -1,15 +1,16 @@
-//! Where stock and orders lie: a file of SQLite in the data directory, or Postgres.
+//! Where stock, orders and API keys lie: a file of SQLite in the data directory, or Postgres.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use barrow_adapters::embedded::EmbeddedStore;
 use barrow_adapters::sqlite::{
-    self, Sqlite, SqliteError, SqliteOptions, SqliteOrderStore, SqliteOutbox, SqliteStockLedger,
+    self, Sqlite, SqliteApiKeys, SqliteError, SqliteOptions, SqliteOrderStore, SqliteOutbox,
+    SqliteStockLedger,
 };
 use barrow_engine::ids::MovementId;
 use barrow_engine::inventory::{MovementDraft, default_location};
-use barrow_engine::ports::{OrderStore, Outbox, STOCK_BATCH_MAX, StockLedger};
+use barrow_engine::ports::{ApiKeyStore, OrderStore, Outbox, STOCK_BATCH_MAX, StockLedger};
 
 use super::servers::Servers;
 use super::stores::OpenError;
@@ -27,6 +28,7 @@ pub struct Commerce {
     pub orders: Arc<dyn OrderStore>,
     /// What happened to both, until all have been told.
     pub outbox: Arc<dyn Outbox>,
+    pub api_keys: Arc<dyn ApiKeyStore>,
     /// Where it is one.
     pub(super) file: Option<PathBuf>,
 }
@@ -48,13 +50,14 @@ impl Commerce {
             #[cfg(feature = "postgres")]
             CommerceBackend::Postgres => {
                 use barrow_adapters::postgres::{
-                    PostgresOrderStore, PostgresOutbox, PostgresStockLedger,
+                    PostgresApiKeys, PostgresOrderStore, PostgresOutbox, PostgresStockLedger,
                 };
                 let postgres = servers.postgres().await?;
                 Ok(Commerce {
                     stock: Arc::new(PostgresStockLedger::new(&postgres)),
                     orders: Arc::new(PostgresOrderStore::new(&postgres)),
                     outbox: Arc::new(PostgresOutbox::new(&postgres)),
+                    api_keys: Arc::new(PostgresApiKeys::new(&postgres)),
                     file: None,
                 })
             }
@@ -74,6 +77,7 @@ impl Commerce {
             stock: Arc::new(SqliteStockLedger::new(&sqlite)),
             orders: Arc::new(SqliteOrderStore::new(&sqlite)),
             outbox: Arc::new(SqliteOutbox::new(&sqlite)),
+            api_keys: Arc::new(SqliteApiKeys::new(&sqlite)),
             file: Some(file.to_owned()),
         })
     }

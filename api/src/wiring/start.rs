@@ -29,8 +29,8 @@ use super::cluster::{self, ClusterError};
 use super::deliveries;
 use super::figures::{collect_cluster, collect_ports};
 use super::news::{NewsDesk, follow_stock};
-use crate::app::{App, AppParts, SharedApp};
-use crate::auth::TokenKeys;
+use crate::app::{App, AppParts, Office, SharedApp};
+use crate::auth::{ApiKeys, TokenKeys};
 use crate::config::{Config, Control, ProductBackend, Service};
 use crate::edge::EdgeSettings;
 use crate::wire::cart_json::CartJson;
@@ -200,6 +200,7 @@ pub async fn start(
     let checkouts = start_checkouts(&ports, &carts, &catalog, &gateways, effects);
     let orders = Orders::start(OrderParts {
         checkouts: checkouts.clone(),
+        shop: shop.clone(),
         entropy: ports.entropy.clone(),
         reconciler: ReconcilerSettings::default(),
     });
@@ -222,6 +223,11 @@ pub async fn start(
         lease,
         is_cache_down: Arc::new(move || cache.is_down()),
         settings,
+        office: Some(Office {
+            api_keys: ApiKeys::new(stores.api_keys(), Arc::new(SystemClock)),
+            stock: stores.stock(),
+            orders: stores.orders(),
+        }),
     }));
     add_figures(&app, ports.meters, stores, node.as_ref());
     app.metrics.add_source(deliveries.figures());

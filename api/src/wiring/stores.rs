@@ -11,8 +11,8 @@ use barrow_adapters::embedded::{
 use barrow_adapters::host::SystemClock;
 use barrow_adapters::sqlite::SqliteError;
 use barrow_engine::ports::{
-    Announcements, EntityStore, MediaGate, MediaStore, OrderStore, Outbox, ProductStore,
-    StockLedger,
+    Announcements, ApiKeyStore, EntityStore, MediaGate, MediaStore, OrderStore, Outbox,
+    ProductStore, StockLedger,
 };
 
 use super::cache::{CacheTier, Catalog};
@@ -150,6 +150,10 @@ impl Stores {
 
     pub fn outbox(&self) -> Arc<dyn Outbox> {
         Arc::clone(&self.commerce.outbox)
+    }
+
+    pub fn api_keys(&self) -> Arc<dyn ApiKeyStore> {
+        Arc::clone(&self.commerce.api_keys)
     }
 
     pub fn media(&self) -> Arc<dyn MediaStore> {

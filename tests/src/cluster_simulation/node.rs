@@ -291,6 +291,7 @@ impl Boot {
     fn app(&self, shop: Arc<Shop>, carts: Carts, sessions: Sessions, keys: TokenKeys) -> App {
         let Boot { run, entropy, .. } = self;
         App::new(AppParts {
+            office: None,
             catalog: empty_catalog(&run.clock, &shop),
             shop,
             carts,

@@ -170,6 +170,7 @@ async fn boot(
     let keys = sessions.signing_keys().await?;
     DueScanner::new(store, clock.clone(), ownership, wakeables).start();
     let app = App::new(AppParts {
+        office: None,
         catalog: empty_catalog(clock, &shop),
         shop,
         carts,

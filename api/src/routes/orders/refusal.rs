@@ -47,6 +47,20 @@ pub fn desk_problem(error: OrderDeskError) -> Problem {
         OrderDeskError::Forbidden => no_order(),
         OrderDeskError::Rejected(rejection) => rejected(&rejection),
         OrderDeskError::Stock(refusal) => out_of_stock(&refusal),
+        OrderDeskError::UnknownSku(sku) => {
+            let detail = format!("the catalog has no {sku}");
+            Problem::invalid(vec![FieldError::new("", "unknown_sku", detail)])
+        }
+        OrderDeskError::Unavailable(sku) => {
+            Problem::new(Code::VariantUnavailable, format!("{sku} is not sold here"))
+        }
+        OrderDeskError::NoPrice(sku) => {
+            Problem::new(Code::NoPrice, format!("{sku} has no price here"))
+        }
+        OrderDeskError::Catalog(error) => {
+            tracing::error!(%error, "the catalog could not be read");
+            Problem::unavailable("the catalog cannot be read now", RETRY)
+        }
         OrderDeskError::VersionMismatch { current } => Problem::version_mismatch(current),
         OrderDeskError::KeyReused => {
             let detail = "the idempotency key was used for another request to this order";
@@ -88,6 +102,8 @@ fn rejected(rejection: &OrderRejection) -> Problem {
         OrderRejection::UnknownOperation => Problem::not_found("There is no such payment."),
         OrderRejection::UnknownFulfilment => Problem::not_found("There is no such parcel."),
         OrderRejection::UnknownReturn => Problem::not_found("There is no such return."),
+        OrderRejection::UnknownEdit => Problem::not_found("There is no such edit."),
+        OrderRejection::EditOutdated { current } => Problem::version_mismatch(*current),
         OrderRejection::CaptureExceedsAuthorized { left: most } => {
             Problem::new(Code::CaptureExceedsAuthorized, left(*most)).at("/amount")
         }
