@@ -193,19 +193,20 @@ impl Drive {
     }
 
     async fn hand_over(&self, event: &Event, attempts: u32) -> Result<(), Then> {
-        if !self.consumer.handles(event.kind) {
-            return Ok(());
-        }
         // Whatever it is that ends the process each time, it is not begun once more.
         if attempts > self.settings.retry.attempts_max {
             return Err(self.bury(event, "it did not come to an end".to_owned()));
         }
-        let handling = AssertUnwindSafe(self.consumer.handle(event)).catch_unwind();
-        let error = match tokio::time::timeout(self.handle_max(), handling).await {
-            Ok(Ok(Ok(()))) => {
+        let handling = async {
+            if self.consumer.handles(event.kind) {
+                self.consumer.handle(event).await?;
                 self.stats.handled.fetch_add(1, Ordering::Relaxed);
-                return Ok(());
             }
+            Ok(())
+        };
+        let handling = AssertUnwindSafe(handling).catch_unwind();
+        let error = match tokio::time::timeout(self.handle_max(), handling).await {
+            Ok(Ok(Ok(()))) => return Ok(()),
             Ok(Ok(Err(error))) => error,
             Ok(Err(_)) => ConsumerError::Later("the consumer has panicked".to_owned()),
             Err(_) => ConsumerError::Later("it took too long".to_owned()),

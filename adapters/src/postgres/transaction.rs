@@ -142,8 +142,8 @@ const INSERT_ORDER: &str = "INSERT INTO customer_order (id, version, cart, numbe
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15::json)
     ON CONFLICT DO NOTHING RETURNING 1::int8";
 
-/// The order, its payments, its returns and its events in one statement. A payment never changes
-/// its order, nor does a return: the row of another one is met, and not counted.
+/// The order, its payments, returns and events in one statement. A payment never changes its
+/// order, nor does a return: the row of another one is met, and not counted.
 const UPDATE_ORDER: &str = "WITH changed AS (
     UPDATE customer_order SET version = $2, number = $4, status = $5, payment = $6,
             fulfilment = $7, email = $8, last_name = $9, placed_at = $11, changed_at = $12,

@@ -8,7 +8,9 @@ use barrow_adapters::embedded::{
 };
 use barrow_adapters::host::{SystemClock, TokioSleeper};
 use barrow_adapters::simulated::SimulatedEntityStore;
-use barrow_adapters::sqlite::{SqliteApiKeys, SqliteOrderStore, SqliteOutbox, SqliteStockLedger};
+use barrow_adapters::sqlite::{
+    SqliteApiKeys, SqliteOrderStore, SqliteOutbox, SqliteStockLedger, dead_letters_in,
+};
 use barrow_engine::ports::{
     Announcements, Cache, EntityStore, MediaStore, OrderStore, ProductStore, StockLedger, contract,
 };
@@ -65,12 +67,15 @@ async fn sqlite_stock_and_orders() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sqlite_outbox() {
     let dir = tempfile::tempdir().unwrap();
-    let sqlite = crate::sqlite::open(&dir.path().join("commerce.db")).await;
+    let file = dir.path().join("commerce.db");
+    let sqlite = crate::sqlite::open(&file).await;
     let (ledger, orders) = (SqliteStockLedger::new(&sqlite), SqliteOrderStore::new(&sqlite));
     let outbox = SqliteOutbox::new(&sqlite);
     for seed in [1, 2] {
         contract::outbox(&outbox, &orders, &ledger, &wait, seed).await;
     }
+    // Each run leaves those that it has listed.
+    assert_eq!(dead_letters_in(&file).await.unwrap(), 10);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

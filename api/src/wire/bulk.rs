@@ -16,7 +16,7 @@ pub struct BulkOrders {
 }
 
 /// What is done to each of them.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum BulkAction {
     /// Sends all that was not sent, in one parcel.

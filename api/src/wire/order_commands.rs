@@ -161,7 +161,7 @@ pub trait Command {
 impl Command for Capture {
     fn command(self) -> Result<OrderCommand, Problem> {
         let amount = self.amount.map(|amount| amount.money("/amount")).transpose()?;
-        Ok(OrderCommand::Capture { amount })
+        Ok(OrderCommand::Capture { amount: amount.map(|amount| amount.amount) })
     }
 }
 
@@ -169,7 +169,7 @@ impl Command for Refund {
     fn command(self) -> Result<OrderCommand, Problem> {
         let of = match (self.lines, self.amount) {
             (Some(lines), None) => RefundOf::Lines(line_units(&lines)?),
-            (None, Some(amount)) => RefundOf::Amount(amount.money("/amount")?),
+            (None, Some(amount)) => RefundOf::Amount(amount.money("/amount")?.amount),
             _ => {
                 let detail = "name either lines or an amount";
                 return Err(Problem::invalid(vec![FieldError::new("", "required", detail)]));

@@ -26,9 +26,9 @@ const FILE: &str = "commerce.sqlite";
 pub struct Commerce {
     pub stock: Arc<dyn StockLedger>,
     pub orders: Arc<dyn OrderStore>,
-    pub api_keys: Arc<dyn ApiKeyStore>,
     /// What happened to both, until all have been told.
     pub outbox: Arc<dyn Outbox>,
+    pub api_keys: Arc<dyn ApiKeyStore>,
     /// Where it is one.
     pub(super) file: Option<PathBuf>,
 }
@@ -56,8 +56,8 @@ impl Commerce {
                 Ok(Commerce {
                     stock: Arc::new(PostgresStockLedger::new(&postgres)),
                     orders: Arc::new(PostgresOrderStore::new(&postgres)),
-                    api_keys: Arc::new(PostgresApiKeys::new(&postgres)),
                     outbox: Arc::new(PostgresOutbox::new(&postgres)),
+                    api_keys: Arc::new(PostgresApiKeys::new(&postgres)),
                     file: None,
                 })
             }
@@ -76,8 +76,8 @@ impl Commerce {
         Ok(Commerce {
             stock: Arc::new(SqliteStockLedger::new(&sqlite)),
             orders: Arc::new(SqliteOrderStore::new(&sqlite)),
-            api_keys: Arc::new(SqliteApiKeys::new(&sqlite)),
             outbox: Arc::new(SqliteOutbox::new(&sqlite)),
+            api_keys: Arc::new(SqliteApiKeys::new(&sqlite)),
             file: Some(file.to_owned()),
         })
     }

@@ -148,12 +148,12 @@ impl Stores {
         Arc::clone(&self.commerce.orders)
     }
 
-    pub fn api_keys(&self) -> Arc<dyn ApiKeyStore> {
-        Arc::clone(&self.commerce.api_keys)
-    }
-
     pub fn outbox(&self) -> Arc<dyn Outbox> {
         Arc::clone(&self.commerce.outbox)
+    }
+
+    pub fn api_keys(&self) -> Arc<dyn ApiKeyStore> {
+        Arc::clone(&self.commerce.api_keys)
     }
 
     pub fn media(&self) -> Arc<dyn MediaStore> {

@@ -53,12 +53,13 @@ pub async fn orders(
         // Each order remembers it for itself.
         key: Some(IdempotencyKey::new(key.as_bytes(), &payload)),
     };
-    let (app, staff, action) = (&app, &staff, &body.action);
-    let items = stream::iter(body.orders.iter().enumerate())
-        .map(async |(index, id)| item(app, staff, action, terms, index, id).await)
-        .buffered(AT_ONCE)
-        .collect::<Vec<BulkItem>>();
-    Ok(private_json(&BulkReply { items: items.await }))
+    let BulkOrders { orders, action } = body;
+    let items = orders.into_iter().enumerate().map(|(index, id)| {
+        let (app, staff, action) = (app.clone(), staff.clone(), action.clone());
+        async move { item(&app, &staff, &action, terms, index, id).await }
+    });
+    let items: Vec<BulkItem> = stream::iter(items).buffered(AT_ONCE).collect().await;
+    Ok(private_json(&BulkReply { items }))
 }
 
 async fn item(
@@ -67,7 +68,7 @@ async fn item(
     action: &BulkAction,
     terms: OrderTerms,
     index: usize,
-    id: &str,
+    id: String,
 ) -> BulkItem {
     let done = async {
         let id: OrderId = id.parse().map_err(|_| no_order())?;
@@ -91,7 +92,7 @@ async fn item(
         Ok(_) => (BulkStatus::Updated, Vec::new()),
         Err(problem) => (BulkStatus::Error, vec![row_error(&problem)]),
     };
-    BulkItem { index, id: id.to_owned(), status, errors }
+    BulkItem { index, id, status, errors }
 }
 
 /// What is wrong with one row, in the words that a call of its own would get.
