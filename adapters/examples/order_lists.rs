@@ -94,7 +94,7 @@ async fn lists(store: &dyn OrderStore, orders: i64) {
     let nth = move |n: i64| n * 7919 % LISTS * (orders / LISTS);
     let time = move |n: i64| Timestamp(BEGIN + nth(n) * MINUTE);
     let text = |text: String| OrderQuery { text: Some(text), ..OrderQuery::default() };
-    let status = |status| OrderQuery { status: Some(status), ..OrderQuery::default() };
+    let status = |status| OrderQuery { statuses: vec![status], ..OrderQuery::default() };
     let payment = |payment| OrderQuery { payment: Some(payment), ..OrderQuery::default() };
     let none = OrderQuery::default;
     run(store, "newest", |_| none()).await;
@@ -136,7 +136,7 @@ async fn lists(store: &dyn OrderStore, orders: i64) {
     })
     .await;
     run(store, "a name, cancelled", |n| OrderQuery {
-        status: Some(OrderStatus::Cancelled),
+        statuses: vec![OrderStatus::Cancelled],
         ..text(format!("name{}", nth(n) * 7919 % 50_000))
     })
     .await;
@@ -156,13 +156,13 @@ async fn lists_of_days(store: &dyn OrderStore, time: impl Fn(i64) -> Timestamp) 
     };
     run(store, "a day", day).await;
     run(store, "cancelled of a day", |n| OrderQuery {
-        status: Some(OrderStatus::Cancelled),
+        statuses: vec![OrderStatus::Cancelled],
         ..day(n)
     })
     .await;
     run(store, "until a day", |n| OrderQuery { placed_after: None, ..day(n) }).await;
     run(store, "cancelled from a day on", |n| OrderQuery {
-        status: Some(OrderStatus::Cancelled),
+        statuses: vec![OrderStatus::Cancelled],
         placed_before: None,
         ..day(n)
     })

@@ -7,16 +7,20 @@ use std::time::Duration;
 use barrow_actors::carts::Carts;
 use barrow_actors::catalog::Catalog;
 use barrow_actors::checkout::Checkouts;
+use barrow_actors::orders::Orders;
 use barrow_actors::runtime::RuntimeObservation;
 use barrow_actors::sessions::{SessionCheckError, Sessions};
 use barrow_actors::shelf::Shelf;
 use barrow_cluster::Lease;
 use barrow_engine::ids::{CartId, SessionId};
-use barrow_engine::ports::{Clock, Entropy, MediaGate, MediaStore};
+use barrow_engine::orders::OperationKey;
+use barrow_engine::ports::{
+    Clock, Entropy, MediaGate, MediaStore, Notice, OrderStore, StockLedger,
+};
 use barrow_engine::pricing::Shop;
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::TokenKeys;
+use crate::auth::{ApiKeys, TokenKeys};
 use crate::edge::metrics::{Exposition, Kind, Metrics};
 use crate::edge::{EdgeSettings, Names};
 use crate::routes::{Cursors, Streams, WrittenPages};
@@ -25,12 +29,18 @@ use crate::wire::media::MediaUrls;
 /// The state of the router: every route gets it.
 pub type SharedApp = Arc<App>;
 
+/// The outcome of a payment that somebody makes, or refuses, on the page of the test gateway.
+pub type TestPayments = Arc<dyn Fn(OperationKey, bool) -> Notice + Send + Sync>;
+
 /// What the wiring hands in.
 pub struct AppParts {
     pub shop: Arc<Shop>,
     pub carts: Carts,
     /// `None` where nothing is sold.
     pub checkouts: Option<Checkouts>,
+    pub orders: Option<Orders>,
+    /// What the test gateway is told on its page, where there is that gateway.
+    pub test_payments: Option<TestPayments>,
     pub sessions: Sessions,
     pub catalog: Catalog,
     /// The catalog, as carts see it.
@@ -46,6 +56,15 @@ pub struct AppParts {
     /// Whether the cache is away: answers of the catalog then say that they are degraded.
     pub is_cache_down: Arc<dyn Fn() -> bool + Send + Sync>,
     pub settings: EdgeSettings,
+    /// `None` where nobody of the house is let in.
+    pub office: Option<Office>,
+}
+
+/// What the house itself works with, by the routes of `/admin`.
+pub struct Office {
+    pub api_keys: ApiKeys,
+    pub stock: Arc<dyn StockLedger>,
+    pub orders: Arc<dyn OrderStore>,
 }
 
 /// A running shop, as its routes see it.
@@ -53,6 +72,8 @@ pub struct App {
     pub shop: Arc<Shop>,
     pub carts: Carts,
     pub checkouts: Option<Checkouts>,
+    pub orders: Option<Orders>,
+    pub test_payments: Option<TestPayments>,
     pub sessions: Sessions,
     pub catalog: Catalog,
     pub shelf: Arc<dyn Shelf>,
@@ -66,6 +87,7 @@ pub struct App {
     pub lease: Lease,
     pub is_cache_down: Arc<dyn Fn() -> bool + Send + Sync>,
     pub settings: EdgeSettings,
+    pub office: Option<Office>,
     pub metrics: Arc<Metrics>,
     /// Cancelled when the process is told to end: it is not ready any more, and event streams
     /// say goodbye, while open requests are still answered.
@@ -107,6 +129,7 @@ impl App {
             leaving: AtomicBool::new(false),
             is_cache_down: parts.is_cache_down,
             lease: parts.lease,
+            office: parts.office,
             shop: parts.shop,
             catalog: parts.catalog,
             shelf: parts.shelf,
@@ -115,6 +138,8 @@ impl App {
             clock: parts.clock,
             carts,
             checkouts: parts.checkouts,
+            orders: parts.orders,
+            test_payments: parts.test_payments,
             sessions,
             metrics,
             entropy,

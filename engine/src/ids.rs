@@ -162,6 +162,12 @@ id_type!(
 id_type!(
     /// Units that a buyer sends back.
     ReturnId, "ret_");
+id_type!(
+    /// What staff changes in an order.
+    EditId, "edit_");
+id_type!(
+    /// A key that a program of the house shows.
+    ApiKeyId, "key_");
 
 #[cfg(test)]
 mod tests {

@@ -14,6 +14,7 @@ pub mod time;
 pub mod catalog;
 pub mod pricing;
 
+pub mod access;
 pub mod cart;
 pub mod inventory;
 pub mod orders;

@@ -1,5 +1,6 @@
 //! Everything that is proven from outside, in one program: it is linked once.
 
+mod api_keys;
 mod catalogs;
 mod checkout;
 mod cluster_simulation;

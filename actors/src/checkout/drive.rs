@@ -195,7 +195,7 @@ impl Inner {
     /// Gives back what a draft had that was given up. The cart is free at once; what is reserved
     /// is kept while a payment may still turn out to be made.
     async fn undo(&self, order: Order) -> Result<Next, CheckoutError> {
-        self.unfreeze(order.cart, order.freeze).await?;
+        self.let_cart_go(&order).await?;
         let order = self.book.settle_money(order).await?;
         if order.live_payment().is_some() {
             return Ok(Next::End(Progress::Pending(order)));

@@ -210,6 +210,25 @@ impl Checkouts {
         self.inner.drive(order, None).await
     }
 
+    /// Drives a draft that has no cart and is paid for otherwise. It goes on when nobody waits for
+    /// it any more.
+    pub(crate) async fn pay(
+        &self,
+        draft: Order,
+        payment: PaymentChoice,
+    ) -> Result<Progress, CheckoutError> {
+        let (to, driven) = tokio::sync::oneshot::channel();
+        let running = self.inner.clone();
+        self.inner.tasks.spawn(async move {
+            drop(to.send(running.drive(draft, Some(payment)).await));
+        });
+        driven.await.unwrap_or(Err(CheckoutError::Busy))
+    }
+
+    pub(crate) fn shelf(&self) -> &Arc<dyn Shelf> {
+        &self.inner.parts.shelf
+    }
+
     pub(crate) fn book(&self) -> &Arc<OrderBook> {
         &self.inner.book
     }

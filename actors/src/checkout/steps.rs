@@ -132,10 +132,20 @@ impl Inner {
         Ok(())
     }
 
+    /// The same of an order's cart; an exchange has none.
+    pub(super) async fn let_cart_go(&self, order: &Order) -> Result<(), CheckoutError> {
+        match order.exchange_of {
+            None => self.unfreeze(order.cart, order.freeze).await,
+            Some(_) => Ok(()),
+        }
+    }
+
     /// The cart is bought, and its buyer has another one to go on with.
     pub(super) async fn mark_ordered(&self, order: &Order) -> Result<(), CheckoutError> {
-        self.parts.carts.open_next(order).await?;
-        self.parts.carts.settle(order.cart, CartAction::MarkOrdered).await?;
+        if order.exchange_of.is_none() {
+            self.parts.carts.open_next(order).await?;
+            self.parts.carts.settle(order.cart, CartAction::MarkOrdered).await?;
+        }
         Ok(())
     }
 

@@ -1,7 +1,9 @@
 //! Who may ask what of an order.
 
 use barrow_engine::cart::Owner;
-use barrow_engine::orders::{Actor, Order, OrderCommand};
+use barrow_engine::orders::{Actor, CommandKey, Order, OrderCommand};
+
+use crate::runtime::IdempotencyKey;
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +24,8 @@ impl OrderCaller {
         }
     }
 
-    /// Buyers cancel and send back. What a checkout and gateways do is asked by nobody.
+    /// Buyers cancel and send back. What checkouts, gateways and exchanges do is
+    /// asked by nobody.
     pub(super) fn may_ask(&self, command: &OrderCommand) -> bool {
         match command {
             OrderCommand::Reopen(_)
@@ -30,7 +33,9 @@ impl OrderCaller {
             | OrderCommand::RecordOutcome { .. }
             | OrderCommand::Place { .. }
             | OrderCommand::Abandon { .. }
-            | OrderCommand::Settle => false,
+            | OrderCommand::Settle
+            | OrderCommand::GiveCredit { .. }
+            | OrderCommand::TakeCreditBack { .. } => false,
             OrderCommand::Cancel { .. }
             | OrderCommand::RequestReturn { .. }
             | OrderCommand::CancelReturn { .. } => true,
@@ -42,6 +47,8 @@ impl OrderCaller {
             | OrderCommand::Hold
             | OrderCommand::Release
             | OrderCommand::Note { .. }
+            | OrderCommand::ProposeEdit { .. }
+            | OrderCommand::CommitEdit { .. }
             | OrderCommand::ApproveReturn { .. }
             | OrderCommand::RejectReturn { .. }
             | OrderCommand::ReceiveReturn { .. } => matches!(self, OrderCaller::Staff { .. }),
@@ -57,12 +64,14 @@ impl OrderCaller {
         }
     }
 
-    /// Whose idempotency keys they are. No two kinds of ids look alike.
-    pub(super) fn name(&self) -> String {
-        match self {
+    /// Their idempotency key. No two kinds of ids look alike.
+    pub(super) fn key(&self, key: IdempotencyKey) -> CommandKey {
+        let IdempotencyKey { key_hash, payload_hash } = key;
+        let caller = match self {
             OrderCaller::Buyer(Owner::Customer(id)) => id.to_string(),
             OrderCaller::Buyer(Owner::Session(id)) => id.to_string(),
             OrderCaller::Staff { id, .. } => id.clone(),
-        }
+        };
+        CommandKey { caller, key_hash, payload_hash }
     }
 }

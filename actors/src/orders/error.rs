@@ -1,10 +1,12 @@
 //! Why the desk does not do what it is asked.
 
+use barrow_engine::catalog::Sku;
 use barrow_engine::inventory::StockRefusal;
 use barrow_engine::orders::OrderRejection;
 use barrow_engine::ports::CommerceError;
 
 use super::book::BookError;
+use crate::shelf::ShelfError;
 
 /// What a caller is told.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +22,14 @@ pub enum OrderDeskError {
     /// The stock does not allow it.
     #[error(transparent)]
     Stock(StockRefusal),
+    #[error("no product has the SKU {0}")]
+    UnknownSku(Sku),
+    #[error("{0} is not sold here")]
+    Unavailable(Sku),
+    #[error("{0} has no price here")]
+    NoPrice(Sku),
+    #[error(transparent)]
+    Catalog(#[from] ShelfError),
     #[error("the order is at version {current}")]
     VersionMismatch { current: u64 },
     #[error("the idempotency key was used for another command")]
@@ -42,6 +52,10 @@ impl OrderDeskError {
             OrderDeskError::Rejected(rejection) => rejection.code(),
             OrderDeskError::Stock(StockRefusal::BelowZero { .. }) => "stock_below_zero",
             OrderDeskError::Stock(_) => "insufficient_stock",
+            OrderDeskError::UnknownSku(_) => "validation_failed",
+            OrderDeskError::Unavailable(_) => "variant_unavailable",
+            OrderDeskError::NoPrice(_) => "no_price",
+            OrderDeskError::Catalog(_) => "unavailable",
             OrderDeskError::VersionMismatch { .. } => "version_mismatch",
             OrderDeskError::KeyReused => "idempotency_key_reused",
             OrderDeskError::KeyMemoryFull => "idempotency_memory_full",
@@ -55,6 +69,9 @@ impl OrderDeskError {
 impl From<BookError> for OrderDeskError {
     fn from(error: BookError) -> OrderDeskError {
         match error {
+            BookError::Rejected(OrderRejection::EditOutdated { current }) => {
+                OrderDeskError::VersionMismatch { current }
+            }
             BookError::Rejected(rejection) => OrderDeskError::Rejected(rejection),
             BookError::Store(error) => OrderDeskError::Store(error),
             BookError::Busy => OrderDeskError::Busy,

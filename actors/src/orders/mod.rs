@@ -7,10 +7,13 @@
 
 mod access;
 pub(crate) mod book;
+mod edits;
 mod error;
+mod exchange;
 mod money;
 mod notices;
 mod reconciler;
+mod webhook;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,13 +21,16 @@ use std::time::Duration;
 use barrow_engine::ids::OrderId;
 use barrow_engine::orders::{CommandKey, KeyRecall, Order, OrderCommand};
 use barrow_engine::ports::Entropy;
+use barrow_engine::pricing::Shop;
 
 use self::book::{OrderBook, TRIES_MAX, Written};
 use crate::checkout::Checkouts;
 use crate::runtime::{IdempotencyKey, Tasks};
 
 pub use access::OrderCaller;
+pub use edits::EditWish;
 pub use error::OrderDeskError;
+pub use webhook::NoticeRefusal;
 
 /// How the reconciler looks around.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +51,8 @@ impl Default for ReconcilerSettings {
 /// What the desk is made of. Orders, gateways and the clock are those of the checkouts.
 pub struct OrderParts {
     pub checkouts: Checkouts,
+    /// Whose taxes are borne by what is added to an order.
+    pub shop: Arc<Shop>,
     pub entropy: Arc<dyn Entropy>,
     pub reconciler: ReconcilerSettings,
 }
@@ -77,6 +85,7 @@ pub struct Orders {
 struct Inner {
     checkouts: Checkouts,
     book: Arc<OrderBook>,
+    shop: Arc<Shop>,
     entropy: Arc<dyn Entropy>,
     reconciler: ReconcilerSettings,
     tasks: Tasks,
@@ -86,9 +95,9 @@ impl Orders {
     /// Starts it on the current tokio runtime, with a reconciler that ends when all handles are
     /// gone.
     pub fn start(parts: OrderParts) -> Orders {
-        let OrderParts { checkouts, entropy, reconciler } = parts;
+        let OrderParts { checkouts, shop, entropy, reconciler } = parts;
         let (book, tasks) = (checkouts.book().clone(), Tasks::here());
-        let inner = Arc::new(Inner { checkouts, book, entropy, reconciler, tasks });
+        let inner = Arc::new(Inner { checkouts, book, shop, entropy, reconciler, tasks });
         reconciler::start(&inner);
         Orders { inner }
     }
@@ -113,11 +122,7 @@ impl Orders {
         if !caller.may_ask(&command) {
             return Err(OrderDeskError::Forbidden);
         }
-        let key = terms.key.map(|key| CommandKey {
-            caller: caller.name(),
-            key_hash: key.key_hash,
-            payload_hash: key.payload_hash,
-        });
+        let key = terms.key.map(|key| caller.key(key));
         for _ in 0..TRIES_MAX {
             let order = self.get(id, &caller).await?;
             if let Some(done) = self.inner.recalled(&order, key.as_ref())? {

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use barrow_engine::money::Money;
 use barrow_engine::orders::{
-    Actor, Operation, OperationKey, Order, OrderCommand, Payment, PaymentOutcome,
+    Actor, EXCHANGE_GATEWAY, ExchangeOf, Operation, OperationKey, Order, OrderCommand, Payment,
+    PaymentOutcome,
 };
 use barrow_engine::ports::{GatewayAnswer, GatewayError, PaymentRequest};
 
@@ -26,7 +27,12 @@ impl OrderBook {
             let request = request_of(&order, key, payment, operation);
             let name = payment.gateway.clone();
             drop(pending);
-            let Some(outcome) = self.ask(&name, request).await else { continue };
+            let exchange = order.exchange_of.filter(|_| name == EXCHANGE_GATEWAY);
+            let answer = match exchange {
+                Some(exchange) => self.ask_order(exchange, request).await,
+                None => self.ask(&name, request).await,
+            };
+            let Some(outcome) = answer else { continue };
             order = self.record_outcome(order, key, outcome, name).await?;
         }
     }
@@ -66,16 +72,38 @@ impl OrderBook {
         };
         let answer = tokio::time::timeout(self.answer_max, answer).await;
         match answer {
-            Ok(Ok(GatewayAnswer::Known(outcome))) => Some(outcome),
-            Ok(Ok(GatewayAnswer::NeverAsked)) => {
-                Some(PaymentOutcome::Failed { code: "never_asked".to_owned() })
-            }
-            Ok(Ok(GatewayAnswer::Pending)) | Err(_) => None,
+            Ok(Ok(answer)) => outcome_of(answer),
+            Err(_) => None,
             Ok(Err(error @ (GatewayError::Unavailable(_) | GatewayError::OutcomeUnknown(_)))) => {
                 tracing::warn!(%error, operation = %request.key, "a payment is not settled yet");
                 None
             }
         }
+    }
+
+    /// The same of an operation that another order answers.
+    async fn ask_order(
+        &self,
+        exchange: ExchangeOf,
+        request: PaymentRequest,
+    ) -> Option<PaymentOutcome> {
+        match self.ask_exchange(exchange, &request).await {
+            Ok(answer) => outcome_of(answer),
+            Err(error) => {
+                tracing::warn!(?error, operation = %request.key, "an exchange is not settled yet");
+                None
+            }
+        }
+    }
+}
+
+fn outcome_of(answer: GatewayAnswer) -> Option<PaymentOutcome> {
+    match answer {
+        GatewayAnswer::Known(outcome) => Some(outcome),
+        GatewayAnswer::NeverAsked => {
+            Some(PaymentOutcome::Failed { code: "never_asked".to_owned() })
+        }
+        GatewayAnswer::Pending => None,
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use barrow_engine::orders::OrderNumber;
-use barrow_engine::ports::{ORDER_PAGE_MAX, OrderQuery};
+use barrow_engine::orders::{Order, OrderNumber, OrderStatus};
+use barrow_engine::ports::{ORDER_PAGE_MAX, OrderQuery, OrderSort};
 use barrow_engine::time::Timestamp;
 use sqlx::{Database, Encode, QueryBuilder, Type};
 
@@ -36,6 +36,8 @@ pub(crate) struct Conditions {
     pub others: Vec<Condition>,
     /// Where a page begins: behind the last one, or where nothing newer can have been placed.
     pub from: Option<Condition>,
+    /// ` DESC` or nothing: which way the list goes.
+    pub direction: &'static str,
     pub limit: i64,
 }
 
@@ -50,12 +52,33 @@ const CLOCKS_DIFFER_MAX: Duration = Duration::from_secs(86_400);
 /// Not one of these begins with a text and comes after the text with this behind it.
 const LAST: char = char::MAX;
 
-pub(crate) fn conditions(query: &OrderQuery) -> Conditions {
+/// A list for each status that is named, or one of all: an index finds the newest of one status,
+/// and none the newest of several.
+pub(crate) fn conditions(query: &OrderQuery) -> Vec<Conditions> {
+    match &query.statuses[..] {
+        [] => vec![conditions_of(query, None)],
+        statuses => statuses.iter().map(|status| conditions_of(query, Some(*status))).collect(),
+    }
+}
+
+/// Makes one page of the lists of a query.
+pub(crate) fn merge(query: &OrderQuery, mut orders: Vec<Order>) -> Vec<Order> {
+    if query.statuses.len() > 1 {
+        match query.sort {
+            OrderSort::Newest => orders.sort_by_key(|it| std::cmp::Reverse((it.created_at, it.id))),
+            OrderSort::Oldest => orders.sort_by_key(|it| (it.created_at, it.id)),
+        }
+        orders.truncate(query.limit.min(ORDER_PAGE_MAX));
+    }
+    orders
+}
+
+fn conditions_of(query: &OrderQuery, status: Option<OrderStatus>) -> Conditions {
     let equal = |sql, name: Option<&'static str>| {
         name.map(|name| Condition { sql, values: vec![Value::Text(name.to_owned())] })
     };
     let others = [
-        equal("{status} = ?", query.status.map(status_name)),
+        equal("{status} = ?", status.map(status_name)),
         equal("{payment} = ?", query.payment.map(|it| it.as_str())),
         equal("{fulfilment} = ?", query.fulfilment.map(|it| it.as_str())),
     ];
@@ -63,7 +86,14 @@ pub(crate) fn conditions(query: &OrderQuery) -> Conditions {
         text: query.text.as_deref().and_then(of_text),
         placed: of_placed(query.placed_after, query.placed_before),
         others: others.into_iter().flatten().collect(),
-        from: of_place(query),
+        from: match query.sort {
+            OrderSort::Newest => of_place(query),
+            OrderSort::Oldest => of_place_upward(query),
+        },
+        direction: match query.sort {
+            OrderSort::Newest => " DESC",
+            OrderSort::Oldest => "",
+        },
         limit: limit(query.limit.min(ORDER_PAGE_MAX)),
     }
 }
@@ -80,6 +110,14 @@ fn of_place(query: &OrderQuery) -> Option<Condition> {
             Condition { sql: "{created_at} < ?", values: vec![Value::Number(placed.as_millis())] }
         }
         (_, None) => return None,
+    })
+}
+
+/// What was placed late may have been opened at any time before: nothing can be skipped.
+fn of_place_upward(query: &OrderQuery) -> Option<Condition> {
+    query.after.map(|(created_at, id)| Condition {
+        sql: "({created_at}, {id}) > (?, ?)",
+        values: vec![Value::Number(created_at.as_millis()), Value::Id(id.0.to_be_bytes())],
     })
 }
 
@@ -186,7 +224,7 @@ mod tests {
     #[test]
     fn each_value_has_its_place() {
         let query = OrderQuery { text: Some("562398909".into()), ..OrderQuery::default() };
-        let text = conditions(&query).text.unwrap();
+        let text = conditions(&query).remove(0).text.unwrap();
         let mut statement = QueryBuilder::<sqlx::Sqlite>::new("");
         push(&mut statement, &text, false);
         let sql = statement.into_string();

@@ -216,7 +216,7 @@ fn concerned(order: &Order, stock: &[StockChange]) -> (BTreeSet<Sku>, BTreeSet<(
             StockChange::Ship { sku, .. } | StockChange::Release { sku, .. } => {
                 skus.insert(sku.clone());
             }
-            StockChange::Unship { sku, .. } => {
+            StockChange::AllocateMore { sku, .. } | StockChange::Unship { sku, .. } => {
                 skus.insert(sku.clone());
                 needed.insert((sku.clone(), default_location()));
             }

@@ -4,6 +4,7 @@
 
 pub(crate) mod conditions;
 pub(crate) mod flow;
+pub(crate) mod key_rows;
 pub(crate) mod order_row;
 pub(crate) mod rows;
 pub(crate) mod transaction;

@@ -1,7 +1,7 @@
 //! The stored form of an order: JSON with a format number, and beside it the columns that guard
 //! it and find it.
 
-use barrow_engine::ids::OrderId;
+use barrow_engine::ids::{OrderId, ReturnId};
 use barrow_engine::orders::{Order, OrderNumber, OrderStatus};
 use barrow_engine::ports::CommerceError;
 use barrow_engine::time::Timestamp;
@@ -30,6 +30,7 @@ pub(crate) struct OrderRow {
     pub settled: bool,
     pub document: String,
     pub payments: Vec<PaymentRow>,
+    pub returns: Vec<ReturnRow>,
 }
 
 #[derive(Debug)]
@@ -38,6 +39,13 @@ pub(crate) struct PaymentRow {
     pub authorized: i64,
     pub captured: i64,
     pub refunded: i64,
+}
+
+#[derive(Debug)]
+pub(crate) struct ReturnRow {
+    pub id: [u8; 16],
+    pub status: &'static str,
+    pub created_at: i64,
 }
 
 impl OrderRow {
@@ -50,6 +58,11 @@ impl OrderRow {
             authorized: payment.authorized(),
             captured: payment.captured(),
             refunded: payment.refunded(),
+        });
+        let returns = order.returns.iter().map(|it| ReturnRow {
+            id: it.id.0.to_be_bytes(),
+            status: it.status.as_str(),
+            created_at: it.at.as_millis(),
         });
         Ok(OrderRow {
             id: order.id.0.to_be_bytes(),
@@ -67,6 +80,7 @@ impl OrderRow {
             settled: order.is_settled(),
             document,
             payments: payments.collect(),
+            returns: returns.collect(),
         })
     }
 }
@@ -80,6 +94,16 @@ pub(crate) fn status_name(status: OrderStatus) -> &'static str {
         OrderStatus::Cancelled => "cancelled",
         OrderStatus::Completed => "completed",
     }
+}
+
+/// A return's id before its order.
+pub(crate) type ReturnedRow = (Vec<u8>, i16, String);
+
+pub(crate) fn returned(rows: Vec<ReturnedRow>) -> Result<Vec<(ReturnId, Order)>, CommerceError> {
+    let read = |(bytes, format, document): ReturnedRow| {
+        Ok((ReturnId(id(&bytes)?), order((format, document))?))
+    };
+    Ok(rows.into_iter().map(read).collect::<Result<_, Damage>>()?)
 }
 
 /// A format and a document.

@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use barrow_engine::catalog::{Location, Sku};
-use barrow_engine::ids::{CartId, MovementId, OrderId};
+use barrow_engine::ids::{CartId, MovementId, OrderId, ReturnId};
 use barrow_engine::inventory::{Held, Level, Movement, MovementDraft, StockRefusal, Wish};
 use barrow_engine::orders::{Order, OrderNumber, StockChange};
 use barrow_engine::ports::{
-    Announcement, Announcements, CommerceError, Opened, OrderChange, OrderQuery, OrderStore, Saved,
-    StockLedger,
+    Announcement, Announcements, CommerceError, Opened, OrderChange, OrderQuery, OrderStore,
+    ReturnQuery, Saved, StockLedger,
 };
 use barrow_engine::time::Timestamp;
 
@@ -180,7 +180,9 @@ impl StockLedger for AnnouncedStock {
 /// becomes its own was nobody else's before, nor is it while it is on its way.
 fn freed(change: &OrderChange) -> impl Iterator<Item = &Sku> {
     change.stock.iter().filter_map(|change| match change {
-        StockChange::Release { sku, .. } | StockChange::Restock { sku, .. } => Some(sku),
+        StockChange::AllocateMore { sku, .. }
+        | StockChange::Release { sku, .. }
+        | StockChange::Restock { sku, .. } => Some(sku),
         StockChange::Allocate | StockChange::Ship { .. } | StockChange::Unship { .. } => None,
     })
 }
@@ -217,6 +219,14 @@ impl OrderStore for AnnouncedOrders {
 
     async fn list(&self, query: &OrderQuery) -> Result<Vec<Order>> {
         self.inner.list(query).await
+    }
+
+    async fn of_return(&self, id: ReturnId) -> Result<Option<Order>> {
+        self.inner.of_return(id).await
+    }
+
+    async fn returns(&self, query: &ReturnQuery) -> Result<Vec<(ReturnId, Order)>> {
+        self.inner.returns(query).await
     }
 
     async fn unsettled(&self, before: Timestamp, limit: usize) -> Result<Vec<OrderId>> {

@@ -59,6 +59,15 @@ impl TestGateway {
         (body, SIGNATURE, signature)
     }
 
+    /// What it tells once a buyer has done something on its page.
+    pub fn told(&self, key: OperationKey, succeeded: bool) -> Notice {
+        let outcome = match succeeded {
+            true => PaymentOutcome::Succeeded { reference: Some(reference(key)) },
+            false => PaymentOutcome::Failed { code: "cancelled".to_owned() },
+        };
+        Notice { key, outcome }
+    }
+
     /// What is known of an authorization by now.
     fn known(&self, request: &PaymentRequest) -> GatewayAnswer {
         let age = self.clock.now().since(request.at);
@@ -123,11 +132,7 @@ impl PaymentGateway for TestGateway {
             |error: &dyn std::fmt::Display| WebhookError::Unreadable(error.to_string());
         let told: Told = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
         let key: OperationKey = told.operation.parse().map_err(|error| unreadable(&error))?;
-        let outcome = match told.succeeded {
-            true => PaymentOutcome::Succeeded { reference: Some(reference(key)) },
-            false => PaymentOutcome::Failed { code: "cancelled".to_owned() },
-        };
-        Ok(vec![Notice { key, outcome }])
+        Ok(vec![self.told(key, told.succeeded)])
     }
 }
 

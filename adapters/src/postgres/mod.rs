@@ -1,9 +1,10 @@
-//! Entities, products, stock and orders in Postgres.
+//! Entities, products, stock, orders and API keys in Postgres.
 //!
 //! All stores of a process share one pool of connections to the primary, which is found among
 //! the hosts of the URL and followed when another one takes over ([`Postgres`]). A condition that
 //! guards a write is never read from a standby.
 
+mod api_keys;
 mod control_table;
 mod entity_store;
 mod errors;
@@ -17,6 +18,7 @@ mod stock_ledger;
 mod transaction;
 mod write_batch;
 
+pub use api_keys::PostgresApiKeys;
 pub use control_table::PostgresControlTable;
 pub use entity_store::PostgresEntityStore;
 pub use errors::ConnectError;

@@ -1,16 +1,20 @@
 //! Orders.
 
 use async_trait::async_trait;
-use barrow_engine::ids::{CartId, OrderId};
+use barrow_engine::ids::{CartId, OrderId, ReturnId};
 use barrow_engine::orders::{Order, OrderNumber};
-use barrow_engine::ports::{CommerceError, Opened, OrderChange, OrderQuery, OrderStore, Saved};
+use barrow_engine::ports::{
+    CommerceError, ORDER_PAGE_MAX, Opened, OrderChange, OrderQuery, OrderStore, ReturnQuery, Saved,
+};
 use barrow_engine::time::Timestamp;
 use sqlx::QueryBuilder;
 use sqlx::postgres::PgConnection;
 
 use super::primary::Postgres;
-use crate::commerce::conditions::{Conditions, NARROW_MAX, conditions, push};
-use crate::commerce::order_row::{DocumentRow, OrderRow, number_of, order, order_ids, orders};
+use crate::commerce::conditions::{Conditions, NARROW_MAX, conditions, merge, push};
+use crate::commerce::order_row::{
+    DocumentRow, OrderRow, ReturnedRow, number_of, order, order_ids, orders, returned,
+};
 use crate::commerce::rows::limit;
 use crate::commerce::{End, Fault, flow};
 
@@ -52,6 +56,19 @@ pub(super) const READ_OF_CART: &str =
     "SELECT format, document::text FROM customer_order WHERE cart = $1";
 
 const READ_OF_NUMBER: &str = "SELECT format, document::text FROM customer_order WHERE number = $1";
+
+const READ_OF_RETURN: &str = "SELECT format, document::text FROM customer_order
+    WHERE id = (SELECT order_id FROM order_return WHERE id = $1)";
+
+const RETURNS: &str = "SELECT order_return.id, format, document::text
+    FROM order_return JOIN customer_order ON customer_order.id = order_id
+    WHERE (order_return.created_at, order_return.id) < ($1, $2)
+    ORDER BY order_return.created_at DESC, order_return.id DESC LIMIT $3";
+
+const RETURNS_OF_STATUS: &str = "SELECT order_return.id, format, document::text
+    FROM order_return JOIN customer_order ON customer_order.id = order_id
+    WHERE (order_return.created_at, order_return.id) < ($1, $2) AND order_return.status = $4
+    ORDER BY order_return.created_at DESC, order_return.id DESC LIMIT $3";
 
 const NEXT_NUMBER: &str = "SELECT nextval('order_number')";
 
@@ -101,17 +118,45 @@ impl OrderStore for PostgresOrderStore {
     }
 
     async fn list(&self, query: &OrderQuery) -> Result<Vec<Order>> {
-        let conditions = conditions(query);
+        let lists = conditions(query);
         let found = self
             .postgres
             .call(async |connection| {
-                // Planned for these values: a plan for any would not know which of them are rare.
-                let is_narrow = is_narrow(connection, &conditions).await?;
-                let mut statement = statement(&conditions, is_narrow);
-                statement.build_query_as().persistent(false).fetch_all(connection).await
+                let mut found: Vec<DocumentRow> = Vec::new();
+                for conditions in &lists {
+                    // Planned for these values: a plan for any would not know which of them are
+                    // rare.
+                    let is_narrow = is_narrow(connection, conditions).await?;
+                    let mut statement = statement(conditions, is_narrow);
+                    let query = statement.build_query_as().persistent(false);
+                    found.extend(query.fetch_all(&mut *connection).await?);
+                }
+                Ok(found)
             })
             .await;
-        orders(found.map_err(|error| error.of_no_commit())?)
+        Ok(merge(query, orders(found.map_err(|error| error.of_no_commit())?)?))
+    }
+
+    async fn of_return(&self, id: ReturnId) -> Result<Option<Order>> {
+        self.one(READ_OF_RETURN, Key::Id(id.0)).await
+    }
+
+    async fn returns(&self, query: &ReturnQuery) -> Result<Vec<(ReturnId, Order)>> {
+        let (at, id) = query.after.unwrap_or((Timestamp::MAX, ReturnId(u128::MAX)));
+        let most = limit(query.limit.min(ORDER_PAGE_MAX));
+        let found: std::result::Result<Vec<ReturnedRow>, _> = self
+            .postgres
+            .call(async |connection| {
+                let sql = if query.status.is_some() { RETURNS_OF_STATUS } else { RETURNS };
+                let rows = sqlx::query_as(sql).bind(at.as_millis()).bind(id.0.to_be_bytes());
+                let rows = rows.bind(most);
+                match query.status {
+                    Some(status) => rows.bind(status.as_str()).fetch_all(connection).await,
+                    None => rows.fetch_all(connection).await,
+                }
+            })
+            .await;
+        returned(found.map_err(|error| error.of_no_commit())?)
     }
 
     async fn unsettled(&self, before: Timestamp, most: usize) -> Result<Vec<OrderId>> {
@@ -141,7 +186,7 @@ async fn is_narrow(
 }
 
 fn statement(conditions: &Conditions, is_narrow: bool) -> QueryBuilder<sqlx::Postgres> {
-    let Conditions { text, placed, others, from, limit } = conditions;
+    let Conditions { text, placed, others, from, direction, limit } = conditions;
     let mut statement =
         QueryBuilder::new("SELECT format, document::text FROM customer_order WHERE true");
     for condition in text.iter().chain(placed).chain(others).chain(from) {
@@ -150,6 +195,7 @@ fn statement(conditions: &Conditions, is_narrow: bool) -> QueryBuilder<sqlx::Pos
     }
     // A sum is in the order of no index.
     let first = if is_narrow { "created_at + 0" } else { "created_at" };
-    statement.push(format!(" ORDER BY {first} DESC, id DESC LIMIT ")).push_bind(*limit);
+    let order = format!(" ORDER BY {first}{direction}, id{direction} LIMIT ");
+    statement.push(order).push_bind(*limit);
     statement
 }

@@ -130,8 +130,8 @@ const INSERT_ORDER: &str = "INSERT INTO customer_order (id, version, cart, numbe
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15::json)
     ON CONFLICT DO NOTHING RETURNING 1::int8";
 
-/// The order and its payments in one statement. A payment never changes its order: the row of
-/// another one is met, and not counted.
+/// The order, its payments and its returns in one statement. A payment never changes its order,
+/// nor does a return: the row of another one is met, and not counted.
 const UPDATE_ORDER: &str = "WITH changed AS (
     UPDATE customer_order SET version = $2, number = $4, status = $5, payment = $6,
             fulfilment = $7, email = $8, last_name = $9, placed_at = $11, changed_at = $12,
@@ -145,7 +145,14 @@ const UPDATE_ORDER: &str = "WITH changed AS (
         ON CONFLICT (id) DO UPDATE SET authorized = EXCLUDED.authorized,
             captured = EXCLUDED.captured, refunded = EXCLUDED.refunded
             WHERE order_payment.order_id = EXCLUDED.order_id RETURNING 1
-) SELECT (SELECT count(*) FROM changed) + (SELECT count(*) FROM paid)";
+), returned AS (
+    INSERT INTO order_return (id, order_id, status, created_at)
+        SELECT id, $1, status, created_at
+            FROM unnest($20::bytea[], $21::text[], $22::int8[]) AS wanted (id, status, created_at)
+        ON CONFLICT (id) DO UPDATE SET status = EXCLUDED.status
+            WHERE order_return.order_id = EXCLUDED.order_id RETURNING 1
+) SELECT (SELECT count(*) FROM changed) + (SELECT count(*) FROM paid)
+    + (SELECT count(*) FROM returned)";
 
 fn texts<'a, T: 'a>(
     all: impl Iterator<Item = &'a T>,
@@ -288,10 +295,15 @@ impl Transaction for PgConnection {
         let query = query.bind(row.created_at).bind(row.placed_at).bind(row.changed_at);
         let query = query.bind(row.settled).bind(FORMAT).bind(&row.document);
         let query = query.bind(&ids[..]).bind(&authorized[..]).bind(&captured[..]);
-        let written: i64 = query.bind(&refunded[..]).fetch_one(self).await?;
-        match usize::try_from(written).is_ok_and(|written| written == 1 + row.payments.len()) {
+        let returns: Vec<_> = row.returns.iter().map(|it| it.id).collect();
+        let statuses: Vec<&str> = row.returns.iter().map(|it| it.status).collect();
+        let asked_at: Vec<i64> = row.returns.iter().map(|it| it.created_at).collect();
+        let query = query.bind(&refunded[..]).bind(&returns[..]).bind(&statuses[..]);
+        let written: i64 = query.bind(&asked_at[..]).fetch_one(self).await?;
+        let expected = 1 + row.payments.len() + row.returns.len();
+        match usize::try_from(written).is_ok_and(|written| written == expected) {
             true => Ok(()),
-            false => Err(Fault::Damaged("an order or a payment is another's".to_owned())),
+            false => Err(Fault::Damaged("an order, a payment or a return is another's".to_owned())),
         }
     }
 }

@@ -1,16 +1,20 @@
 //! Orders.
 
 use async_trait::async_trait;
-use barrow_engine::ids::{CartId, OrderId};
+use barrow_engine::ids::{CartId, OrderId, ReturnId};
 use barrow_engine::orders::{Order, OrderNumber};
-use barrow_engine::ports::{CommerceError, Opened, OrderChange, OrderQuery, OrderStore, Saved};
+use barrow_engine::ports::{
+    CommerceError, ORDER_PAGE_MAX, Opened, OrderChange, OrderQuery, OrderStore, ReturnQuery, Saved,
+};
 use barrow_engine::time::Timestamp;
 use sqlx::QueryBuilder;
 use sqlx::sqlite::SqliteConnection;
 
 use super::database::Sqlite;
-use crate::commerce::conditions::{Condition, Conditions, NARROW_MAX, conditions, push};
-use crate::commerce::order_row::{DocumentRow, OrderRow, number_of, order, order_ids, orders};
+use crate::commerce::conditions::{Condition, Conditions, NARROW_MAX, conditions, merge, push};
+use crate::commerce::order_row::{
+    DocumentRow, OrderRow, ReturnedRow, number_of, order, order_ids, orders, returned,
+};
 use crate::commerce::rows::limit;
 use crate::commerce::{End, Fault, flow};
 
@@ -52,6 +56,19 @@ pub(super) const READ_OF_CART: &str = "SELECT format, document FROM customer_ord
 
 const READ_OF_NUMBER: &str = "SELECT format, document FROM customer_order WHERE number = ?1";
 
+const READ_OF_RETURN: &str = "SELECT format, document FROM customer_order
+    WHERE id = (SELECT order_id FROM order_return WHERE id = ?1)";
+
+const RETURNS: &str = "SELECT order_return.id, format, document
+    FROM order_return JOIN customer_order ON customer_order.id = order_id
+    WHERE (order_return.created_at, order_return.id) < (?1, ?2)
+    ORDER BY order_return.created_at DESC, order_return.id DESC LIMIT ?3";
+
+const RETURNS_OF_STATUS: &str = "SELECT order_return.id, format, document
+    FROM order_return JOIN customer_order ON customer_order.id = order_id
+    WHERE (order_return.created_at, order_return.id) < (?1, ?2) AND order_return.status = ?4
+    ORDER BY order_return.created_at DESC, order_return.id DESC LIMIT ?3";
+
 const NEXT_NUMBER: &str = "UPDATE order_number SET next = next + 1 RETURNING next - 1";
 
 const UNSETTLED: &str = "SELECT id FROM customer_order WHERE NOT settled AND changed_at < ?1
@@ -91,9 +108,37 @@ impl OrderStore for SqliteOrderStore {
     }
 
     async fn list(&self, query: &OrderQuery) -> Result<Vec<Order>> {
-        let conditions = conditions(query);
-        let list = async |connection: &mut SqliteConnection| list(connection, &conditions).await;
-        orders(self.sqlite.read(list).await?)
+        let lists = conditions(query);
+        let list = async |connection: &mut SqliteConnection| {
+            let mut found = Vec::new();
+            for conditions in &lists {
+                found.extend(list(connection, conditions).await?);
+            }
+            Ok(found)
+        };
+        Ok(merge(query, orders(self.sqlite.read(list).await?)?))
+    }
+
+    async fn of_return(&self, id: ReturnId) -> Result<Option<Order>> {
+        self.one(READ_OF_RETURN, Key::Id(id.0)).await
+    }
+
+    async fn returns(&self, query: &ReturnQuery) -> Result<Vec<(ReturnId, Order)>> {
+        let (at, id) = query.after.unwrap_or((Timestamp::MAX, ReturnId(u128::MAX)));
+        let most = limit(query.limit.min(ORDER_PAGE_MAX));
+        let found: Vec<ReturnedRow> = self
+            .sqlite
+            .read(async |connection| {
+                let sql = if query.status.is_some() { RETURNS_OF_STATUS } else { RETURNS };
+                let rows = sqlx::query_as(sql).bind(at.as_millis());
+                let rows = rows.bind(id.0.to_be_bytes().to_vec()).bind(most);
+                match query.status {
+                    Some(status) => rows.bind(status.as_str()).fetch_all(connection).await,
+                    None => rows.fetch_all(connection).await,
+                }
+            })
+            .await?;
+        returned(found)
     }
 
     async fn unsettled(&self, before: Timestamp, most: usize) -> Result<Vec<OrderId>> {
@@ -114,7 +159,7 @@ async fn list(
 ) -> std::result::Result<Vec<DocumentRow>, sqlx::Error> {
     let narrow = narrow(connection, conditions).await?;
     let mut statement = QueryBuilder::new("SELECT format, document FROM customer_order WHERE true");
-    let Conditions { text, placed, others, from, limit } = conditions;
+    let Conditions { text, placed, others, from, direction, limit } = conditions;
     if let Some(narrow) = narrow {
         statement.push(" AND id IN (SELECT id FROM customer_order WHERE ");
         push(&mut statement, narrow, true);
@@ -128,10 +173,9 @@ async fn list(
         statement.push(" AND ");
         push(&mut statement, condition, is_searched);
     }
-    statement.push(match narrow {
-        Some(_) => " ORDER BY +created_at DESC, +id DESC LIMIT ",
-        None => " ORDER BY created_at DESC, id DESC LIMIT ",
-    });
+    let sorted = if narrow.is_some() { "+" } else { "" };
+    let order = format!(" ORDER BY {sorted}created_at{direction}, {sorted}id{direction} LIMIT ");
+    statement.push(order);
     statement.push_bind(*limit);
     statement.build_query_as().fetch_all(connection).await
 }

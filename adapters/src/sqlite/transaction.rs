@@ -76,6 +76,12 @@ const WRITE_PAYMENTS: &str =
         captured = excluded.captured, refunded = excluded.refunded
         WHERE order_payment.order_id = excluded.order_id";
 
+/// A return neither.
+const WRITE_RETURNS: &str = "INSERT INTO order_return (id, order_id, status, created_at)
+    SELECT unhex(value ->> 0), ?1, value ->> 1, value ->> 2 FROM json_each(?2) WHERE true
+    ON CONFLICT (id) DO UPDATE SET status = excluded.status
+        WHERE order_return.order_id = excluded.order_id";
+
 fn hex(id: u128) -> String {
     format!("{id:032x}")
 }
@@ -204,20 +210,32 @@ impl Transaction for SqliteConnection {
         if write(UPDATE_ORDER, row, self).await? != 1 {
             return Err(Fault::Damaged("an order has changed its cart".to_owned()));
         }
-        if row.payments.is_empty() {
-            return Ok(());
-        }
-        let payments = rows(
-            row.payments
-                .iter()
-                .map(|it| json!([hex_of(&it.id), it.authorized, it.captured, it.refunded])),
-        );
-        let query = sqlx::query(WRITE_PAYMENTS).bind(row.id.to_vec()).bind(payments);
-        let written = query.execute(self).await?.rows_affected();
-        match usize::try_from(written).is_ok_and(|written| written == row.payments.len()) {
-            true => Ok(()),
-            false => Err(Fault::Damaged("a payment is of another order".to_owned())),
-        }
+        let payments = row.payments.iter();
+        let payments =
+            payments.map(|it| json!([hex_of(&it.id), it.authorized, it.captured, it.refunded]));
+        let returns = row.returns.iter();
+        let returns = returns.map(|it| json!([hex_of(&it.id), it.status, it.created_at]));
+        write_parts((WRITE_PAYMENTS, "a payment"), row.id, payments.collect(), self).await?;
+        write_parts((WRITE_RETURNS, "a return"), row.id, returns.collect(), self).await
+    }
+}
+
+/// Writes the rows of an order's parts; what they are is for people.
+async fn write_parts(
+    (sql, what): (&'static str, &str),
+    order: [u8; 16],
+    parts: Vec<Value>,
+    connection: &mut SqliteConnection,
+) -> Result<()> {
+    if parts.is_empty() {
+        return Ok(());
+    }
+    let count = parts.len();
+    let query = sqlx::query(sql).bind(order.to_vec()).bind(rows(parts.into_iter()));
+    let written = query.execute(connection).await?.rows_affected();
+    match usize::try_from(written).is_ok_and(|written| written == count) {
+        true => Ok(()),
+        false => Err(Fault::Damaged(format!("{what} is of another order"))),
     }
 }
 

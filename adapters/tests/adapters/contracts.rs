@@ -8,7 +8,7 @@ use barrow_adapters::embedded::{
 };
 use barrow_adapters::host::{SystemClock, TokioSleeper};
 use barrow_adapters::simulated::SimulatedEntityStore;
-use barrow_adapters::sqlite::{SqliteOrderStore, SqliteStockLedger};
+use barrow_adapters::sqlite::{SqliteApiKeys, SqliteOrderStore, SqliteStockLedger};
 use barrow_engine::ports::{
     Announcements, Cache, EntityStore, MediaStore, OrderStore, ProductStore, StockLedger, contract,
 };
@@ -81,6 +81,15 @@ async fn stock_and_orders_through_each_decorator() {
     let save = &orders.meter().snapshot()[5];
     assert_eq!((save.operation, save.unknown), ("save", 0));
     assert!(save.ok > 10 && save.refused > 0, "{save:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sqlite_api_keys() {
+    let dir = tempfile::tempdir().unwrap();
+    let sqlite = crate::sqlite::open(&dir.path().join("commerce.db")).await;
+    contract::api_keys(&SqliteApiKeys::new(&sqlite), 1).await;
+    contract::api_keys(&SqliteApiKeys::new(&sqlite), 2).await;
+    crate::shared::keys_are_bounded_in_number(&SqliteApiKeys::new(&sqlite)).await;
 }
 
 #[tokio::test]

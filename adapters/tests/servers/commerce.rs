@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barrow_adapters::postgres::{
-    Postgres, PostgresOptions, PostgresOrderStore, PostgresStockLedger,
+    Postgres, PostgresApiKeys, PostgresOptions, PostgresOrderStore, PostgresStockLedger,
 };
 use barrow_engine::catalog::Sku;
 use barrow_engine::ids::{MovementId, OrderId};
@@ -54,6 +54,15 @@ async fn postgres_keeps_the_promises_of_stock_and_orders() {
     // Again, on what is there already.
     contract::stock_ledger(&ledger, 3).await;
     contract::order_store(&PostgresOrderStore::new(&postgres), &ledger, 4).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_keeps_the_promises_of_api_keys() {
+    let Some(server) = or_skip("Postgres", Server::start(Sync::Memory)) else { return };
+    let keys = PostgresApiKeys::new(&connect(&server, PostgresOptions::default()).await);
+    contract::api_keys(&keys, 1).await;
+    contract::api_keys(&keys, 2).await;
+    crate::shared::keys_are_bounded_in_number(&keys).await;
 }
 
 /// Threads and two processes at once.

@@ -7,10 +7,13 @@ use std::time::Duration;
 
 use barrow_adapters::decorators::{Faults, Faulty, Measured, Retries, Retrying};
 use barrow_adapters::host::{SystemClock, SystemEntropy, TokioSleeper};
+use barrow_engine::access::{ApiKeyDraft, KeyHash, Scope};
 use barrow_engine::catalog::{Product, ProductStatus, Seo, Sku, Slug, StockPolicy, Variant};
 use barrow_engine::entity::{EntityKey, EntityKind};
-use barrow_engine::ids::{ProductId, VariantId};
-use barrow_engine::ports::{CasOutcome, EntityStore, Expected, Row, contract};
+use barrow_engine::ids::{ApiKeyId, ProductId, VariantId};
+use barrow_engine::ports::{
+    API_KEYS_MAX, ApiKeyStore, CasOutcome, EntityStore, Expected, KeyMade, Row, contract,
+};
 use barrow_engine::time::Timestamp;
 
 pub fn wait(duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
@@ -99,4 +102,29 @@ fn variant(sku: &str) -> Variant {
         media: vec![],
         attributes: Default::default(),
     }
+}
+
+/// Of a store that holds no key that is not revoked.
+pub async fn keys_are_bounded_in_number(store: &dyn ApiKeyStore) {
+    let draft = |number: usize| {
+        let mut hash = [9; 32];
+        hash[..8].copy_from_slice(&number.to_be_bytes());
+        ApiKeyDraft {
+            id: ApiKeyId(number as u128),
+            hash: KeyHash(hash),
+            name: "one of many".into(),
+            scopes: [Scope::CatalogRead].into_iter().collect(),
+            created_at: Timestamp(1),
+            expires_at: None,
+        }
+    };
+    for number in 0..API_KEYS_MAX {
+        assert_eq!(store.create(&draft(number)).await, Ok(KeyMade::Done), "{number}");
+    }
+    let one_more = draft(API_KEYS_MAX);
+    assert_eq!(store.create(&one_more).await, Ok(KeyMade::Full));
+    assert_eq!(store.create(&draft(0)).await, Ok(KeyMade::Done), "it is there already");
+    store.revoke(ApiKeyId(7), Timestamp(2)).await.unwrap().expect("it is there");
+    assert_eq!(store.create(&one_more).await, Ok(KeyMade::Done), "there is room again");
+    assert_eq!(store.unrevoked().await.unwrap().len(), API_KEYS_MAX);
 }

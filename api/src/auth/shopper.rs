@@ -1,5 +1,6 @@
-//! The shopper behind a request, by the token it carries.
+//! Who is behind a request, by the token it carries.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::FromRequestParts;
@@ -9,7 +10,8 @@ use barrow_engine::time::Timestamp;
 use http::request::Parts;
 use http::{HeaderMap, header};
 
-use super::{Subject, TokenError};
+use super::secret::PREFIX;
+use super::{KeyError, KeySecret, Principal, Subject, TokenError};
 use crate::app::{App, SharedApp};
 use crate::edge::{Code, Problem};
 
@@ -25,26 +27,29 @@ pub struct Shopper {
 
 /// Who asks, where nobody needs to be known. Public routes take this and may still greet a
 /// known shopper.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Identity {
     Anonymous,
     Known(Shopper),
     /// The token is good, but whether its session was ended is not known now. Good enough for
     /// what anybody may see, and for nothing else.
     Unchecked(Shopper),
+    /// No shopper, but somebody of the house. They see what anybody may, and what their scopes
+    /// let them.
+    House(Arc<Principal>),
 }
 
 impl Identity {
     pub fn shopper(&self) -> Option<&Shopper> {
         match self {
             Identity::Known(shopper) => Some(shopper),
-            Identity::Unchecked(_) | Identity::Anonymous => None,
+            Identity::Unchecked(_) | Identity::Anonymous | Identity::House(_) => None,
         }
     }
 }
 
 /// Reads the token of a request. None is fine here; a bad one is refused on every route.
-pub fn identify(app: &App, headers: &HeaderMap) -> Result<Identity, Problem> {
+pub async fn identify(app: &App, headers: &HeaderMap) -> Result<Identity, Problem> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(Identity::Anonymous) };
     if values.next().is_some() {
@@ -57,6 +62,10 @@ pub fn identify(app: &App, headers: &HeaderMap) -> Result<Identity, Problem> {
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .map(|(_, token)| token.trim())
         .ok_or_else(|| unauthenticated("send 'Authorization: Bearer TOKEN'"))?;
+    if token.starts_with(PREFIX) {
+        // Boxed: the way of a shopper need not be as large as this one.
+        return Box::pin(of_the_house(app, token)).await.map(Identity::House);
+    }
     let claims = app.token_keys.open(token, app.clock.now()).map_err(|error| match error {
         TokenError::Expired => {
             Problem::new(Code::TokenExpired, "the token has expired; start a new session")
@@ -72,6 +81,19 @@ pub fn identify(app: &App, headers: &HeaderMap) -> Result<Identity, Problem> {
     }
 }
 
+async fn of_the_house(app: &App, token: &str) -> Result<Arc<Principal>, Problem> {
+    let unknown = || unauthenticated("the API key is not valid, or was revoked");
+    let secret = KeySecret::read(token).ok_or_else(unknown)?;
+    let keys = app.office.as_ref().map(|office| &office.api_keys).ok_or_else(unknown)?;
+    keys.check(secret.hash()).await.map_err(|error| match error {
+        KeyError::Unknown => unknown(),
+        KeyError::Expired => Problem::new(Code::TokenExpired, "the API key has expired"),
+        KeyError::Unavailable => {
+            Problem::unavailable("whether the API key is good cannot be told now", STALE_RETRY)
+        }
+    })
+}
+
 fn unauthenticated(detail: &'static str) -> Problem {
     Problem::new(Code::Unauthenticated, detail)
 }
@@ -81,8 +103,8 @@ impl FromRequestParts<SharedApp> for Identity {
 
     async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self, Problem> {
         match parts.extensions.get::<Identity>() {
-            Some(identity) => Ok(*identity),
-            None => identify(app, &parts.headers),
+            Some(identity) => Ok(identity.clone()),
+            None => identify(app, &parts.headers).await,
         }
     }
 }
@@ -94,6 +116,9 @@ impl FromRequestParts<SharedApp> for Shopper {
         match Identity::from_request_parts(parts, app).await? {
             Identity::Known(shopper) => Ok(shopper),
             Identity::Anonymous => Err(unauthenticated("this needs a shop token")),
+            Identity::House(_) => {
+                Err(unauthenticated("this needs a shop token; an API key is no shopper"))
+            }
             Identity::Unchecked(shopper) => match app.sessions.check_anew(shopper.session).await {
                 Ok(()) => Ok(shopper),
                 Err(SessionCheckError::Revoked) => Err(unauthenticated("the session was ended")),

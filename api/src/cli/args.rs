@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use barrow_engine::access::{InvalidApiKeyName, Scope, check_api_key_name};
+use barrow_engine::ids::ApiKeyId;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::config::{FlagValue, Sources};
+use crate::config::{FlagValue, Sources, Span};
 
 /// A commerce engine: catalog and carts behind one HTTP API.
 ///
@@ -130,6 +132,9 @@ pub enum Command {
     /// Look at the nodes of a cluster, or take one out of it
     #[command(after_help = CLUSTER_EXAMPLES)]
     Cluster(ClusterArgs),
+    /// Make, list and revoke the keys that programs call /admin with
+    #[command(after_help = API_KEY_EXAMPLES)]
+    ApiKey(ApiKeyArgs),
     /// Print the effective configuration, secrets masked
     #[command(after_help = CONFIG_EXAMPLES)]
     Config(ConfigArgs),
@@ -214,6 +219,16 @@ const SETUP_EXAMPLES: &str = "Examples:
   barrow setup aws --plan --profile aws
   AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:8000 barrow setup aws --profile aws";
 
+const API_KEY_EXAMPLES: &str = "\
+Works beside a running server, which sees the change within a second or two. `create` prints the
+key alone on standard output, once: only a hash of it is stored.
+
+Examples:
+  barrow api-key create --scope orders:read stock:write --name warehouse
+  barrow api-key create --scope '*' --expires-in 1h
+  barrow api-key list
+  barrow api-key revoke key_06d3r8v2k9m5w1x7q4t0c3f8hn";
+
 const CLUSTER_EXAMPLES: &str = "\
 Reads the control table that the configuration names, and no node: it works from any machine that
 reaches the table, whatever the nodes do.
@@ -263,6 +278,56 @@ pub struct DrainArgs {
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ApiKeyArgs {
+    #[command(subcommand)]
+    pub command: ApiKeyCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ApiKeyCommand {
+    /// Make a key, and print it
+    Create(CreateKeyArgs),
+    /// Which keys there are; not what they are
+    List(ListKeysArgs),
+    /// Have a key let nobody in any more, for ever
+    Revoke(RevokeKeyArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct CreateKeyArgs {
+    /// What it may: catalog:read, orders:write, ... or * for everything; write includes read
+    #[arg(long = "scope", value_name = "SCOPE", required = true, num_args = 1..)]
+    pub scopes: Vec<Scope>,
+    /// What it is for; shown in lists, and where something was done with it
+    #[arg(long, value_name = "NAME", value_parser = key_name, default_value = "api key")]
+    pub name: String,
+    /// For how long it is good: 1h, 90d [default: until it is revoked]
+    #[arg(long, value_name = "TIME")]
+    pub expires_in: Option<Span>,
+}
+
+#[derive(Debug, Args)]
+pub struct ListKeysArgs {
+    /// Those that were revoked, too
+    #[arg(long)]
+    pub all: bool,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct RevokeKeyArgs {
+    /// The id of the key, as `list` shows it
+    #[arg(value_name = "ID")]
+    pub id: ApiKeyId,
+}
+
+fn key_name(text: &str) -> Result<String, InvalidApiKeyName> {
+    check_api_key_name(text).map(|()| text.to_owned())
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,6 @@
 //! The command `barrow`: what each subcommand does, how it reports, and how it ends.
 
+mod api_key;
 mod args;
 mod backup;
 mod cluster;
@@ -57,6 +58,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
         Some(Command::Export(args)) => export::run(args, &quiet(settings)?),
         Some(Command::Backup(args)) => copies::backup(args, &quiet(settings)?).map(done),
         Some(Command::Restore(args)) => copies::restore(args, &quiet(settings)?).map(done),
+        Some(Command::ApiKey(args)) => api_key::run(args, &quiet(settings)?).map(done),
         Some(Command::Cluster(args)) => cluster::run(args, &quiet(settings)?).map(done),
         Some(Command::Setup(args)) => setup::run(args, &quiet(settings)?).map(done),
         None | Some(Command::Serve) => serve(settings),

@@ -27,7 +27,7 @@ pub async fn guard(State(app): State<SharedApp>, mut request: Request, next: Nex
         Ok(admitted) => admitted,
         Err(problem) => return labelled(route, turn_away(request, problem).await),
     };
-    let response = match identify(&app, request.headers()) {
+    let response = match identify(&app, request.headers()).await {
         Ok(identity) => {
             request.extensions_mut().insert(identity);
             catch(&app, next.run(request)).await

@@ -22,6 +22,7 @@ mod selling;
 mod serve;
 mod settings;
 
+pub use body::read_body;
 pub use conditional::{Precondition, etag, prefers_minimal};
 pub use context::{Names, RequestContext};
 pub use conventions::{admit, catch, guard, net, turn_away, unrouted, wrong_method};

@@ -59,6 +59,8 @@ codes! {
     PaymentDeclined = "payment_declined", PAYMENT_REQUIRED, "The payment was declined";
     SignatureInvalid = "signature_invalid", FORBIDDEN, "The address was not signed by this shop";
     SignatureExpired = "signature_expired", FORBIDDEN, "The signed address has expired";
+    /// Names the scope in its detail.
+    Forbidden = "forbidden", FORBIDDEN, "The key lacks a scope";
     NotFound = "not_found", NOT_FOUND, "There is nothing here";
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "The method is not allowed here";
     CartExpired = "cart_expired", CONFLICT, "The cart has expired";
@@ -71,7 +73,9 @@ codes! {
     CheckoutInProgress = "checkout_in_progress", CONFLICT, "The cart is being bought";
     /// Carries `order_id` and `next_cart_id`.
     CartOrdered = "cart_ordered", CONFLICT, "The cart was bought";
+    AlreadyFulfilled = "already_fulfilled", CONFLICT, "Some of it has left the house";
     OrderState = "order_state", CONFLICT, "The order is not in a state for this";
+    StockBelowZero = "stock_below_zero", CONFLICT, "There are not so many";
     /// Carries `current_version`.
     VersionMismatch = "version_mismatch", PRECONDITION_FAILED, "The object has changed since";
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "The body is too large";
@@ -85,6 +89,12 @@ codes! {
     VariantUnavailable = "variant_unavailable", UNPROCESSABLE_ENTITY, "This is not for sale";
     QuantityLimit = "quantity_limit", UNPROCESSABLE_ENTITY, "A line may not hold so many";
     LineLimit = "line_limit", UNPROCESSABLE_ENTITY, "The cart may not have more lines";
+    CaptureExceedsAuthorized = "capture_exceeds_authorized", UNPROCESSABLE_ENTITY,
+        "More would be taken than was authorized";
+    RefundExceedsCaptured = "refund_exceeds_captured", UNPROCESSABLE_ENTITY,
+        "More would go back than was taken";
+    ReturnExceedsFulfilled = "return_exceeds_fulfilled", UNPROCESSABLE_ENTITY,
+        "More would come back than was sent";
     UploadMismatch = "upload_mismatch", UNPROCESSABLE_ENTITY,
         "The file is not the one that was announced";
     Overloaded = "overloaded", TOO_MANY_REQUESTS, "Too much at once";

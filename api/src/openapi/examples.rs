@@ -286,3 +286,27 @@ pub fn shipping_methods() -> Value {
         "next_cursor": null,
     })
 }
+
+pub fn movement() -> Value {
+    json!({
+        "id": "mov_06d3r8v2k9m5w1x7q4t0c3f8hn",
+        "sku": "OAK-CHAIR-NAT",
+        "location": "default",
+        "quantity": 12,
+        "reason": "delivery 4711",
+        "actor": "warehouse (key_06d3r8v2k9m5w1x7q4t0c3f8hn)",
+        "at": SOME_TIME,
+        "level": 57,
+    })
+}
+
+pub fn level() -> Value {
+    json!({
+        "sku": "OAK-CHAIR-NAT",
+        "location": "default",
+        "on_hand": 57,
+        "reserved": 2,
+        "allocated": 5,
+        "available": 50,
+    })
+}

@@ -57,6 +57,30 @@ pub fn order() -> Value {
     })
 }
 
+/// One that its buyer did not want any more.
+pub fn cancelled_order() -> Value {
+    let mut order = order();
+    order["status"] = json!("cancelled");
+    order["payment_status"] = json!("voided");
+    order["payments"] = json!([payment("ok", "voided", 64_500)]);
+    order["version"] = json!(6);
+    order
+}
+
+pub fn return_of_order() -> Value {
+    json!({
+        "id": "ret_06d3r8v2k9m5w1x7q4t0c3f8hn",
+        "order_id": ORDER,
+        "status": "requested",
+        "lines": [
+            {"line_id": "line_1", "quantity": 1, "reason": "it wobbles", "received": 0},
+        ],
+        "refund_id": null,
+        "version": 1,
+        "created_at": PLACED,
+    })
+}
+
 /// One whose buyer has to pay elsewhere first.
 pub fn pending_order() -> Value {
     let mut order = order();
@@ -101,5 +125,17 @@ fn line() -> Value {
         "line_total": eur(64_500),
         "fulfilled": 0,
         "returned": 0,
+    })
+}
+
+pub fn returned() -> Value {
+    json!({
+        "id": "ret_06d3r8v2k9m5w1x7q4t0c3f8hn",
+        "order_id": "ord_06d3r8v2k9m5w1x7q4t0c3f8hn",
+        "status": "requested",
+        "lines": [{"line_id": "line_1", "quantity": 1, "reason": "too small", "received": 0}],
+        "refund_id": null,
+        "version": 1,
+        "created_at": "2026-11-22T10:15:30.000Z",
     })
 }

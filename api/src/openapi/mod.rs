@@ -2,6 +2,7 @@
 //! structs that replies are written from and of one entry a call. A test holds it to the router:
 //! no route without its entry, no entry without its route.
 
+pub mod admin;
 mod carts;
 mod catalog;
 mod error_pages;
@@ -10,6 +11,7 @@ mod examples_orders;
 mod operation;
 mod ops;
 mod orders;
+mod payments;
 mod problems;
 mod sessions;
 
@@ -22,13 +24,15 @@ use utoipa::openapi::schema::ComponentsBuilder;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
-    InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathItem, PathsBuilder, ServerBuilder,
+    HttpMethod, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathItem, PathsBuilder,
+    ServerBuilder,
 };
 
 use crate::edge::ProblemBody;
-use operation::{BEARER, Operation, register};
+use operation::{API_KEY, BEARER, Operation, register};
 
 pub use error_pages::{index as error_index, page as error_page};
+pub use operation::Needs;
 pub use problems::example as problem_example;
 
 /// What a reader has to know before any single call.
@@ -40,7 +44,8 @@ durable, and orders.
 replies every field is present; a client ignores those it does not know.
 
 **Who asks.** `POST /v1/sessions` gives a guest a token; it goes into `Authorization: Bearer` of \
-every further call. The catalog needs none.
+every further call. The catalog needs none. The house calls `/admin/v1` with an API key, which \
+`barrow api-key create` makes; each call names the scope it needs.
 
 **Safe repeats.** Every change takes an `Idempotency-Key`. The same key with the same payload \
 takes effect once, however often it is sent; the replay carries `Idempotent-Replayed: true`.
@@ -59,11 +64,22 @@ fn operations() -> Vec<Operation> {
         sessions::operations(),
         carts::operations(),
         orders::operations(),
+        payments::operations(),
+        admin::operations(),
         ops::operations(),
     ]
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// Every call, and who may make it.
+pub fn access() -> Vec<(HttpMethod, &'static str, Needs)> {
+    let of = |it: Operation| {
+        let needs = it.needs.expect("a test holds that each call says who may make it");
+        (it.method, it.path, needs)
+    };
+    operations().into_iter().map(of).collect()
 }
 
 /// The document.
@@ -81,7 +97,11 @@ pub fn document() -> OpenApi {
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("shop_...")
         .description(Some("The token of a shop session, from `POST /v1/sessions`."));
-    let components = components.security_scheme(BEARER, SecurityScheme::Http(bearer.build()));
+    let key = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("barrow_key_...");
+    let key = key.description(Some("A key of the house, from `barrow api-key create`."));
+    let components = components
+        .security_scheme(BEARER, SecurityScheme::Http(bearer.build()))
+        .security_scheme(API_KEY, SecurityScheme::Http(key.build()));
     let paths = order.into_iter().fold(PathsBuilder::new(), |all, path| {
         let item = paths.remove(path).expect("each path was put in once");
         all.path(path, item)
@@ -109,6 +129,10 @@ fn tags() -> Vec<utoipa::openapi::Tag> {
         ("Sessions", "Who is asking: a guest's token."),
         ("Carts", "What a shopper is about to buy."),
         ("Orders", "What was bought, from checkout to delivery."),
+        ("Payments", "What gateways and their pages tell."),
+        ("Orders of the house", "All orders and returns. For API keys."),
+        ("Stock of the house", "How units come and go. For API keys."),
+        ("Carts of the house", "Any cart. For API keys."),
         ("Operations", "Whether the server lives, what it does, and this document."),
     ]
     .into_iter()

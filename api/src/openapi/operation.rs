@@ -17,11 +17,16 @@ use utoipa::openapi::{
     Content, ContentBuilder, HttpMethod, PathItem, Ref, RefOr, Required, ResponseBuilder, Type,
 };
 
+use barrow_engine::access::Scope;
+
 use super::problems;
 use crate::edge::{Code, ProblemBody};
 
 /// The name of the security scheme: `Authorization: Bearer`.
 pub const BEARER: &str = "bearer";
+
+/// The same for who is of the house.
+pub const API_KEY: &str = "api_key";
 
 /// Who may make the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,12 +37,16 @@ pub enum Needs {
     MaybeToken,
     /// A shop token.
     Token,
+    /// An API key with that scope.
+    Scope(Scope),
 }
 
 /// A call.
 pub struct Operation {
     pub method: HttpMethod,
     pub path: &'static str,
+    /// `None` until it is said.
+    pub needs: Option<Needs>,
     builder: OperationBuilder,
     replies: BTreeMap<String, ResponseBuilder>,
     codes: Vec<Code>,
@@ -139,6 +148,7 @@ impl Operation {
         Operation {
             method,
             path,
+            needs: None,
             builder: OperationBuilder::new().operation_id(Some(id)).tag(tag).summary(Some(summary)),
             replies: BTreeMap::new(),
             codes: Vec::new(),
@@ -160,6 +170,7 @@ impl Operation {
 
     /// Who may call; adds the refusals that follow from it.
     pub fn needs(mut self, needs: Needs) -> Operation {
+        self.needs = Some(needs);
         let token = SecurityRequirement::new(BEARER, Vec::<String>::new());
         match needs {
             Needs::Nothing => return self,
@@ -168,6 +179,11 @@ impl Operation {
                 self.builder = self.builder.securities(Some([anybody, token]));
             }
             Needs::Token => self.builder = self.builder.security(token),
+            Needs::Scope(scope) => {
+                let key = SecurityRequirement::new(API_KEY, [scope.as_str()]);
+                self.builder = self.builder.security(key);
+                self = self.refuses([Code::Forbidden]);
+            }
         }
         self.refuses([Code::Unauthenticated, Code::TokenExpired])
     }

@@ -8,13 +8,13 @@ use super::examples_orders as orders;
 use super::operation::{Needs, Operation, Param};
 use crate::edge::Code;
 use crate::wire::cart::CartBody;
-use crate::wire::order::OrderBody;
-use crate::wire::order_requests::BuyCart;
+use crate::wire::order::{OrderBody, ReturnBody};
+use crate::wire::order_requests::{BuyCart, CancelOrder, RequestReturn};
 
 const TAG: &str = "Orders";
 
 pub(super) fn operations() -> Vec<Operation> {
-    vec![buy(), give_up(), read()]
+    vec![buy(), give_up(), read(), cancel(), request_return()]
 }
 
 fn call(method: HttpMethod, path: &'static str, id: &str, summary: &str) -> Operation {
@@ -107,7 +107,60 @@ fn give_up() -> Operation {
 fn read() -> Operation {
     let operation = call(HttpMethod::Get, "/v1/orders/{id}", "readOrder", "An order of one's own")
         .about("While it is being paid for, too: then its status is `pending`.")
-        .takes([Param::path("id", "The order's id.").example("ord_06d3r8v2k9m5w1x7q4t0c3f8hn")])
+        .takes([order_id()])
         .replies::<OrderBody<'_>>(200, "The order.", orders::order());
     with_version(operation, 200)
+}
+
+fn order_id() -> Param {
+    Param::path("id", "The order's id.").example("ord_06d3r8v2k9m5w1x7q4t0c3f8hn")
+}
+
+/// A change of an order by its buyer.
+fn change(path: &'static str, id: &str, summary: &str) -> Operation {
+    call(HttpMethod::Post, path, id, summary)
+        .takes([
+            order_id(),
+            Param::header(
+                "Idempotency-Key",
+                "16 to 255 visible ASCII characters, new for each change and kept for its repeats.",
+            )
+            .example("4f1c7a52-6a3c-4b0e-9d1e-2f5b8c7d6e10"),
+            Param::header("If-Match", "Only if the order is at this version.").example("\"4\""),
+        ])
+        .refuses([
+            Code::IdempotencyKeyInvalid,
+            Code::IdempotencyKeyReused,
+            Code::IdempotencyMemoryFull,
+            Code::OrderState,
+            Code::VersionMismatch,
+            Code::OutcomeUnknown,
+        ])
+}
+
+fn replayable(operation: Operation, status: u16) -> Operation {
+    operation
+        .with_header(status, "Idempotent-Replayed", "`true`: the key was known, nothing changed.")
+        .with_header(status, "Idempotent-Version", "The version that the key's change made.")
+}
+
+fn cancel() -> Operation {
+    let operation = change("/v1/orders/{id}/cancel", "cancelOrder", "Cancel an order")
+        .about(
+            "As long as nothing of it has left the house. What was authorized is let go, what \
+             was captured goes back, and the stock is free again.",
+        )
+        .body::<CancelOrder>(false, &[("with a reason", json!({"reason": "ordered twice"}))])
+        .replies::<OrderBody<'_>>(200, "The order as it is now.", orders::cancelled_order());
+    with_version(replayable(operation, 200), 200).refuses([Code::AlreadyFulfilled])
+}
+
+fn request_return() -> Operation {
+    let line = json!({"line_id": "line_1", "quantity": 1, "reason": "it wobbles"});
+    let operation = change("/v1/orders/{id}/returns", "requestReturn", "Send something back")
+        .about("Units that were sent and are not on their way back already.")
+        .body::<RequestReturn>(true, &[("one chair", json!({"lines": [line]}))])
+        .replies::<ReturnBody<'_>>(201, "The return, to be approved.", orders::return_of_order())
+        .with_header(201, "Location", "Where the order is.");
+    replayable(operation, 201).refuses([Code::ReturnExceedsFulfilled])
 }

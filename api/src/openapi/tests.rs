@@ -185,7 +185,7 @@ fn operations_have_ids_of_their_own_a_tag_a_summary_and_their_refusals() {
             let id = operation["operationId"].as_str().unwrap();
             assert!(ids.insert(id.to_owned()), "{id} appears twice");
             assert!(operation["tags"][0].is_string() && operation["summary"].is_string());
-            if path.starts_with("/v1") {
+            if path.starts_with("/v1") || path.starts_with("/admin") {
                 let replies = operation["responses"].as_object().unwrap();
                 assert!(replies.contains_key("400"), "{method} {path} refuses nothing");
                 assert!(replies.contains_key("503"), "{method} {path} is always there");
@@ -208,6 +208,17 @@ fn what_may_be_left_out_is_not_sent_by_whoever_tries_a_call() {
             }
         }
     }
+}
+
+#[test]
+fn every_call_says_who_may_make_it() {
+    for operation in operations() {
+        let path = operation.path;
+        let needs = operation.needs.unwrap_or_else(|| panic!("{path} does not say who may call"));
+        let is_of_the_house = matches!(needs, Needs::Scope(_));
+        assert_eq!(is_of_the_house, path.starts_with("/admin/"), "{path}: {needs:?}");
+    }
+    assert_eq!(access().len(), operations().len());
 }
 
 /// Each route that the code names, as `get /path`.
@@ -244,6 +255,12 @@ fn every_route_is_described_and_no_other() {
         .filter(|route| !unlisted.contains(&route.as_str()))
         .map(|route| route.replace("{*key}", "{key}"))
         .collect();
+    let is_by_hand = routes.iter().find(|route| route.contains(" /admin"));
+    assert_eq!(is_by_hand, None, "calls of the house are declared in their table");
+    let table = crate::routes::admin::table()
+        .into_iter()
+        .map(|route| format!("{} {}", route.method.as_str().to_ascii_lowercase(), route.path));
+    let routes: BTreeSet<String> = routes.into_iter().chain(table).collect();
     let document = document();
     let described = document["paths"].as_object().unwrap().iter().flat_map(|(path, item)| {
         item.as_object().unwrap().keys().map(move |method| format!("{method} {path}"))

@@ -1,5 +1,6 @@
 //! The routes, in the order of the contract.
 
+pub mod admin;
 mod carts;
 mod catalog;
 mod collections;
@@ -12,6 +13,7 @@ mod media;
 mod name;
 mod ops;
 mod orders;
+mod payments;
 mod products;
 mod range;
 mod reply;
@@ -42,7 +44,11 @@ pub fn shop(app: SharedApp) -> Front {
         api = api.merge(catalog::routes());
     }
     if app.settings.answers_carts {
-        api = api.merge(sessions::routes()).merge(carts::routes()).merge(orders::routes());
+        api = api.merge(sessions::routes()).merge(carts::routes());
+        api = api.merge(orders::routes()).merge(payments::routes());
+    }
+    if app.settings.answers_carts && app.office.is_some() {
+        api = api.merge(admin::routes());
     }
     let api = api
         .fallback(edge::unrouted)

@@ -9,3 +9,4 @@ pub mod media;
 pub mod money;
 pub mod order;
 pub mod order_requests;
+pub mod stock;

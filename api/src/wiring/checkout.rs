@@ -6,16 +6,17 @@ use std::sync::Arc;
 use barrow_adapters::gateways::{ManualPayment, TestGateway};
 use barrow_engine::ports::{Clock, PaymentGateway};
 
+use crate::app::TestPayments;
 use crate::auth::TokenKeys;
 
 /// Where the test gateway's page is on this server.
-pub(super) const TEST_PAGE: &str = "/v1/payments/test/pay";
+const TEST_PAGE: &str = "/v1/payments/test/pay";
 
 /// The ways to pay, by the names that clients know them by.
 pub(super) struct Gateways {
     pub all: BTreeMap<String, Arc<dyn PaymentGateway>>,
     /// The one whose page is on this server.
-    pub test: Option<Arc<TestGateway>>,
+    pub test: Option<TestPayments>,
 }
 
 impl Gateways {
@@ -28,6 +29,6 @@ impl Gateways {
         let mut all: BTreeMap<String, Arc<dyn PaymentGateway>> = BTreeMap::new();
         all.insert("test".to_owned(), test.clone());
         all.insert("manual".to_owned(), Arc::new(ManualPayment));
-        Gateways { all, test: Some(test) }
+        Gateways { all, test: Some(Arc::new(move |key, paid| test.told(key, paid))) }
     }
 }

@@ -1,15 +1,15 @@
-//! Where stock and orders lie: a file of SQLite in the data directory, or Postgres.
+//! Where stock, orders and API keys lie: a file of SQLite in the data directory, or Postgres.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use barrow_adapters::embedded::EmbeddedStore;
 use barrow_adapters::sqlite::{
-    self, Sqlite, SqliteError, SqliteOptions, SqliteOrderStore, SqliteStockLedger,
+    self, Sqlite, SqliteApiKeys, SqliteError, SqliteOptions, SqliteOrderStore, SqliteStockLedger,
 };
 use barrow_engine::ids::MovementId;
 use barrow_engine::inventory::{MovementDraft, default_location};
-use barrow_engine::ports::{OrderStore, STOCK_BATCH_MAX, StockLedger};
+use barrow_engine::ports::{ApiKeyStore, OrderStore, STOCK_BATCH_MAX, StockLedger};
 
 use super::servers::Servers;
 use super::stores::OpenError;
@@ -25,6 +25,7 @@ const FILE: &str = "commerce.sqlite";
 pub struct Commerce {
     pub stock: Arc<dyn StockLedger>,
     pub orders: Arc<dyn OrderStore>,
+    pub api_keys: Arc<dyn ApiKeyStore>,
     /// Where it is one.
     pub(super) file: Option<PathBuf>,
 }
@@ -45,11 +46,14 @@ impl Commerce {
             CommerceBackend::Sqlite => Ok(Commerce::in_file(&file(data)).await?),
             #[cfg(feature = "postgres")]
             CommerceBackend::Postgres => {
-                use barrow_adapters::postgres::{PostgresOrderStore, PostgresStockLedger};
+                use barrow_adapters::postgres::{
+                    PostgresApiKeys, PostgresOrderStore, PostgresStockLedger,
+                };
                 let postgres = servers.postgres().await?;
                 Ok(Commerce {
                     stock: Arc::new(PostgresStockLedger::new(&postgres)),
                     orders: Arc::new(PostgresOrderStore::new(&postgres)),
+                    api_keys: Arc::new(PostgresApiKeys::new(&postgres)),
                     file: None,
                 })
             }
@@ -68,6 +72,7 @@ impl Commerce {
         Ok(Commerce {
             stock: Arc::new(SqliteStockLedger::new(&sqlite)),
             orders: Arc::new(SqliteOrderStore::new(&sqlite)),
+            api_keys: Arc::new(SqliteApiKeys::new(&sqlite)),
             file: Some(file.to_owned()),
         })
     }

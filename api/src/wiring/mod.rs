@@ -20,15 +20,20 @@ pub use servers::ServerError;
 pub use start::{Running, StartError, start};
 pub use stores::{OnFatal, OpenError, Stores, load, open_embedded};
 
-use barrow_adapters::host::SystemClock;
+use barrow_adapters::host::{SystemClock, SystemEntropy};
 use barrow_engine::money::Currency;
-use barrow_engine::ports::Clock;
+use barrow_engine::ports::{Clock, Entropy};
 use barrow_engine::pricing::Shop;
 use barrow_engine::time::Timestamp;
 
 /// The host's wall clock.
 pub fn now() -> Timestamp {
     SystemClock.now()
+}
+
+/// The host's randomness.
+pub fn entropy() -> impl Entropy {
+    SystemEntropy
 }
 
 /// The currency of the shop's default channel: what a price that names none is in.

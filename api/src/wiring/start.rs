@@ -8,6 +8,7 @@ use std::time::Duration;
 use barrow_actors::carts::{CartParts, Carts};
 use barrow_actors::catalog::{Catalog, CatalogLimits, CatalogPorts, StockDesk};
 use barrow_actors::checkout::{CheckoutParts, CheckoutSettings, Checkouts};
+use barrow_actors::orders::{OrderParts, Orders, ReconcilerSettings};
 use barrow_actors::runtime::{DueScanner, EffectRouter, RuntimeSettings};
 use barrow_actors::sessions::{SessionParts, Sessions};
 use barrow_actors::stock::{Stock, sweep};
@@ -27,8 +28,8 @@ use super::checkout::Gateways;
 use super::cluster::{self, ClusterError};
 use super::figures::{collect_cluster, collect_ports};
 use super::news::{NewsDesk, follow_stock};
-use crate::app::{App, AppParts, SharedApp};
-use crate::auth::TokenKeys;
+use crate::app::{App, AppParts, Office, SharedApp};
+use crate::auth::{ApiKeys, TokenKeys};
 use crate::config::{Config, Control, ProductBackend, Service};
 use crate::edge::EdgeSettings;
 use crate::wire::cart_json::CartJson;
@@ -189,13 +190,21 @@ pub async fn start(
     until_had(give_up_at, async || sessions.learn().await).await?;
     let token_keys = until_had(give_up_at, async || token_keys(config, &sessions).await).await?;
     let gateways = Gateways::new(&token_keys, ports.clock.clone());
-    let checkouts = start_checkouts(&ports, &carts, &catalog, gateways, effects);
+    let checkouts = start_checkouts(&ports, &carts, &catalog, &gateways, effects);
+    let orders = Orders::start(OrderParts {
+        checkouts: checkouts.clone(),
+        shop: shop.clone(),
+        entropy: ports.entropy.clone(),
+        reconciler: ReconcilerSettings::default(),
+    });
     wake_up(&ports, &carts, &sessions, ownership);
     let cache = Arc::clone(&stores.cache().health);
     let app = Arc::new(App::new(AppParts {
         shop,
         carts: carts.clone(),
         checkouts: Some(checkouts),
+        orders: Some(orders),
+        test_payments: gateways.test,
         sessions: sessions.clone(),
         shelf: Arc::new(catalog.clone()),
         catalog,
@@ -207,6 +216,11 @@ pub async fn start(
         lease,
         is_cache_down: Arc::new(move || cache.is_down()),
         settings,
+        office: Some(Office {
+            api_keys: ApiKeys::new(stores.api_keys(), Arc::new(SystemClock)),
+            stock: stores.stock(),
+            orders: stores.orders(),
+        }),
     }));
     add_figures(&app, ports.meters, stores, node.as_ref());
     Ok(Running { app, carts, sessions, node })
@@ -216,7 +230,7 @@ fn start_checkouts(
     ports: &Ports,
     carts: &Carts,
     catalog: &Catalog,
-    gateways: Gateways,
+    gateways: &Gateways,
     effects: Arc<EffectRouter>,
 ) -> Checkouts {
     let checkouts = Checkouts::start(CheckoutParts {
@@ -224,7 +238,7 @@ fn start_checkouts(
         shelf: Arc::new(catalog.clone()),
         stock: Stock::start(ports.stock.clone()),
         orders: ports.orders.clone(),
-        gateways: gateways.all,
+        gateways: gateways.all.clone(),
         clock: ports.clock.clone(),
         effects,
         settings: CheckoutSettings::default(),

@@ -11,7 +11,8 @@ use barrow_adapters::embedded::{
 use barrow_adapters::host::SystemClock;
 use barrow_adapters::sqlite::SqliteError;
 use barrow_engine::ports::{
-    Announcements, EntityStore, MediaGate, MediaStore, OrderStore, ProductStore, StockLedger,
+    Announcements, ApiKeyStore, EntityStore, MediaGate, MediaStore, OrderStore, ProductStore,
+    StockLedger,
 };
 
 use super::cache::{CacheTier, Catalog};
@@ -145,6 +146,10 @@ impl Stores {
     /// As [`Stores::stock`].
     pub fn orders(&self) -> Arc<dyn OrderStore> {
         Arc::clone(&self.commerce.orders)
+    }
+
+    pub fn api_keys(&self) -> Arc<dyn ApiKeyStore> {
+        Arc::clone(&self.commerce.api_keys)
     }
 
     pub fn media(&self) -> Arc<dyn MediaStore> {

@@ -38,6 +38,7 @@ impl Cart {
                 tax: self.quote().totals().tax.amount - lines_tax,
             },
             lines,
+            exchange_of: None,
         })
     }
 

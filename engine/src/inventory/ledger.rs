@@ -18,6 +18,9 @@ pub enum StockRefusal {
     BelowZero { sku: Sku, location: Location, available: u64 },
     #[error("no more than {UNITS_MAX} of {sku} can lie at {location}")]
     TooMany { sku: Sku, location: Location },
+    /// An order is to get more than there is.
+    #[error("{available} of {sku} are available")]
+    TooFew { sku: Sku, requested: u64, available: u64 },
     /// What the order reserved is not all there any more.
     #[error("the reservation of {sku} is gone")]
     ReservationGone { sku: Sku },
@@ -185,6 +188,9 @@ impl Ledger {
         for change in changes {
             match change {
                 StockChange::Allocate => self.allocate(order, by.1)?,
+                StockChange::AllocateMore { sku, quantity, allowance } => {
+                    self.allocate_more(order.id, sku, u64::from(*quantity), *allowance)?;
+                }
                 StockChange::Release { sku, quantity } => {
                     self.take_allocated(order.id, sku, *quantity)?;
                 }
@@ -227,6 +233,38 @@ impl Ledger {
                 self.drop_claim(&claim);
                 self.put_claim(Claim { expires_at: None, ..claim });
             }
+        }
+        Ok(())
+    }
+
+    fn allocate_more(
+        &mut self,
+        order: OrderId,
+        sku: &Sku,
+        quantity: u64,
+        allowance: u64,
+    ) -> Result<(), StockRefusal> {
+        let allowance = allowance.min(UNITS_MAX);
+        let available = self.left(sku, allowance);
+        if quantity > available {
+            return Err(StockRefusal::TooFew { sku: sku.clone(), requested: quantity, available });
+        }
+        let mut missing = quantity;
+        for location in self.locations(sku) {
+            let level = self.level_mut(sku, &location);
+            let part = missing.min(u64::try_from(level.available()).unwrap_or(0));
+            missing -= part;
+            if part > 0 {
+                self.add_allocated(order, sku, location, part);
+            }
+        }
+        if missing > 0 {
+            // As what is reserved before it comes.
+            let location = default_location();
+            let level = self.level_mut(sku, &location);
+            let beyond = (level.promised() + missing).saturating_sub(level.on_hand);
+            level.allowance = allowance.max(beyond);
+            self.add_allocated(order, sku, location, missing);
         }
         Ok(())
     }

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{LineUnits, NewOrder, OperationKey, OrderNumber, RequestKey, Tracking};
+use super::{EditChange, LineUnits, NewOrder, OperationKey, OrderNumber, RequestKey, Tracking};
 use crate::cart::LineId;
 use crate::catalog::Location;
-use crate::ids::{CustomerId, FulfilmentId, ReturnId};
+use crate::ids::{CustomerId, EditId, FulfilmentId, ReturnId};
 
 /// Who changed an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +80,15 @@ pub enum OrderCommand {
         text: String,
     },
 
+    /// Looks at what an edit would come to. Nothing but the proposal is written.
+    ProposeEdit {
+        changes: Vec<EditChange>,
+    },
+    /// Edits the order as was proposed, unless it has changed since.
+    CommitEdit {
+        id: EditId,
+    },
+
     RequestReturn {
         lines: Vec<ReturnRequestLine>,
     },
@@ -96,6 +105,19 @@ pub enum OrderCommand {
     ReceiveReturn {
         id: ReturnId,
         lines: Vec<ReturnedLine>,
+        /// Whether nothing is paid back, since it will be exchanged.
+        for_exchange: bool,
+    },
+    /// Sets what came back against another order, which asks under its operation's key.
+    GiveCredit {
+        id: ReturnId,
+        key: OperationKey,
+        amount: i64,
+    },
+    /// Pays back what another order had.
+    TakeCreditBack {
+        key: OperationKey,
+        amount: i64,
     },
 }
 

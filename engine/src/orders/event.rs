@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::command::Actor;
 use super::{LineUnits, OperationKind, OrderNumber, ReturnStatus};
-use crate::ids::{FulfilmentId, PaymentId, RefundId, ReturnId};
+use crate::ids::{EditId, FulfilmentId, OrderId, PaymentId, RefundId, ReturnId};
 use crate::time::Timestamp;
 
 /// An event with its time and who caused it.
@@ -61,6 +61,14 @@ pub enum OrderEvent {
     Delivered { fulfilment: FulfilmentId },
     #[serde(rename = "fulfilment.cancelled")]
     FulfilmentCancelled { fulfilment: FulfilmentId },
+
+    #[serde(rename = "order.edit_proposed")]
+    EditProposed { edit: EditId, difference: i64 },
+    #[serde(rename = "order.edited")]
+    Edited { edit: EditId, difference: i64 },
+    /// What came back pays for another order.
+    #[serde(rename = "order.credited")]
+    Credited { id: ReturnId, order: OrderId, amount: i64 },
 
     #[serde(rename = "return.requested")]
     ReturnRequested { id: ReturnId },

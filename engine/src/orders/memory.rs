@@ -102,6 +102,7 @@ impl OrderEvent {
         Some(match self {
             OrderEvent::Fulfilled { fulfilment, .. } => fulfilment.to_string(),
             OrderEvent::ReturnRequested { id } => id.to_string(),
+            OrderEvent::EditProposed { edit, .. } => edit.to_string(),
             OrderEvent::RefundRequested { refund, .. } => refund.to_string(),
             _ => return None,
         })

@@ -9,7 +9,9 @@
 
 mod amounts;
 mod command;
+mod credit;
 mod decide;
+mod edit;
 mod event;
 mod fulfilment;
 mod line;
@@ -28,7 +30,9 @@ pub(crate) mod tests;
 pub use command::{
     Actor, OrderCommand, PaymentChoice, PaymentOutcome, RefundOf, ReturnRequestLine, ReturnedLine,
 };
+pub use credit::{Credit, EXCHANGE_GATEWAY, ExchangeOf};
 pub use decide::{CapturePolicy, OrderDecision, decide};
+pub use edit::{EDIT_CHANGES_MAX, EDITS_MAX, Edit, EditChange};
 pub use event::{OrderEvent, Recorded};
 pub use fulfilment::{Fulfilment, FulfilmentStatus, LineUnits, Tracking};
 pub use line::OrderLine;
@@ -57,6 +61,9 @@ pub enum StockChange {
     Ship { sku: Sku, quantity: u32 },
     /// Units that never leave: off its allocation only.
     Release { sku: Sku, quantity: u32 },
+    /// More units of what is available, at once and without a reservation; so many more may be
+    /// promised than are on hand.
+    AllocateMore { sku: Sku, quantity: u32, allowance: u64 },
     /// Units that did not leave after all: on hand again, and allocated as before.
     Unship { sku: Sku, quantity: u32 },
     /// Units that came back and can be sold again.

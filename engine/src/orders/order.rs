@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::event::Recorded;
 use super::{
-    Fulfilment, Operation, OperationState, OrderEvent, OrderLine, OrderNumber, Payment, Refund,
-    Return, UsedKey,
+    Credit, Edit, ExchangeOf, Fulfilment, Operation, OperationState, OrderEvent, OrderLine,
+    OrderNumber, Payment, Refund, RefundStatus, Return, UsedKey,
 };
 use crate::cart::{Addresses, Contact, LineId, Owner};
 use crate::catalog::{ChannelId, Locale};
@@ -58,6 +58,15 @@ pub struct Order {
     pub refunds: Vec<Refund>,
     #[serde(default)]
     pub returns: Vec<Return>,
+    /// Those that were committed, and the one that was proposed last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub edits: Vec<Edit>,
+    /// What pays for other orders.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub credits: Vec<Credit>,
+    /// What it was made in exchange for. It has no cart then, but an id of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exchange_of: Option<ExchangeOf>,
     /// The keys of commands, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<UsedKey>,
@@ -129,6 +138,8 @@ pub struct NewOrder {
     pub addresses: Addresses,
     pub shipping: ShippingCharge,
     pub lines: Vec<OrderLine>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exchange_of: Option<ExchangeOf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -211,6 +222,9 @@ impl Order {
             fulfilments: Vec::new(),
             refunds: Vec::new(),
             returns: Vec::new(),
+            edits: Vec::new(),
+            credits: Vec::new(),
+            exchange_of: new.exchange_of,
             keys: Vec::new(),
             timeline: Vec::new(),
             created_at: now,
@@ -282,8 +296,27 @@ impl Order {
         self.payments.iter().map(Payment::captured).sum()
     }
 
+    /// What can still be paid back; not what pays for other orders.
     pub fn refundable(&self) -> i64 {
-        self.payments.iter().map(Payment::refundable).sum()
+        self.payments.iter().map(Payment::refundable).sum::<i64>() - self.credited()
+    }
+
+    /// What was taken for what the order costs now, or is about to be: without what an edit gave
+    /// back, since the order costs less by that.
+    pub fn taken(&self) -> i64 {
+        let asked = self.payments.iter().map(Payment::asked_to_take).sum::<i64>();
+        asked - self.paid_back_for_edits()
+    }
+
+    fn paid_back_for_edits(&self) -> i64 {
+        let standing = self.refunds.iter().filter(|refund| refund.status != RefundStatus::Failed);
+        let for_edits = standing.filter(|refund| refund.for_edit.is_some());
+        for_edits.map(|refund| refund.amount).sum()
+    }
+
+    /// Whether all that it costs was taken.
+    pub fn is_paid(&self) -> bool {
+        self.captured() - self.paid_back_for_edits() >= self.totals().total
     }
 
     pub fn payment_progress(&self) -> PaymentProgress {
@@ -293,7 +326,7 @@ impl Order {
         match () {
             () if captured > 0 && refunded >= captured => PaymentProgress::Refunded,
             () if refunded > 0 => PaymentProgress::PartiallyRefunded,
-            () if captured > 0 && captured >= self.totals().total => PaymentProgress::Captured,
+            () if captured > 0 && self.is_paid() => PaymentProgress::Captured,
             () if captured > 0 => PaymentProgress::PartiallyCaptured,
             () if is_any(|payment| payment.capturable() > 0) => PaymentProgress::Authorized,
             () if is_any(Payment::may_hold_money) => PaymentProgress::Pending,

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Order;
 use crate::cart::LineId;
-use crate::ids::{OrderId, PaymentId, RefundId, ReturnId};
+use crate::ids::{EditId, OrderId, PaymentId, RefundId, ReturnId};
 use crate::time::Timestamp;
 
 /// The most payments of one order: attempts that failed, mostly.
@@ -121,6 +121,19 @@ impl FromStr for OperationKey {
     }
 }
 
+impl Serialize for OperationKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for OperationKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 /// What a payment has come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -174,6 +187,11 @@ impl Payment {
 
     pub fn captured(&self) -> i64 {
         self.sum(OperationKind::Capture, false)
+    }
+
+    /// What was captured, or is about to be.
+    pub(super) fn asked_to_take(&self) -> i64 {
+        self.sum(OperationKind::Capture, true)
     }
 
     pub fn refunded(&self) -> i64 {
@@ -231,6 +249,15 @@ impl Payment {
     }
 }
 
+/// What money goes back for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Refund,
+    Return(ReturnId),
+    Edit(EditId),
+    Credit(OperationKey),
+}
+
 /// Money that goes back, for units or as an amount.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -244,6 +271,12 @@ pub struct Refund {
     /// The return it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub for_return: Option<ReturnId>,
+    /// The edit that made the order cheaper.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub for_edit: Option<EditId>,
+    /// The operation of another order, which had this money in an exchange.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub for_credit: Option<OperationKey>,
     pub status: RefundStatus,
     pub at: Timestamp,
 }

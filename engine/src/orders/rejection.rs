@@ -20,6 +20,11 @@ pub enum OrderRejection {
     UnknownLine(LineId),
     UnknownFulfilment,
     UnknownReturn,
+    UnknownEdit,
+    /// The order has changed since the edit was proposed.
+    EditOutdated {
+        current: u64,
+    },
     /// The parcel or the return is in no state for this.
     WrongStep,
     /// No units, or a line named twice.
@@ -57,7 +62,9 @@ impl OrderRejection {
             | OrderRejection::WrongStep => "order_state",
             OrderRejection::UnknownOperation
             | OrderRejection::UnknownFulfilment
-            | OrderRejection::UnknownReturn => "not_found",
+            | OrderRejection::UnknownReturn
+            | OrderRejection::UnknownEdit => "not_found",
+            OrderRejection::EditOutdated { .. } => "version_mismatch",
             OrderRejection::CaptureExceedsAuthorized { .. } => "capture_exceeds_authorized",
             OrderRejection::RefundExceedsCaptured { .. } => "refund_exceeds_captured",
             OrderRejection::ReturnExceedsFulfilled { .. } => "return_exceeds_fulfilled",

@@ -70,5 +70,6 @@ pub fn new_order(lines: Vec<OrderLine>, shipping: i64, tax_included: bool) -> Ne
             tax: shipping / 5,
         },
         lines,
+        exchange_of: None,
     }
 }

@@ -3,6 +3,7 @@
 //! repeated, what "missing" means, and which failures leave the outcome open.
 
 mod announcements;
+mod api_keys;
 mod cache;
 mod clock;
 mod commerce;
@@ -20,6 +21,7 @@ pub mod contract;
 pub use announcements::{
     ANNOUNCEMENT_KEY_BYTES_MAX, AnnounceError, Announcement, Announcements, Heard, Listener,
 };
+pub use api_keys::{API_KEYS_MAX, ApiKeyStore, KeyMade};
 pub use cache::{Cache, CacheError};
 pub use clock::Clock;
 pub use commerce::CommerceError;
@@ -33,7 +35,9 @@ pub use media::{
     SIGNED_TTL_MAX, Seal, SignedRequest, UPLOAD_BYTES_MAX, Upload, is_media_key, is_private_media,
     media_type,
 };
-pub use order_store::{ORDER_PAGE_MAX, Opened, OrderChange, OrderQuery, OrderStore, Saved};
+pub use order_store::{
+    ORDER_PAGE_MAX, Opened, OrderChange, OrderQuery, OrderSort, OrderStore, ReturnQuery, Saved,
+};
 pub use payment_gateway::{
     GatewayAnswer, GatewayError, Notice, PaymentGateway, PaymentRequest, WebhookError,
 };

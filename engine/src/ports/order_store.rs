@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 
 use super::CommerceError;
-use crate::ids::{CartId, OrderId};
+use crate::ids::{CartId, OrderId, ReturnId};
 use crate::inventory::StockRefusal;
 use crate::orders::{
-    FulfilmentProgress, Order, OrderNumber, OrderStatus, PaymentProgress, StockChange,
+    FulfilmentProgress, Order, OrderNumber, OrderStatus, PaymentProgress, ReturnStatus, StockChange,
 };
 use crate::time::Timestamp;
 
@@ -48,7 +48,8 @@ pub struct OrderChange {
 /// Which orders are listed: all that is named holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OrderQuery {
-    pub status: Option<OrderStatus>,
+    /// Any of these; where none is named, all. Each is looked for on its own.
+    pub statuses: Vec<OrderStatus>,
     pub payment: Option<PaymentProgress>,
     pub fulfilment: Option<FulfilmentProgress>,
     /// A number, or the beginning of an e-mail address or of the last name of who is billed, in
@@ -58,8 +59,27 @@ pub struct OrderQuery {
     pub placed_after: Option<Timestamp>,
     /// Until then, and not at that moment.
     pub placed_before: Option<Timestamp>,
+    pub sort: OrderSort,
     /// Where the last page ended: when its last order was opened, and its id.
     pub after: Option<(Timestamp, OrderId)>,
+    /// At most [`ORDER_PAGE_MAX`].
+    pub limit: usize,
+}
+
+/// In which order a list goes, by when its orders were opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OrderSort {
+    #[default]
+    Newest,
+    Oldest,
+}
+
+/// Which returns are listed, those asked for last first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReturnQuery {
+    pub status: Option<ReturnStatus>,
+    /// Where the last page ended: when its last return was asked for, and its id.
+    pub after: Option<(Timestamp, ReturnId)>,
     /// At most [`ORDER_PAGE_MAX`].
     pub limit: usize,
 }
@@ -88,8 +108,14 @@ pub trait OrderStore: Send + Sync + 'static {
     /// version before. The same change again is done already, as long as nobody has made another.
     async fn save(&self, change: &OrderChange) -> Result<Saved, CommerceError>;
 
-    /// Orders of a query, those opened last first.
+    /// Orders of a query, in the order of its sort.
     async fn list(&self, query: &OrderQuery) -> Result<Vec<Order>, CommerceError>;
+
+    /// The order that a return is of.
+    async fn of_return(&self, id: ReturnId) -> Result<Option<Order>, CommerceError>;
+
+    /// Returns of a query, each with its order.
+    async fn returns(&self, query: &ReturnQuery) -> Result<Vec<(ReturnId, Order)>, CommerceError>;
 
     /// Drafts, and orders with operations that were not answered, that nobody has changed since
     /// `before`, the oldest first: what a reconciler looks at.

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use barrow_engine::catalog::{Location, Sku};
-use barrow_engine::ids::{CartId, MovementId, OrderId};
+use barrow_engine::ids::{CartId, MovementId, OrderId, ReturnId};
 use barrow_engine::inventory::{Held, Level, Movement, MovementDraft, StockRefusal, Wish};
 use barrow_engine::orders::{Order, OrderNumber};
 use barrow_engine::ports::{
     CommerceError, GatewayAnswer, GatewayError, Notice, Opened, OrderChange, OrderQuery,
-    OrderStore, PaymentGateway, PaymentRequest, Saved, StockLedger, WebhookError,
+    OrderStore, PaymentGateway, PaymentRequest, ReturnQuery, Saved, StockLedger, WebhookError,
 };
 use barrow_engine::time::Timestamp;
 use tokio::sync::Notify;
@@ -84,6 +84,14 @@ impl OrderStore for Fused<dyn OrderStore> {
 
     async fn list(&self, query: &OrderQuery) -> Result<Vec<Order>, CommerceError> {
         self.inner.list(query).await
+    }
+
+    async fn of_return(&self, id: ReturnId) -> Result<Option<Order>, CommerceError> {
+        self.inner.of_return(id).await
+    }
+
+    async fn returns(&self, query: &ReturnQuery) -> Result<Vec<(ReturnId, Order)>, CommerceError> {
+        self.inner.returns(query).await
     }
 
     async fn unsettled(

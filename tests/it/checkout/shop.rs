@@ -162,6 +162,7 @@ impl Process {
     pub fn desk(&self) -> Orders {
         Orders::start(OrderParts {
             checkouts: self.checkouts.clone(),
+            shop: Arc::new(Terms::sample()),
             entropy: self.entropy.clone(),
             reconciler: ReconcilerSettings {
                 pause: Duration::from_millis(20),

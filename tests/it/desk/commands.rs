@@ -26,7 +26,7 @@ async fn money_is_taken_as_parcels_leave_and_given_back_for_what_returns() {
     assert_eq!(wished.made, Some(id.to_string()));
     done(&desk, &order, OrderCommand::ApproveReturn { id }).await;
     let line = ReturnedLine { line: LineId(1), quantity: 2, restock: true, location: None };
-    let came = OrderCommand::ReceiveReturn { id, lines: vec![line] };
+    let came = OrderCommand::ReceiveReturn { id, lines: vec![line], for_exchange: false };
     let back = done(&desk, &order, came).await;
     assert_eq!(back.returns[0].status, ReturnStatus::Refunded);
     assert_eq!(process.level(1).await.on_hand, 9);

@@ -54,7 +54,11 @@ fn command(order: &Order, asked: Asked) -> OrderCommand {
         Asked::Refund => refund(300),
         Asked::ReceiveReturn => {
             let line = ReturnedLine { line: LineId(1), quantity: 2, restock: true, location: None };
-            OrderCommand::ReceiveReturn { id: order.returns[0].id, lines: vec![line] }
+            OrderCommand::ReceiveReturn {
+                id: order.returns[0].id,
+                lines: vec![line],
+                for_exchange: false,
+            }
         }
     }
 }

@@ -291,10 +291,13 @@ impl Boot {
     fn app(&self, shop: Arc<Shop>, carts: Carts, sessions: Sessions, keys: TokenKeys) -> App {
         let Boot { run, entropy, .. } = self;
         App::new(AppParts {
+            office: None,
             catalog: empty_catalog(&run.clock, &shop),
             shop,
             carts,
             checkouts: None,
+            orders: None,
+            test_payments: None,
             sessions,
             shelf: Arc::new(EndlessShelf),
             media: Arc::new(Empty),

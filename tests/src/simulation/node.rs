@@ -170,10 +170,13 @@ async fn boot(
     let keys = sessions.signing_keys().await?;
     DueScanner::new(store, clock.clone(), ownership, wakeables).start();
     let app = App::new(AppParts {
+        office: None,
         catalog: empty_catalog(clock, &shop),
         shop,
         carts,
         checkouts: None,
+        orders: None,
+        test_payments: None,
         sessions,
         shelf: Arc::new(EndlessShelf),
         media: Arc::new(Empty),

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use barrow_engine::catalog::{Location, Sku};
-use barrow_engine::ids::{CartId, MovementId, OrderId};
+use barrow_engine::ids::{CartId, MovementId, OrderId, ReturnId};
 use barrow_engine::inventory::{Held, Level, Movement, MovementDraft, StockRefusal, Wish};
 use barrow_engine::orders::{Order, OrderNumber};
 use barrow_engine::ports::{
-    Clock, CommerceError, Opened, OrderChange, OrderQuery, OrderStore, Saved, StockLedger,
+    Clock, CommerceError, Opened, OrderChange, OrderQuery, OrderStore, ReturnQuery, Saved,
+    StockLedger,
 };
 use barrow_engine::time::Timestamp;
 
@@ -84,8 +85,18 @@ impl StockLedger for Measured<dyn StockLedger> {
     }
 }
 
-const ORDER_OPERATIONS: [&str; 8] =
-    ["open", "get", "of_cart", "of_number", "next_number", "save", "list", "unsettled"];
+const ORDER_OPERATIONS: [&str; 10] = [
+    "open",
+    "get",
+    "of_cart",
+    "of_number",
+    "next_number",
+    "save",
+    "list",
+    "unsettled",
+    "of_return",
+    "returns",
+];
 
 impl Measured<dyn OrderStore> {
     pub fn new(inner: Arc<dyn OrderStore>, clock: Arc<dyn Clock>) -> Measured<dyn OrderStore> {
@@ -121,6 +132,14 @@ impl OrderStore for Measured<dyn OrderStore> {
 
     async fn list(&self, query: &OrderQuery) -> Result<Vec<Order>> {
         self.meter.time(6, self.inner.list(query), commerce_outcome).await
+    }
+
+    async fn of_return(&self, id: ReturnId) -> Result<Option<Order>> {
+        self.meter.time(8, self.inner.of_return(id), commerce_outcome).await
+    }
+
+    async fn returns(&self, query: &ReturnQuery) -> Result<Vec<(ReturnId, Order)>> {
+        self.meter.time(9, self.inner.returns(query), commerce_outcome).await
     }
 
     async fn unsettled(&self, before: Timestamp, limit: usize) -> Result<Vec<OrderId>> {

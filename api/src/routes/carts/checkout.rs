@@ -10,7 +10,6 @@ use barrow_actors::stock::StockError;
 use barrow_engine::cart::{CartRejectionCode, Owner};
 use barrow_engine::ids::CartId;
 use barrow_engine::orders::{Order, OrderRejection, PaymentChoice, RequestKey};
-use barrow_engine::ports::CommerceError;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
@@ -20,6 +19,7 @@ use crate::app::{App, SharedApp};
 use crate::auth::Shopper;
 use crate::edge::{Code, Json, More, NoParams, Origin, Problem};
 use crate::routes::orders::order_response;
+use crate::routes::orders::refusal::{outcome_unknown, store_problem};
 use crate::wire::order::Reader;
 use crate::wire::order_requests::{BuyCart, PaymentInput};
 
@@ -224,28 +224,8 @@ async fn refused(app: &App, cart: CartId, owner: Owner, error: CheckoutError) ->
             tracing::error!(%error, "the catalog could not be read");
             Problem::unavailable("the catalog cannot be read now", STORE_RETRY)
         }
-        CheckoutError::Busy => unknown(),
+        CheckoutError::Busy => outcome_unknown(),
     }
-}
-
-/// What a client is told of a store of orders that fails.
-pub(crate) fn store_problem(error: &CommerceError) -> Problem {
-    match error {
-        CommerceError::Unavailable(_) => {
-            tracing::warn!(%error, "the commerce store does not answer");
-            Problem::unavailable("orders cannot be reached now", STORE_RETRY)
-        }
-        CommerceError::OutcomeUnknown(_) => unknown(),
-        CommerceError::Damaged(_) => {
-            tracing::error!(%error, "the commerce store is damaged");
-            Problem::unavailable("the order cannot be read; it is left as it is", STORE_RETRY)
-        }
-    }
-}
-
-fn unknown() -> Problem {
-    let detail = "what came of it is not known: repeat it with the same key";
-    Problem::new(Code::OutcomeUnknown, detail).retry_after(STORE_RETRY)
 }
 
 /// The cart as its owner sees it, to say more about a refusal.

@@ -17,7 +17,7 @@ use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Request, State};
 use axum::response::Response;
 use axum::routing::{get, patch, post, put};
-use barrow_actors::carts::{CommandOptions, Shape};
+use barrow_actors::carts::{CartError, CommandOptions, Shape};
 use barrow_actors::runtime::IdempotencyKey;
 use barrow_engine::cart::{By, CartAction, CartCommand, CartStep, Owner};
 use barrow_engine::ids::{CartId, SessionId};
@@ -32,10 +32,10 @@ use crate::wire::cart::{ShippingMethodBody, ShippingMethodList};
 use crate::wire::cart_requests::{
     Actions, AddLine, OpenCart, SetAddresses, SetContact, SetQuantity, SetShippingMethod,
 };
-use change::{CartAddress, Change, cart_response, sellables, shape_of};
+use change::{CartAddress, Change, shape_of};
 use refusal::{Place, invalid};
 
-pub(super) use checkout::store_problem;
+pub use change::{cart_response, sellables};
 pub use streams::Streams;
 
 /// When to come back after an answer that could not be read.
@@ -132,6 +132,11 @@ async fn read(
     address: CartAddress,
 ) -> Result<Response, Problem> {
     reply_of(&app, address.cart, shopper).await
+}
+
+/// The problem of a cart that was asked for by its address.
+pub fn cart_problem(cart: CartId, error: CartError) -> Problem {
+    refusal::problem(cart, error, Place::Body).0
 }
 
 async fn reply_of(app: &App, cart: CartId, shopper: Shopper) -> Result<Response, Problem> {

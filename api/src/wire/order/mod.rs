@@ -74,6 +74,22 @@ pub struct OrderBody<'a> {
     pub placed_at: Option<Timestamp>,
 }
 
+/// Orders of a query.
+#[derive(Serialize, ToSchema)]
+pub struct OrderList<'a> {
+    pub items: Vec<OrderBody<'a>>,
+    #[schema(required)]
+    pub next_cursor: Option<String>,
+}
+
+/// Returns, those asked for last first.
+#[derive(Serialize, ToSchema)]
+pub struct ReturnList<'a> {
+    pub items: Vec<ReturnBody<'a>>,
+    #[schema(required)]
+    pub next_cursor: Option<String>,
+}
+
 /// Where an order is in its life.
 #[derive(ToSchema)]
 #[schema(as = OrderStatus, rename_all = "snake_case")]

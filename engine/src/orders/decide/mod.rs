@@ -1,10 +1,13 @@
 //! What a command leads to. Pure: all that is looked at are the arguments.
 
 mod checkout;
+mod edits;
+mod exchanges;
 mod fulfilments;
 mod payments;
 mod returns;
 
+use super::payment::Purpose;
 use super::{
     Actor, FulfilmentProgress, LineUnits, Order, OrderCommand, OrderEvent, OrderLine,
     OrderRejection, OrderStatus, Recorded, StockChange,
@@ -82,7 +85,7 @@ impl Change {
             OrderCommand::Abandon { reason } => self.abandon(reason),
             OrderCommand::Settle => self.settle(),
             OrderCommand::Capture { amount } => self.capture(amount),
-            OrderCommand::Refund { of, reason } => self.refund(of, reason, None),
+            OrderCommand::Refund { of, reason } => self.refund(of, reason, Purpose::Refund),
             OrderCommand::Fulfil { lines, tracking } => self.fulfil(lines, tracking),
             OrderCommand::MarkDelivered { fulfilment } => self.mark_delivered(fulfilment),
             OrderCommand::CancelFulfilment { fulfilment } => self.cancel_fulfilment(fulfilment),
@@ -90,11 +93,17 @@ impl Change {
             OrderCommand::Hold => self.hold(true),
             OrderCommand::Release => self.hold(false),
             OrderCommand::Note { text } => self.note(text),
+            OrderCommand::ProposeEdit { changes } => self.propose_edit(changes),
+            OrderCommand::CommitEdit { id } => self.commit_edit(id),
             OrderCommand::RequestReturn { lines } => self.request_return(lines),
             OrderCommand::ApproveReturn { id } => self.approve_return(id),
             OrderCommand::RejectReturn { id } => self.reject_return(id),
             OrderCommand::CancelReturn { id } => self.cancel_return(id),
-            OrderCommand::ReceiveReturn { id, lines } => self.receive_return(id, lines),
+            OrderCommand::ReceiveReturn { id, lines, for_exchange } => {
+                self.receive_return(id, lines, for_exchange)
+            }
+            OrderCommand::GiveCredit { id, key, amount } => self.give_credit(id, key, amount),
+            OrderCommand::TakeCreditBack { key, amount } => self.take_credit_back(key, amount),
         }
     }
 
@@ -151,7 +160,7 @@ impl Change {
     fn complete_if_done(&mut self) {
         let is_done = self.order.status == OrderStatus::Placed
             && self.order.fulfilment_progress() == FulfilmentProgress::Fulfilled
-            && self.order.captured() >= self.order.totals().total;
+            && self.order.is_paid();
         if is_done {
             self.order.status = OrderStatus::Completed;
             self.record(OrderEvent::Completed);

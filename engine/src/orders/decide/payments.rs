@@ -1,8 +1,8 @@
 //! Money: what is asked of gateways, and what comes of it.
 
 use super::{Change, Decided, check_text, name_of};
-use crate::ids::{RefundId, ReturnId};
-use crate::orders::payment::OPERATIONS_MAX;
+use crate::ids::RefundId;
+use crate::orders::payment::{OPERATIONS_MAX, Purpose};
 use crate::orders::{
     CapturePolicy, FulfilmentProgress, LineUnits, Operation, OperationKey, OperationKind,
     OperationState, Order, OrderEvent, OrderRejection, OrderStatus, Payment, PaymentOutcome,
@@ -150,7 +150,9 @@ impl Change {
 
     pub(super) fn capture(&mut self, amount: Option<i64>) -> Decided {
         self.demand_sold()?;
-        let left = self.order.payments.iter().map(Payment::capturable).sum::<i64>();
+        let capturable = self.order.payments.iter().map(Payment::capturable).sum::<i64>();
+        // An edit may have made it cheaper than what was authorized.
+        let left = capturable.min(self.order.totals().total - self.order.taken()).max(0);
         let amount = amount.unwrap_or(left);
         match amount {
             _ if amount > left || left == 0 => {
@@ -162,7 +164,7 @@ impl Change {
     }
 
     /// Takes so much of what is authorized, of the oldest payments first.
-    fn take(&mut self, amount: i64) -> Decided {
+    pub(super) fn take(&mut self, amount: i64) -> Decided {
         let mut missing = amount;
         for place in 0..self.order.payments.len() {
             let part = self.order.payments[place].capturable().min(missing);
@@ -181,8 +183,7 @@ impl Change {
         }
         let due = self.order.paid_for_fulfilled();
         let capturable = self.order.payments.iter().map(Payment::capturable).sum::<i64>();
-        let authorized = self.order.payments.iter().map(Payment::authorized).sum::<i64>();
-        let amount = (due - (authorized - capturable)).min(capturable);
+        let amount = (due - self.order.taken()).min(capturable);
         if amount > 0 { self.take(amount) } else { Ok(()) }
     }
 
@@ -204,12 +205,7 @@ impl Change {
         Ok(())
     }
 
-    pub(super) fn refund(
-        &mut self,
-        of: RefundOf,
-        reason: String,
-        for_return: Option<ReturnId>,
-    ) -> Decided {
+    pub(super) fn refund(&mut self, of: RefundOf, reason: String, purpose: Purpose) -> Decided {
         check_text(&reason)?;
         self.demand_sold()?;
         let lines = match &of {
@@ -228,7 +224,7 @@ impl Change {
         for units in &lines {
             self.line_mut(units.line)?.refunded += units.quantity;
         }
-        self.pay_back(amount, lines, &reason, for_return)
+        self.pay_back(amount, lines, &reason, purpose)
     }
 
     /// What units come to that were not paid back yet.
@@ -240,21 +236,19 @@ impl Change {
             if units.quantity > left {
                 return Err(OrderRejection::QuantityExceedsLeft { line: line.id, left });
             }
-            let amount = line.paid_for(line.refunded + units.quantity, self.order.tax_included)
-                - self.order.paid_back_for(line.id);
-            Ok(RefundLine { line: line.id, quantity: units.quantity, amount: amount.max(0) })
+            Ok(self.order.worth(units))
         });
         priced.collect()
     }
 
     /// Gives money back, of the newest payments first; each part is a refund of its own, and the
     /// first one names the lines.
-    fn pay_back(
+    pub(super) fn pay_back(
         &mut self,
         amount: i64,
         lines: Vec<RefundLine>,
         reason: &str,
-        for_return: Option<ReturnId>,
+        purpose: Purpose,
     ) -> Decided {
         let (mut missing, mut lines) = (amount, Some(lines));
         for place in (0..self.order.payments.len()).rev() {
@@ -273,7 +267,18 @@ impl Change {
                 amount: part,
                 lines: lines.take().unwrap_or_default(),
                 reason: reason.to_owned(),
-                for_return,
+                for_return: match purpose {
+                    Purpose::Return(id) => Some(id),
+                    _ => None,
+                },
+                for_edit: match purpose {
+                    Purpose::Edit(id) => Some(id),
+                    _ => None,
+                },
+                for_credit: match purpose {
+                    Purpose::Credit(key) => Some(key),
+                    _ => None,
+                },
                 status: RefundStatus::Pending,
                 at: self.now,
             });
@@ -301,7 +306,7 @@ impl Change {
             payment.pending().any(|(_, operation)| operation.kind == OperationKind::Capture);
         if is_taken {
             let amount = payment.refundable();
-            return self.pay_back(amount, Vec::new(), reason, None);
+            return self.pay_back(amount, Vec::new(), reason, Purpose::Refund);
         }
         let held = payment.capturable();
         // What is being taken cannot be let go: it is given back when it was taken.
@@ -313,11 +318,20 @@ impl Change {
 }
 
 impl Order {
-    /// What the units of a line came to that were paid back, or are about to be.
+    /// What so many more units of a line come to, after those that were paid back.
+    pub(super) fn worth(&self, units: &LineUnits) -> RefundLine {
+        let amount = self.line(units.line).map_or(0, |line| {
+            line.paid_for(line.refunded + units.quantity, self.tax_included)
+                - self.paid_back_for(line.id)
+        });
+        RefundLine { line: units.line, quantity: units.quantity, amount: amount.max(0) }
+    }
+
+    /// What the units of a line came to that were paid back or exchanged, or are about to be.
     fn paid_back_for(&self, line: crate::cart::LineId) -> i64 {
         let refunds = self.refunds.iter().filter(|refund| refund.status != RefundStatus::Failed);
         let lines = refunds.flat_map(|refund| &refund.lines).filter(|units| units.line == line);
-        lines.map(|units| units.amount).sum()
+        lines.map(|units| units.amount).sum::<i64>() + self.exchanged_for(line)
     }
 
     /// What was paid for all that has left the house; with the first of it, for shipping.

@@ -3,6 +3,7 @@
 use super::{Change, Decided, check_text, name_of};
 use crate::cart::LineId;
 use crate::ids::ReturnId;
+use crate::orders::payment::Purpose;
 use crate::orders::returns::RETURNS_MAX;
 use crate::orders::{
     LineUnits, Order, OrderEvent, OrderRejection, RefundOf, Return, ReturnLine, ReturnRequestLine,
@@ -77,17 +78,22 @@ impl Change {
 
     /// Fewer units than were promised may come, not more. What came is paid back, as far as it
     /// was not before.
-    pub(super) fn receive_return(&mut self, id: ReturnId, lines: Vec<ReturnedLine>) -> Decided {
+    pub(super) fn receive_return(
+        &mut self,
+        id: ReturnId,
+        lines: Vec<ReturnedLine>,
+        for_exchange: bool,
+    ) -> Decided {
         self.check_lines(lines.iter().map(|line| (line.line, line.quantity)))?;
         self.step(id, &[ReturnStatus::Approved], ReturnStatus::Received)?;
         for line in &lines {
             self.book(id, line)?;
         }
         let units: Vec<LineUnits> = lines.iter().filter_map(|line| self.unpaid(line)).collect();
-        if units.is_empty() || self.order.refundable() == 0 {
+        if for_exchange || units.is_empty() || self.order.refundable() == 0 {
             return Ok(());
         }
-        self.refund(RefundOf::Lines(units), "returned".to_owned(), Some(id))
+        self.refund(RefundOf::Lines(units), "returned".to_owned(), Purpose::Return(id))
     }
 
     fn book(&mut self, id: ReturnId, came: &ReturnedLine) -> Decided {

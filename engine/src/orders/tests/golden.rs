@@ -39,7 +39,7 @@ fn full() -> Order {
     let id = tried.order.returns[0].id;
     tried.done(OrderCommand::ApproveReturn { id });
     let came = ReturnedLine { line: LineId(1), quantity: 1, restock: true, location: None };
-    tried.done(OrderCommand::ReceiveReturn { id, lines: vec![came] });
+    tried.done(OrderCommand::ReceiveReturn { id, lines: vec![came], for_exchange: false });
     tried.succeed_all();
     tried.done(OrderCommand::Refund { of: RefundOf::Amount(100), reason: "late".into() });
     tried.order

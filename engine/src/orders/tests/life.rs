@@ -186,7 +186,7 @@ fn what_comes_back_is_paid_back_and_can_be_sold_again() {
     let id = tried.order.returns[0].id;
     let came = |quantity, restock| {
         let line = ReturnedLine { line: LineId(1), quantity, restock, location: None };
-        OrderCommand::ReceiveReturn { id, lines: vec![line] }
+        OrderCommand::ReceiveReturn { id, lines: vec![line], for_exchange: false }
     };
     tried.refused(came(2, true), OrderRejection::WrongStep);
     tried.done(OrderCommand::ApproveReturn { id });
@@ -218,7 +218,7 @@ fn what_was_paid_back_before_is_not_paid_back_when_it_comes() {
     let id = tried.order.returns[0].id;
     tried.done(OrderCommand::ApproveReturn { id });
     let line = ReturnedLine { line: LineId(2), quantity: 1, restock: false, location: None };
-    tried.done(OrderCommand::ReceiveReturn { id, lines: vec![line] });
+    tried.done(OrderCommand::ReceiveReturn { id, lines: vec![line], for_exchange: false });
     assert_eq!(tried.pending(), []);
     assert_eq!(tried.stock.len(), 3, "what is broken is not put back on the shelf");
 }

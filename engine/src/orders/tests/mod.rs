@@ -1,13 +1,19 @@
 //! Orders, command by command, and whatever may happen in whatever order.
 
 mod checkout;
+mod edits;
+mod exchanges;
 mod golden;
+mod keys;
 mod life;
 mod property;
 
 pub(crate) use super::sample::{line, new_order, start_payment};
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::cart::LineId;
+use crate::catalog::Sku;
 use crate::ids::OrderId;
 use crate::time::Timestamp;
 
@@ -33,12 +39,15 @@ struct Tried {
     capture: CapturePolicy,
     stock: Vec<StockChange>,
     events: Vec<OrderEvent>,
+    /// Units of each SKU that the stock holds for it.
+    allocated: BTreeMap<Sku, i64>,
 }
 
 impl Tried {
     fn new(order: Order) -> Tried {
         let (stock, events) = (Vec::new(), Vec::new());
-        Tried { order, capture: CapturePolicy::AtFulfilment, stock, events }
+        let (capture, allocated) = (CapturePolicy::AtFulfilment, BTreeMap::new());
+        Tried { order, capture, stock, events, allocated }
     }
 
     /// A placed order, authorized in full.
@@ -60,10 +69,30 @@ impl Tried {
 
     fn try_it(&mut self, command: OrderCommand) -> Result<(), OrderRejection> {
         let decision = decide(&self.order, command, staff(), NOW, self.capture)?;
+        for change in &decision.stock {
+            self.allocate(&decision.order, change);
+        }
         self.order = decision.order;
         self.stock.extend(decision.stock);
         self.events = decision.events;
         Ok(())
+    }
+
+    fn allocate(&mut self, order: &Order, change: &StockChange) {
+        let mut add = |sku: &Sku, units: i64| {
+            *self.allocated.entry(sku.clone()).or_default() += units;
+        };
+        match change {
+            StockChange::Allocate => {
+                order.tracked_lines().for_each(|line| add(&line.sku, i64::from(line.quantity)));
+            }
+            StockChange::Ship { sku, quantity } | StockChange::Release { sku, quantity } => {
+                add(sku, -i64::from(*quantity));
+            }
+            StockChange::AllocateMore { sku, quantity, .. }
+            | StockChange::Unship { sku, quantity } => add(sku, i64::from(*quantity)),
+            StockChange::Restock { .. } => {}
+        }
     }
 
     fn done(&mut self, command: OrderCommand) {

@@ -6,6 +6,7 @@
 //! was broken. Two runs against one store need two seeds.
 
 mod announcements;
+mod api_keys;
 mod cache;
 mod entity_store;
 mod media;
@@ -19,6 +20,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 pub use announcements::announcements;
+pub use api_keys::api_keys;
 pub use cache::cache;
 pub use entity_store::{entity_store, entity_store_race};
 pub use media::{Answer, SendSigned, SignedRules, media_store, signed_media};

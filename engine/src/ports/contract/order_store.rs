@@ -45,6 +45,7 @@ pub async fn order_store(store: &dyn OrderStore, ledger: &dyn StockLedger, seed:
     suite.orders_are_found_by_what_they_are().await;
     suite.orders_are_found_by_their_buyer().await;
     suite.pages_visit_each_once().await;
+    suite.returns_are_found().await;
     suite.what_is_not_settled_is_found().await;
 }
 

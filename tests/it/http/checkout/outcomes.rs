@@ -116,3 +116,63 @@ async fn a_checkout_is_given_up() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn who_pays_elsewhere_comes_back_to_an_order() {
+    for (paid, status, payment) in
+        [("true", "placed", "authorized"), ("false", "pending", "failed")]
+    {
+        let cart = full_cart(&[(107, 1)]).await;
+        let total = cart.read().await["totals"]["total"].clone();
+        let payment_choice = json!({"gateway": "test", "method": "redirect", "return_url": "https://shop.example/thanks"});
+        let body = json!({"payment": payment_choice, "expected_total": total});
+        let call = cart.client.post(&cart.at("/checkout"), body).key("to-be-paid-elsewhere");
+        let pending = call.send().await.is(202).json();
+        let url = text(&pending["next_action"]["url"]).to_owned();
+        let page = url.strip_prefix(cart.client.url.as_str()).unwrap().to_owned();
+        // A browser has no token of the shop.
+        let browser = crate::support::visitor();
+        let shown = browser.get(&page).send().await.is(200);
+        assert!(shown.text().contains("<button"), "{shown:#?}");
+        let form = browser.call(reqwest::Method::POST, &format!("{page}?paid={paid}"));
+        let back = form.send().await.is(303);
+        assert_eq!(back.header("location"), "https://shop.example/thanks");
+        until("the order is settled", async || {
+            let order = cart.client.read(&order_path(&pending)).await;
+            order["status"] == status && order["payment_status"] == payment
+        })
+        .await;
+        // Told again it changes nothing, and the other way round neither.
+        let order = cart.client.read(&order_path(&pending)).await;
+        for again in ["true", "false"] {
+            let form = browser.call(reqwest::Method::POST, &format!("{page}?paid={again}"));
+            form.send().await.is(303);
+        }
+        let after = cart.client.read(&order_path(&pending)).await;
+        assert_eq!(after["payments"], order["payments"]);
+        browser.get(&page).send().await.is(303);
+    }
+}
+
+#[tokio::test]
+async fn only_signed_notices_are_believed() {
+    let cart = full_cart(&[(108, 1)]).await;
+    let pending = buy(&cart, "redirect", "nobody-pays-this-one").await.send().await.is(202).json();
+    let told = json!({"operation": format!("{}/1/1", text(&pending["id"])), "succeeded": true});
+    let browser = crate::support::visitor();
+    let post =
+        |gateway: &str| browser.post(&format!("/v1/payments/{gateway}/webhook"), told.clone());
+    post("test").refused(401, "unauthenticated").await;
+    let forged = post("test").header("test-signature", "t=1790000000,v1=00");
+    forged.refused(401, "unauthenticated").await;
+    post("manual").refused(401, "unauthenticated").await;
+    post("gold").refused(404, "not_found").await;
+    let page = |path: &str| browser.get(&format!("/v1/payments/test/pay/{path}"));
+    for nothing in ["ord_nothing/1/1", "ord_06d3r8v2k9m5w1x7q4t0c3f8hn/1/1"] {
+        page(nothing).refused(404, "not_found").await;
+    }
+    let here = format!("/v1/payments/test/pay/{}/1/1", text(&pending["id"]));
+    let odd = browser.call(reqwest::Method::POST, &format!("{here}?paid=maybe"));
+    odd.refused(400, "invalid_parameter").await;
+    assert_eq!(cart.client.read(&order_path(&pending)).await["status"], "pending");
+}

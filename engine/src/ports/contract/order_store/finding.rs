@@ -1,8 +1,14 @@
 //! Orders are found by what they are, page by page.
 
 use super::*;
-use crate::orders::{FulfilmentProgress, OrderStatus, PaymentProgress};
-use crate::ports::OrderQuery;
+use crate::ids::ReturnId;
+use crate::orders::{
+    FulfilmentProgress, LineUnits, OrderStatus, PaymentProgress, ReturnRequestLine, ReturnStatus,
+};
+use crate::ports::{OrderQuery, OrderSort, ReturnQuery};
+
+/// After anything else that may be returned.
+const LATE: i64 = 8_000_000_000_000;
 
 /// Before anything else that may not be settled.
 const LONG_AGO: i64 = -8_000_000_000_000;
@@ -28,7 +34,7 @@ impl Suite<'_> {
         assert_eq!(self.save(&place).await, Saved::Done);
         let captured = self.done(&placed, OrderCommand::Capture { amount: None }).await;
         let captured = self.answered(&captured).await;
-        let lines = vec![crate::orders::LineUnits { line: captured.lines[0].id, quantity: 1 }];
+        let lines = vec![LineUnits { line: captured.lines[0].id, quantity: 1 }];
         let fulfil = OrderCommand::Fulfil { lines, tracking: None };
         // No stock is kept of it, so none is taken.
         let completed = self.done(&captured, fulfil).await;
@@ -41,9 +47,19 @@ impl Suite<'_> {
         };
         let all = [&completed, &authorized, &draft];
         check("those opened last come first", base(), &all).await;
-        let of_status = |status| OrderQuery { status: Some(status), ..base() };
+        let oldest = OrderQuery { sort: OrderSort::Oldest, ..base() };
+        check("or those opened first", oldest, &[&draft, &authorized, &completed]).await;
+        let of_status = |status| OrderQuery { statuses: vec![status], ..base() };
         check("by their status", of_status(OrderStatus::Placed), &[&authorized]).await;
         check("by their status", of_status(OrderStatus::Completed), &[&completed]).await;
+        let statuses = vec![OrderStatus::Completed, OrderStatus::Abandoned, OrderStatus::Draft];
+        let of_any = |sort| OrderQuery { statuses: statuses.clone(), sort, ..base() };
+        check("by any of several", of_any(OrderSort::Newest), &[&completed, &draft]).await;
+        check("by any of several", of_any(OrderSort::Oldest), &[&draft, &completed]).await;
+        let first = OrderQuery { limit: 1, ..of_any(OrderSort::Newest) };
+        check("as many as a page has", first.clone(), &[&completed]).await;
+        let after = Some((completed.created_at, completed.id));
+        check("page by page", OrderQuery { after, ..first }, &[&draft]).await;
         let of_payment = |payment| OrderQuery {
             payment: Some(payment),
             placed_after: Some(Timestamp(NOW.0 + 86_400_000)),
@@ -54,7 +70,7 @@ impl Suite<'_> {
         let of_fulfilment = |fulfilment| OrderQuery { fulfilment: Some(fulfilment), ..base() };
         check("by parcels", of_fulfilment(FulfilmentProgress::Fulfilled), &[&completed]).await;
         let both = OrderQuery {
-            status: Some(OrderStatus::Placed),
+            statuses: vec![OrderStatus::Placed],
             ..of_fulfilment(FulfilmentProgress::Fulfilled)
         };
         check("all that is named has to hold", both, &[]).await;
@@ -112,21 +128,61 @@ impl Suite<'_> {
             self.opened(draft).await;
         }
         let key = |order: &Order| (order.created_at, order.id);
-        let mut seen: Vec<(Timestamp, OrderId)> = Vec::new();
-        loop {
-            let (text, after) = (Some(name.clone()), seen.last().copied());
-            let query = OrderQuery { text, after, limit: 3, ..OrderQuery::default() };
-            let page = self.store.list(&query).await.expect("orders are listed");
-            assert!(page.len() <= 3, "a page has its limit");
-            if page.is_empty() {
-                break;
+        for sort in [OrderSort::Newest, OrderSort::Oldest] {
+            let mut seen: Vec<(Timestamp, OrderId)> = Vec::new();
+            loop {
+                let (text, after) = (Some(name.clone()), seen.last().copied());
+                let query = OrderQuery { text, after, sort, limit: 3, ..OrderQuery::default() };
+                let page = self.store.list(&query).await.expect("orders are listed");
+                assert!(page.len() <= 3, "a page has its limit");
+                if page.is_empty() {
+                    break;
+                }
+                seen.extend(page.iter().map(key));
             }
-            seen.extend(page.iter().map(key));
+            assert_eq!(seen.len(), 11, "pages visit each");
+            let is_sorted = |two: &[(Timestamp, OrderId)]| match sort {
+                OrderSort::Newest => two[0] > two[1],
+                OrderSort::Oldest => two[0] < two[1],
+            };
+            assert!(seen.windows(2).all(is_sorted), "once, in the order of the sort");
         }
-        assert_eq!(seen.len(), 11, "pages visit each");
-        assert!(seen.windows(2).all(|two| two[0] > two[1]), "once, those opened last first");
         let none = OrderQuery { text: Some(name), limit: 0, ..OrderQuery::default() };
         assert_eq!(self.found(&none).await, [], "a limit of none finds none");
+    }
+
+    pub(super) async fn returns_are_found(&self) {
+        let (placed, place) = self.paid(self.draft(450)).await;
+        assert_eq!(self.save(&place).await, Saved::Done);
+        let captured = self.done(&placed, OrderCommand::Capture { amount: None }).await;
+        let captured = self.answered(&captured).await;
+        let line = captured.lines[0].id;
+        let lines = vec![LineUnits { line, quantity: 1 }];
+        let fulfilled = self.done(&captured, OrderCommand::Fulfil { lines, tracking: None }).await;
+        let unknown = ReturnId(self.names.number(451));
+        assert_eq!(self.store.of_return(unknown).await, Ok(None), "nobody has asked for it");
+        let lines = vec![ReturnRequestLine { line, quantity: 1, reason: "too small".into() }];
+        let ask = OrderCommand::RequestReturn { lines };
+        // Later than all others, so that it is found first.
+        let at = Timestamp(LATE + (self.names.number(452) % 1_000_000_000) as i64);
+        let asked = self.done_at(&fulfilled, ask, at).await;
+        let id = asked.returns[0].id;
+        let found = async |status| {
+            let query = ReturnQuery { status, after: None, limit: 1 };
+            self.store.returns(&query).await.expect("returns are listed")
+        };
+        let (requested, approved) = (ReturnStatus::Requested, ReturnStatus::Approved);
+        assert_eq!(self.store.of_return(id).await, Ok(Some(asked.clone())), "its order is found");
+        assert_eq!(found(None).await, [(id, asked.clone())], "it is listed");
+        assert_eq!(found(Some(requested)).await, [(id, asked.clone())], "by its status");
+        let approve = OrderCommand::ApproveReturn { id };
+        let order = self.done_at(&asked, approve, Timestamp(at.0 + 1)).await;
+        assert_eq!(found(Some(approved)).await, [(id, order.clone())], "which changes");
+        assert_ne!(found(Some(requested)).await.first().map(|(id, _)| *id), Some(id));
+        let after = Some((at, id));
+        let query = ReturnQuery { status: None, after, limit: 10 };
+        let behind = self.store.returns(&query).await.expect("returns are listed");
+        assert!(behind.iter().all(|(other, _)| *other != id), "a page begins behind the last");
     }
 
     pub(super) async fn what_is_not_settled_is_found(&self) {
