@@ -218,8 +218,8 @@ pub async fn start(
         settings,
         office: Some(Office {
             api_keys: ApiKeys::new(stores.api_keys(), Arc::new(SystemClock)),
-            stock: stores.stock(),
-            orders: stores.orders(),
+            stock: ports.stock.clone(),
+            orders: ports.orders.clone(),
         }),
     }));
     add_figures(&app, ports.meters, stores, node.as_ref());
