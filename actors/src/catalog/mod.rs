@@ -3,9 +3,10 @@
 //!
 //! Everything it keeps is bounded and can be dropped at any time; the stores are the truth. A
 //! change is announced with [`Catalog::changed`] or [`Catalog::stock_changed`] once it is durable,
-//! and from then on nobody is answered with what was before. Time is handed in or asked of the clock's port; what starts
-//! or ends at an instant (a publication, a price) is right on the product page at that instant,
-//! and in the order and the filters of lists after the next [`Catalog::refresh`].
+//! and from then on nobody is answered with what was before. Time is handed in or asked of the
+//! clock's port; what starts or ends at an instant (a publication, a price) is right on the
+//! product page at that instant, and in the order and the filters of lists after the next
+//! [`Catalog::refresh`].
 
 mod collections;
 mod offers;
@@ -175,8 +176,9 @@ impl Catalog {
         Ok(self.inner.offers.products().reviews(product, after, limit).await?)
     }
 
-    /// Announces that products were written or removed. They are durable by then. From the moment this returns nobody is answered with what was before;
-    /// where it fails, only lists may still be as they were, and it has to be repeated.
+    /// Announces that products were written or removed. They are durable by then. From the moment
+    /// this returns nobody is answered with what was before; where it fails, only lists may still
+    /// be as they were, and it has to be repeated.
     pub async fn changed(&self, products: &[Product]) -> Result<(), CatalogError> {
         self.inner.offers.forget(products, || self.inner.snapshots.forget(products)).await;
         let ids: Vec<ProductId> = products.iter().map(|product| product.id).collect();

@@ -164,28 +164,7 @@ pub async fn start(
     let settings = edge_settings(config, ops_listen);
     let effects = Arc::new(EffectRouter::default());
     let Owned { node, ownership, lease } = own(config, &ports, &effects, on_lost).await?;
-    let runtime = runtime_settings(config);
-    let sessions = Sessions::start(SessionParts {
-        store: ports.entities.clone(),
-        cache: ports.cache.clone(),
-        clock: ports.clock.clone(),
-        entropy: ports.entropy.clone(),
-        ownership: ownership.clone(),
-        effects: effects.clone(),
-        settings: runtime.clone(),
-        viewed_ttl: config.auth.token_ttl.get(),
-    });
-    let carts = Carts::start(CartParts {
-        shop: shop.clone(),
-        shelf: Arc::new(catalog.clone()),
-        renderer: Arc::new(CartJson { urls: MediaUrls::new(&settings.media_base_url) }),
-        store: ports.entities.clone(),
-        clock: ports.clock.clone(),
-        entropy: ports.entropy.clone(),
-        ownership: ownership.clone(),
-        effects: effects.clone(),
-        settings: runtime,
-    });
+    let (carts, sessions) = start_entities(config, &ports, &catalog, &ownership, &effects);
     if let Some(node) = &node {
         node.host(carts.clone(), sessions.clone());
     }
@@ -225,8 +204,8 @@ pub async fn start(
         settings,
         office: Some(Office {
             api_keys: ApiKeys::new(stores.api_keys(), Arc::new(SystemClock)),
-            stock: stores.stock(),
-            orders: stores.orders(),
+            stock: ports.stock.clone(),
+            orders: ports.orders.clone(),
         }),
     }));
     add_figures(&app, ports.meters, stores, node.as_ref());
@@ -241,6 +220,39 @@ async fn start_deliveries(
     let (clock, entropy) = (ports.clock.clone(), ports.entropy.clone());
     let started = deliveries::start(stores.outbox(), clock, entropy).await;
     started.map_err(StartError::failed)
+}
+
+fn start_entities(
+    config: &Config,
+    ports: &Ports,
+    catalog: &Catalog,
+    ownership: &Arc<dyn Ownership>,
+    effects: &Arc<EffectRouter>,
+) -> (Carts, Sessions) {
+    let runtime = runtime_settings(config);
+    let urls = edge_settings(config, None).media_base_url;
+    let sessions = Sessions::start(SessionParts {
+        store: ports.entities.clone(),
+        cache: ports.cache.clone(),
+        clock: ports.clock.clone(),
+        entropy: ports.entropy.clone(),
+        ownership: Arc::clone(ownership),
+        effects: Arc::clone(effects),
+        settings: runtime.clone(),
+        viewed_ttl: config.auth.token_ttl.get(),
+    });
+    let carts = Carts::start(CartParts {
+        shop: Arc::clone(catalog.shop()),
+        shelf: Arc::new(catalog.clone()),
+        renderer: Arc::new(CartJson { urls: MediaUrls::new(&urls) }),
+        store: ports.entities.clone(),
+        clock: ports.clock.clone(),
+        entropy: ports.entropy.clone(),
+        ownership: Arc::clone(ownership),
+        effects: Arc::clone(effects),
+        settings: runtime,
+    });
+    (carts, sessions)
 }
 
 fn start_checkouts(

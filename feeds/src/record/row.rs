@@ -107,6 +107,7 @@ impl Naming {
             }
             ("prices", _) => "price".to_owned(),
             ("media", _) => "images".to_owned(),
+            ("on_hand", _) => "stock".to_owned(),
             ("options", Some(index)) => {
                 let number = index.parse::<usize>().map_or(1, |index| index + 1);
                 format!("option{number}_{}", parts.next().unwrap_or("value"))

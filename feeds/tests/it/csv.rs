@@ -188,12 +188,10 @@ async fn stock_is_set_once_unless_it_is_wanted() {
     assert_eq!(moved, [-9, 9, 12], "what differs is booked");
 
     // Elsewhere it lies too: only what the file speaks of is set.
-    let lines = |berlin: u32| {
-        format!(
-            "{{\"type\":\"stock\",\"sku\":\"SHIRT-S\",\"location\":\"berlin\",\"on_hand\":{berlin}}}\n\
-             {{\"type\":\"stock\",\"sku\":\"SHIRT-S\",\"on_hand\":10}}\n"
-        )
+    let line = |place: &str, on_hand: u32| {
+        format!("{{\"type\":\"stock\",\"sku\":\"SHIRT-S\"{place},\"on_hand\":{on_hand}}}\n")
     };
+    let lines = |berlin| line(",\"location\":\"berlin\"", berlin) + &line("", 10);
     let path = shop.file("stock.jsonl", lines(4));
     assert_eq!(shop.import(from_ref(&path)).await.counts(), [1, 0, 1, 0], "one was stocked before");
     assert_eq!(shop.on_hand("SHIRT-S").await, Some(16));
