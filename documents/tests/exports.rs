@@ -72,7 +72,8 @@ proptest! {
         prop_assert_eq!(rows.len(), 1);
         let cell = &rows[0][10];
         prop_assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r']));
-        prop_assert!(*cell == title || *cell == format!("'{title}"));
+        let guarded = format!("'{title}");
+        prop_assert!(*cell == title || *cell == guarded);
         prop_assert_eq!(json_line(&order(&[&title])).lines().count(), 1);
     }
 }
