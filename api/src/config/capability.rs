@@ -68,9 +68,9 @@ pub fn lacking(config: &Config, origins: &Origins, build: Build) -> Vec<Problem>
         wants("cache.url", "Redis", "redis", redis, "none at all");
     }
     if config.gateways().contains(&Gateway::Stripe) {
-        let key = match &config.payments.gateways {
-            Some(_) => "payments.gateways",
-            None => "payments.stripe.secret_key",
+        let key = match config.payments.gateways.is_empty() {
+            true => "payments.stripe.secret_key",
+            false => "payments.gateways",
         };
         wants(key, "Stripe", "stripe", stripe, "the gateway `manual`");
     }

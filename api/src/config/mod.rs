@@ -7,6 +7,7 @@ mod error;
 #[cfg(test)]
 mod fuzz;
 mod layers;
+mod legal;
 mod payments;
 mod print;
 mod section;
@@ -16,6 +17,7 @@ mod validate;
 
 pub use error::{ConfigError, Origin, Problem};
 pub use layers::Origins;
+pub use legal::Legal;
 pub use payments::{Capture, Gateway, Payments, Stripe};
 pub use print::{manual, to_toml};
 pub use sections::{

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::legal::Legal;
 use super::payments::{Payments, Stripe};
 use super::sections::{
     Actors, Auth, Cache, Cluster, Commerce, Config, Dynamodb, Limits, Log, Media, Ops, Server,
@@ -48,6 +49,7 @@ const SECTIONS: &[(&str, Manual)] = &[
     ("media", Media::MANUAL),
     ("payments", Payments::MANUAL),
     ("payments.stripe", Stripe::MANUAL),
+    ("legal", Legal::MANUAL),
     ("actors", Actors::MANUAL),
     ("cluster", Cluster::MANUAL),
     ("ops", Ops::MANUAL),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use barrow_engine::pricing::Shop;
 use serde::{Deserialize, Serialize};
 
+use super::legal::Legal;
 use super::payments::Payments;
 use super::section::section;
 use super::units::{Address, Network, Secret, ServerUrl, Size, Span};
@@ -39,6 +40,8 @@ section! {
         pub media: Media = Media::default(),
         /// Who moves the money, and when it is taken.
         pub payments: Payments = Payments::default(),
+        /// Who sells, as it has to stand on an invoice.
+        pub legal: Legal = Legal::default(),
         /// Entities in memory: one actor for each cart in use.
         pub actors: Actors = Actors::default(),
         /// Nodes that work together: each owns a part of the carts and sessions, and any of them

@@ -21,6 +21,7 @@ fn i1_the_arrows_between_our_crates_point_as_designed() {
         ("barrow-cluster", &[]),
         ("barrow-actors", &["barrow-engine", "barrow-cluster"]),
         ("barrow-adapters", &["barrow-engine", "barrow-cluster"]),
+        ("barrow-documents", &["barrow-engine"]),
         ("barrow-feeds", &["barrow-engine"]),
         (
             "barrow-api",
@@ -29,6 +30,7 @@ fn i1_the_arrows_between_our_crates_point_as_designed() {
                 "barrow-cluster",
                 "barrow-actors",
                 "barrow-adapters",
+                "barrow-documents",
                 "barrow-feeds",
             ],
         ),
