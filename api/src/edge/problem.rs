@@ -146,30 +146,14 @@ struct Refusal {
     is_replayed: bool,
 }
 
-/// What some codes promise beyond the common fields.
-#[derive(Debug, Clone, Default, Serialize, utoipa::ToSchema)]
+/// What some codes promise beyond the common fields: see [`ProblemBody`].
+#[derive(Debug, Clone, Default)]
 pub struct More {
-    /// With `version_mismatch`: the version that would have fitted.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub current_version: Option<u64>,
-    /// With `cart_changed`: what the cart costs now.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<crate::wire::money::MoneySchema>)]
     pub current_total: Option<Value>,
-    /// With `cart_not_ready` and `insufficient_stock`: what keeps the cart from being bought.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Vec<crate::wire::cart::CartProblem>>)]
     pub problems: Option<Value>,
-    /// With `cart_ordered`: what was bought.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub order_id: Option<OrderId>,
-    /// With `cart_ordered`: the cart to go on with.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub next_cart_id: Option<CartId>,
-    /// With `payment_declined`: why, in the gateway's word.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub decline_code: Option<String>,
 }
 
@@ -187,8 +171,28 @@ pub struct ProblemBody<'a> {
     pub code: &'a str,
     pub request_id: &'a str,
     pub errors: &'a [FieldError],
-    #[serde(flatten)]
-    pub more: &'a More,
+    /// With `version_mismatch`: the version that would have fitted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current_version: Option<u64>,
+    /// With `cart_changed`: what the cart costs now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<crate::wire::money::MoneySchema>)]
+    pub current_total: Option<&'a Value>,
+    /// With `cart_not_ready` and `insufficient_stock`: what keeps the cart from being bought.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<crate::wire::cart::CartProblem>>)]
+    pub problems: Option<&'a Value>,
+    /// With `cart_ordered`: what was bought.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub order_id: Option<OrderId>,
+    /// With `cart_ordered`: the cart to go on with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub next_cart_id: Option<CartId>,
+    /// With `payment_declined`: why, in the gateway's word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decline_code: Option<&'a str>,
 }
 
 impl Problem {
@@ -281,7 +285,12 @@ impl Problem {
             code: code.as_str(),
             request_id,
             errors: &self.0.errors,
-            more: &self.0.more,
+            current_version: self.0.more.current_version,
+            current_total: self.0.more.current_total.as_ref(),
+            problems: self.0.more.problems.as_ref(),
+            order_id: self.0.more.order_id,
+            next_cart_id: self.0.more.next_cart_id,
+            decline_code: self.0.more.decline_code.as_deref(),
         };
         serde_json::to_vec(&body).expect("texts and numbers always serialise")
     }

@@ -124,8 +124,9 @@ async fn who_pays_elsewhere_comes_back_to_an_order() {
     {
         let cart = full_cart(&[(107, 1)]).await;
         let total = cart.read().await["totals"]["total"].clone();
-        let payment_choice = json!({"gateway": "test", "method": "redirect", "return_url": "https://shop.example/thanks"});
-        let body = json!({"payment": payment_choice, "expected_total": total});
+        let back = "https://shop.example/thanks";
+        let choice = json!({"gateway": "test", "method": "redirect", "return_url": back});
+        let body = json!({"payment": choice, "expected_total": total});
         let call = cart.client.post(&cart.at("/checkout"), body).key("to-be-paid-elsewhere");
         let pending = call.send().await.is(202).json();
         let url = text(&pending["next_action"]["url"]).to_owned();
