@@ -204,8 +204,9 @@ pub async fn start(
         settings,
         office: Some(Office {
             api_keys: ApiKeys::new(stores.api_keys(), Arc::new(SystemClock)),
-            stock: ports.stock.clone(),
-            orders: ports.orders.clone(),
+            // What is moved by hand is announced like everything else.
+            stock: ports.stock,
+            orders: ports.orders,
         }),
     }));
     add_figures(&app, ports.meters, stores, node.as_ref());
