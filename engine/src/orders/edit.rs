@@ -111,9 +111,9 @@ impl Order {
     /// An id that no line of this order has, or had in an edit.
     pub(super) fn next_line(&self) -> u32 {
         let added = self.edits.iter().flat_map(|edit| &edit.changes);
-        let added = added.filter_map(|change| match change {
-            EditChange::AddLine { line, .. } => Some(line.id.0),
-            EditChange::SetQuantity { line, .. } => Some(line.0),
+        let added = added.map(|change| match change {
+            EditChange::AddLine { line, .. } => line.id.0,
+            EditChange::SetQuantity { line, .. } => line.0,
         });
         let last = self.lines.iter().map(|line| line.id.0).chain(added).max();
         last.unwrap_or(0).saturating_add(1)
