@@ -35,7 +35,7 @@ pub fn invoice(order: &Order, seller: &Seller) -> Result<Vec<u8>, DocumentError>
     let facts = [("Number", number.to_string()), ("Date", date(placed_at))];
     head(&mut paper, seller, "Invoice", &facts);
     parties(&mut paper, order);
-    let table = Table { columns: &COLUMNS, running_head: &format!("{title}, {}", date(placed_at)) };
+    let table = Table { columns: &COLUMNS };
     table.heads(&mut paper);
     for (line, place) in order.lines.iter().zip(1..) {
         table.row(&mut paper, &row(order, line, place));
@@ -114,10 +114,10 @@ fn row(order: &Order, line: &OrderLine, place: u32) -> [Cell; 7] {
     ]
 }
 
-/// What was bought, with its options and its SKU.
+/// What was bought, with its SKU and its options. The SKU first: many options are cut off.
 pub(crate) fn item(line: &OrderLine) -> Cell {
     let options = line.options.iter().map(|option| format!("{}: {}", option.name, option.value));
-    let small = options.chain([format!("SKU {}", line.sku)]);
+    let small = [format!("SKU {}", line.sku)].into_iter().chain(options);
     Cell { text: line.title.clone(), small: small.collect() }
 }
 

@@ -38,7 +38,7 @@ pub fn packing_slip(
     }
     head(&mut paper, seller, "Packing slip", &facts);
     paper.y = address(&mut paper, LEFT, "Ship to", &order.addresses.shipping) + 22.0;
-    let table = Table { columns: &COLUMNS, running_head: &title };
+    let table = Table { columns: &COLUMNS };
     table.heads(&mut paper);
     let in_parcel = |line| {
         let parcel = parcel?;

@@ -163,7 +163,7 @@ impl Paper {
         self.y += 4.0;
     }
 
-    /// The file: each page with its number and the foot.
+    /// The file: each page with its number and the foot, each but the first with the title.
     pub fn finish(mut self, title: &str, footer: Option<&str>) -> Result<Vec<u8>, DocumentError> {
         let count = self.pages.len();
         let width = RIGHT - LEFT - 90.0;
@@ -175,6 +175,9 @@ impl Paper {
             let x = RIGHT - self.regular.width(&number) * SMALL;
             let line = |x, y, text| Mark::Text { x, y, weight: Weight::Regular, size: SMALL, text };
             marks.push(line(x, BOTTOM + 20.0, number));
+            if at > 0 {
+                marks.push(line(LEFT, TOP - 16.0, clean(title)));
+            }
             let lines = footer.iter().take(4).enumerate();
             marks.extend(lines.map(|(at, text)| {
                 line(LEFT, BOTTOM + 20.0 + at as f32 * line_height(SMALL), text.clone())

@@ -15,10 +15,8 @@ pub(crate) struct Column {
     pub align: Align,
 }
 
-/// A table, and what stands above it on each further page.
 pub(crate) struct Table<'a> {
     pub columns: &'a [Column],
-    pub running_head: &'a str,
 }
 
 /// What stands in a cell: in the normal size, and below it in the small one.
@@ -38,7 +36,9 @@ impl From<String> for Cell {
 const SMALL_LINES_MAX: usize = 20;
 
 impl Table<'_> {
+    /// The heads of the columns, with a row's room below them.
     pub fn heads(&self, paper: &mut Paper) {
+        paper.make_room(6.0 * line_height(NORMAL));
         let y = paper.y;
         for column in self.columns {
             self.line(paper, column, y, Weight::Bold, SMALL, column.head);
@@ -62,9 +62,6 @@ impl Table<'_> {
         let height = texts.iter().map(height_of).fold(line_height(NORMAL), f32::max) + 4.0;
         if !paper.has_room(height) {
             paper.new_page();
-            let (left, y) = (self.columns[0].x, paper.y);
-            paper.put(left, y, Weight::Regular, SMALL, self.running_head);
-            paper.y += line_height(SMALL) + 8.0;
             self.heads(paper);
         }
         for (column, (normal, small)) in self.columns.iter().zip(&texts) {

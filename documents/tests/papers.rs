@@ -121,6 +121,7 @@ fn an_invoice_has_every_figure_of_its_order() {
         }
         for (page, number) in pages.iter().zip(1..) {
             assert!(page.contains(&format!("Page {number} of {}", pages.len())), "{page}");
+            assert!(page.contains("931-824-527"), "whose page it is: {page}");
             let has_rows = page.contains("SKU-");
             assert!(!has_rows || page.contains("Unit price"), "heads on each page: {page}");
         }
