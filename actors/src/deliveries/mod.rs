@@ -136,7 +136,7 @@ impl Deliveries {
     }
 
     /// The same for as long as anybody wants to know, whether or not this is still there.
-    pub fn observer(&self) -> impl Fn() -> Vec<ConsumerObservation> + Send + Sync + 'static {
+    pub fn observer(&self) -> impl Fn() -> Vec<ConsumerObservation> + Send + Sync + use<> {
         let stats = Arc::clone(&self.stats);
         move || stats.iter().map(|stats| stats.observe()).collect()
     }
