@@ -74,7 +74,8 @@ pub(crate) trait Transaction: Send {
         ids: &BTreeSet<MovementId>,
     ) -> impl Future<Output = Result<Vec<Movement>, Fault>> + Send;
 
-    /// Writes what a ledger came to and what there is to tell of it, and takes back levels that were made and are not used.
+    /// Writes what a ledger came to and what there is to tell of it, and takes back levels that
+    /// were made and are not used.
     fn write_stock(
         &mut self,
         changes: &LedgerChanges,

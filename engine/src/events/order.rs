@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Aggregate, AggregateKind, Event, EventKind, Position};
-use crate::orders::{OperationKind, Order, OrderEvent, ReturnStatus};
+use crate::orders::{LineUnits, OperationKind, Order, OrderEvent, ReturnStatus};
 
 /// What to tell of an order whose timeline had `known` lines before it came to its version.
 ///
@@ -57,10 +57,9 @@ fn told(event: &OrderEvent) -> Option<(EventKind, Value)> {
             (EventKind::PaymentFailed, data)
         }
         OrderEvent::Fulfilled { fulfilment, lines } => {
-            let lines: Vec<Value> = lines
-                .iter()
-                .map(|units| json!({ "line_id": units.line.to_string(), "quantity": units.quantity }))
-                .collect();
+            let units =
+                |it: &LineUnits| json!({ "line_id": it.line.to_string(), "quantity": it.quantity });
+            let lines: Vec<Value> = lines.iter().map(units).collect();
             let data = json!({ "fulfilment_id": fulfilment, "lines": lines });
             (EventKind::FulfilmentCreated, data)
         }
@@ -122,9 +121,7 @@ fn with_order(order: &Order, mut data: Value) -> Value {
 mod tests {
     use super::*;
     use crate::orders::sample::{line, new_order, start_payment};
-    use crate::orders::{
-        Actor, CapturePolicy, LineUnits, OrderCommand, OrderNumber, PaymentOutcome, decide,
-    };
+    use crate::orders::{Actor, CapturePolicy, OrderCommand, OrderNumber, PaymentOutcome, decide};
     use crate::time::Timestamp;
 
     const NOW: Timestamp = Timestamp(1_790_000_000_000);
@@ -168,6 +165,7 @@ mod tests {
         let lines = vec![LineUnits { line: order.lines[0].id, quantity: 2 }];
         let (order, events) = after(&order, OrderCommand::Fulfil { lines, tracking: None });
         assert_eq!(kinds(&events), ["fulfilment.created"]);
+        assert_eq!(events[0].data["lines"], json!([{"line_id": "line_1", "quantity": 2}]));
         let (_, events) = after(&order, succeeded(&order));
         assert_eq!(kinds(&events), ["payment.captured", "order.completed"]);
         assert!(events[0].position < events[1].position, "in the order in which it happened");

@@ -138,7 +138,7 @@ impl Suite<'_> {
     }
 
     async fn what_was_counted_is_known(&self) {
-        let stool = self.sku("milking stool");
+        let stool = self.sku("bar stool");
         for _ in 0..2 {
             let counted = self.stock(150, &stool, DEFAULT_LOCATION, 0).await;
             assert_eq!(counted.level, 0, "a count of nothing is answered, however often");
