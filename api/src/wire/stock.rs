@@ -21,7 +21,8 @@ pub struct BookMovement {
     #[serde(default)]
     pub location: Option<String>,
     /// How many came, or went where it is negative; not 0.
-    #[schema(value_type = i64, minimum = -4_294_967_295_i64, maximum = 4_294_967_295_i64, example = 12)]
+    #[schema(value_type = i64, example = 12)]
+    #[schema(minimum = -4_294_967_295_i64, maximum = 4_294_967_295_i64)]
     pub quantity: WholeNumber,
     #[schema(example = "delivery 4711", min_length = 1, max_length = 200)]
     pub reason: String,
