@@ -9,7 +9,9 @@ mod ministack;
 mod namespaces;
 mod postgres;
 mod process;
+mod python;
 mod redis;
+mod schemathesis;
 
 pub use dynamodb_local::DynamoDbLocal;
 pub use fault_proxy::{BlackHole, Each, Fault, FaultProxy};
@@ -19,6 +21,7 @@ pub use namespaces::{Cable, Namespaces};
 pub use postgres::{Postgres, PostgresPair, Sync};
 pub use process::{Process, free_port};
 pub use redis::{Redis, RedisCluster};
+pub use schemathesis::Schemathesis;
 
 use std::io::Write;
 

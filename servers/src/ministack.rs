@@ -2,15 +2,12 @@
 //! the one in this process does not. It is a program for Python, fetched once and kept in the
 //! target folder.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
-
 use anyhow::Context;
 use tempfile::TempDir;
 
-use crate::dynamodb_local::target;
 use crate::http::{ACCESS_KEY, SECRET_KEY};
-use crate::process::{Process, Start, free_port, installed, run};
+use crate::process::{Process, Start, free_port, installed};
+use crate::python;
 
 const VERSION: &str = "1.5.33";
 
@@ -24,7 +21,7 @@ pub struct MiniStack {
 
 impl MiniStack {
     pub fn start() -> anyhow::Result<MiniStack> {
-        let program = program()?;
+        let program = python::program("ministack", VERSION)?;
         let program = program.to_str().context("the path is no text")?;
         let (port, folder) = (free_port()?, tempfile::tempdir()?);
         let args = vec![
@@ -50,28 +47,4 @@ impl MiniStack {
     pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
-}
-
-/// The program, fetched if it is not there. Of several processes one fetches, and the others wait
-/// for it; a fetch that was cut off leaves nothing that looks complete.
-fn program() -> anyhow::Result<PathBuf> {
-    let folder = target().join("servers").join(format!("ministack-{VERSION}"));
-    let (complete, program) = (folder.join("complete"), folder.join("venv/bin/ministack"));
-    if complete.is_file() {
-        return Ok(program);
-    }
-    let python = installed("python3")?;
-    std::fs::create_dir_all(&folder)?;
-    let lock = File::create(folder.join("lock"))?;
-    lock.lock()?;
-    if !complete.is_file() {
-        // It cannot be moved once it is made: its programs hold the path.
-        run(&python, &["-m", "venv", "--clear", "venv"], &folder, false)?;
-        let wanted = format!("ministack=={VERSION}");
-        let args = ["install", "--quiet", "--disable-pip-version-check", &wanted];
-        let pip: &Path = &folder.join("venv/bin/pip");
-        run(pip, &args, &folder, false).context("pip fetches MiniStack")?;
-        File::create(complete)?;
-    }
-    Ok(program)
 }

@@ -7,6 +7,7 @@ pub mod checkout;
 mod collections;
 mod conventions;
 mod document;
+mod fuzzer;
 mod media;
 mod ops;
 mod products;
