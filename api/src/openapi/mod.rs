@@ -9,6 +9,7 @@ mod catalog;
 mod error_pages;
 mod examples;
 mod examples_orders;
+mod merge;
 mod operation;
 mod ops;
 mod orders;
@@ -106,6 +107,8 @@ pub fn document() -> OpenApi {
         let item = paths.remove(path).expect("each path was put in once");
         all.path(path, item)
     });
+    let mut components = components.build();
+    merge::merge_variants(&mut components);
     OpenApiBuilder::new()
         .info(
             InfoBuilder::new()
@@ -119,7 +122,7 @@ pub fn document() -> OpenApi {
         .servers(Some([ServerBuilder::new().url("/").description(Some("This server")).build()]))
         .tags(Some(tags()))
         .paths(paths)
-        .components(Some(components.build()))
+        .components(Some(components))
         .build()
 }
 

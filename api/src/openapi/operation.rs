@@ -10,7 +10,7 @@ use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::schema::{
-    ComponentsBuilder, KnownFormat, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat,
+    AnyOfBuilder, ComponentsBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat,
 };
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{
@@ -245,7 +245,8 @@ impl Operation {
         what: &str,
         examples: &[(&str, Value)],
     ) -> Operation {
-        let either = OneOfBuilder::new()
+        // What fits the whole fits the part of it, too.
+        let either = AnyOfBuilder::new()
             .item(Ref::from_schema_name(A::name()))
             .item(Ref::from_schema_name(B::name()));
         let content = with_examples(ContentBuilder::new().schema(Some(either)), examples);
@@ -259,7 +260,9 @@ impl Operation {
     pub fn replies_as(mut self, status: u16, what: &str, mime: &str, sample: &str) -> Operation {
         let kind = if mime == "application/json" { Type::Object } else { Type::String };
         let schema = ObjectBuilder::new().schema_type(kind);
-        let mut content = ContentBuilder::new().schema(Some(schema));
+        // Of a stream a schema would be that of each event, and events have forms of their own.
+        let is_stream = mime == "text/event-stream";
+        let mut content = ContentBuilder::new().schema((!is_stream).then_some(schema));
         if !sample.is_empty() {
             content = content.example(Some(Value::from(sample)));
         }

@@ -12,7 +12,7 @@ pub(super) fn operations() -> Vec<Operation> {
 }
 
 fn call(method: HttpMethod, path: &'static str, id: &str, summary: &str) -> Operation {
-    Operation::new(method, path, id, TAG, summary).needs(Needs::Nothing).refuses([
+    Operation::new(method, path, id, TAG, summary).needs(Needs::MaybeToken).refuses([
         Code::UnknownParameter,
         Code::NotFound,
         Code::Overloaded,

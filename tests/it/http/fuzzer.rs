@@ -16,7 +16,8 @@ fn longest() -> Duration {
 
 fn check(url: &str, who: &str, token: &str) {
     let description = format!("{url}/openapi.json");
-    let fuzzer = Schemathesis { description, token, seed: 1, longest: longest() };
+    let fuzzer =
+        Schemathesis { description, token, without: &["endSession"], seed: 1, longest: longest() };
     let Some(ended) = or_skip("schemathesis", fuzzer.run()) else { return };
     let said = String::from_utf8_lossy(&ended.stdout);
     let errors = String::from_utf8_lossy(&ended.stderr);
