@@ -39,7 +39,8 @@ fn properties(document: &Value, schema: &Value, value: &Value) -> Option<BTreeSe
     for part in schema.get("allOf").and_then(Value::as_array).into_iter().flatten() {
         names.extend(properties(document, part, value)?);
     }
-    for part in schema.get("oneOf").and_then(Value::as_array).into_iter().flatten() {
+    let either = ["oneOf", "anyOf"].into_iter().filter_map(|name| schema.get(name));
+    for part in either.filter_map(Value::as_array).flatten() {
         if fits(document, part, value) {
             names.extend(properties(document, part, value)?);
         }
@@ -57,10 +58,10 @@ fn fits(document: &Value, schema: &Value, value: &Value) -> bool {
 fn check_part(document: &Value, schema: &Value, value: &Value, at: &str, wrong: &mut Vec<String>) {
     let schema = resolve(document, schema);
     let parts = |name: &str| schema.get(name).and_then(Value::as_array);
-    if let Some(options) = parts("oneOf")
-        && !options.iter().any(|option| fits(document, option, value))
-    {
-        wrong.push(format!("{at}: {value} is none of oneOf"));
+    for options in ["oneOf", "anyOf"].into_iter().filter_map(parts) {
+        if !options.iter().any(|option| fits(document, option, value)) {
+            wrong.push(format!("{at}: {value} is none of its choices"));
+        }
     }
     for part in parts("allOf").into_iter().flatten() {
         check_part(document, part, value, at, wrong);
