@@ -6,6 +6,7 @@ use barrow_engine::time::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{AdditionalProperties, Object, ObjectBuilder};
 
 use super::Reader;
 
@@ -20,7 +21,7 @@ pub struct TimelineEntry<'a> {
     #[schema(value_type = String, example = "order.placed")]
     pub kind: String,
     /// More of it, by its type.
-    #[schema(value_type = Object)]
+    #[schema(schema_with = any_object)]
     pub data: Value,
 }
 
@@ -36,6 +37,11 @@ pub struct ActorBody<'a> {
     pub id: Option<String>,
     #[schema(required)]
     pub name: Option<&'a str>,
+}
+
+/// An object whose fields hang on something else.
+fn any_object() -> Object {
+    ObjectBuilder::new().additional_properties(Some(AdditionalProperties::FreeForm(true))).build()
 }
 
 pub(super) fn of(order: &Order, reader: Reader) -> Vec<TimelineEntry<'_>> {
