@@ -10,7 +10,7 @@ use barrow_adapters::sqlite::{Sqlite, SqliteOptions, SqliteOrderStore};
 use barrow_engine::ids::OrderId;
 use barrow_engine::orders::sample::{line, new_order};
 use barrow_engine::orders::{FulfilmentProgress, Order, OrderStatus, PaymentProgress};
-use barrow_engine::ports::{OrderQuery, OrderStore};
+use barrow_engine::ports::{OrderQuery, OrderSort, OrderStore};
 use barrow_engine::time::Timestamp;
 use barrow_servers::Sync;
 use sqlx::Connection;
@@ -93,13 +93,25 @@ async fn lists(store: &dyn OrderStore, orders: i64) {
     // Spread over all there are, and each another one.
     let nth = move |n: i64| n * 7919 % LISTS * (orders / LISTS);
     let time = move |n: i64| Timestamp(BEGIN + nth(n) * MINUTE);
-    let text = |text: String| OrderQuery { text: Some(text), ..OrderQuery::default() };
     let status = |status| OrderQuery { statuses: vec![status], ..OrderQuery::default() };
     let payment = |payment| OrderQuery { payment: Some(payment), ..OrderQuery::default() };
     let none = OrderQuery::default;
     run(store, "newest", |_| none()).await;
     run(store, "a page somewhere", |n| OrderQuery { after: Some((time(n), OrderId(0))), ..none() })
         .await;
+    run(store, "oldest", |_| OrderQuery { sort: OrderSort::Oldest, ..none() }).await;
+    run(store, "oldest from somewhere on", |n| OrderQuery {
+        after: Some((time(n), OrderId(0))),
+        sort: OrderSort::Oldest,
+        ..none()
+    })
+    .await;
+    run(store, "placed or cancelled, somewhere", |n| OrderQuery {
+        statuses: vec![OrderStatus::Placed, OrderStatus::Cancelled],
+        after: Some((time(n), OrderId(0))),
+        ..none()
+    })
+    .await;
     run(store, "placed", |_| status(OrderStatus::Placed)).await;
     run(store, "cancelled, somewhere", |n| OrderQuery {
         after: Some((time(n), OrderId(0))),
@@ -123,6 +135,12 @@ async fn lists(store: &dyn OrderStore, orders: i64) {
         ..status(OrderStatus::Cancelled)
     })
     .await;
+    lists_of_texts(store, nth).await;
+    lists_of_days(store, time).await;
+}
+
+async fn lists_of_texts(store: &dyn OrderStore, nth: impl Fn(i64) -> i64) {
+    let text = |text: String| OrderQuery { text: Some(text), ..OrderQuery::default() };
     run(store, "an address", |n| {
         let n = nth(n);
         let letter = char::from(b'a' + u8::try_from(n * 7 % 26).expect("a letter"));
@@ -145,7 +163,6 @@ async fn lists(store: &dyn OrderStore, orders: i64) {
         ..text("smith".into())
     })
     .await;
-    lists_of_days(store, time).await;
 }
 
 async fn lists_of_days(store: &dyn OrderStore, time: impl Fn(i64) -> Timestamp) {

@@ -58,6 +58,10 @@ pub enum Case {
     Start,
     /// Each entity store beside the bare client of its server.
     Stores,
+    /// Checkouts to a placed order, beside a transaction by hand on the same database.
+    Checkout,
+    /// Reservations of one SKU, beside buyers who lock its row.
+    HotSku,
     /// Requests to a node of two, at the owner of their cart and at the other.
     Cluster,
     /// The same adds to axum with Redis and to axum with Postgres.

@@ -1,6 +1,7 @@
 //! The cases, in the order in which they are measured.
 
 mod cluster;
+mod commerce;
 mod micro;
 mod paired;
 mod peers;
@@ -18,6 +19,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     stored::run(options, &runtime)?;
     micro::run(options, &runtime)?;
     stores::run(options, &runtime)?;
+    commerce::run(options, &runtime)?;
     cluster::run(options, &runtime)?;
     peers::run(options, &runtime)
 }

@@ -1,7 +1,7 @@
 //! Load: what is sent, by a process of its own, and what came of it.
 
 pub mod generator;
-mod latencies;
+pub mod latencies;
 pub mod requests;
 mod wire;
 

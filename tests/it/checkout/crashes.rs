@@ -16,7 +16,7 @@ const MOMENTS_MAX: usize = 60;
 /// How many crash at a time: most of it is waiting.
 const LANES: usize = 8;
 
-fn runtime() -> tokio::runtime::Runtime {
+pub fn runtime() -> tokio::runtime::Runtime {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     builder.worker_threads(1).enable_all().build().expect("a runtime")
 }

@@ -5,5 +5,7 @@ pub mod bank;
 mod buying;
 mod crashes;
 mod expiry;
+mod flash_sale;
 pub mod fuse;
+mod rush;
 pub mod shop;

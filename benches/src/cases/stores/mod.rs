@@ -18,6 +18,11 @@ mod disk;
 #[cfg(feature = "peers")]
 mod measured;
 
+#[cfg(feature = "peers")]
+pub use bare::BarePostgres;
+#[cfg(feature = "peers")]
+pub use measured::time;
+
 use super::peers::skip;
 use crate::options::{Case, Options};
 
