@@ -45,7 +45,7 @@ pub fn shop(app: SharedApp) -> Front {
     }
     if app.settings.answers_carts {
         api = api.merge(sessions::routes()).merge(carts::routes());
-        api = api.merge(orders::routes()).merge(payments::routes());
+        api = api.merge(orders::routes()).merge(payments::routes(&app));
     }
     if app.settings.answers_carts && app.office.is_some() {
         api = api.merge(admin::routes());
