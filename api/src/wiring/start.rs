@@ -213,11 +213,13 @@ pub async fn start(
         lease,
         is_cache_down: Arc::new(move || cache.is_down()),
         settings,
+        seller: config.seller(),
         office: Some(Office {
             api_keys: ApiKeys::new(stores.api_keys(), Arc::new(SystemClock)),
             // What is moved by hand is announced like everything else.
             stock: ports.stock,
             orders: ports.orders,
+            deliveries: deliveries.deliveries.clone(),
         }),
     }));
     add_figures(&app, ports.meters, stores, node.as_ref());
