@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use crate::config::{CommerceBackend, Loaded};
-use crate::wiring::{self, Migration};
+use crate::wiring::{self, Migration, Migrations};
 
 use super::args::MigrateArgs;
 use super::data_dir;
@@ -25,7 +25,12 @@ pub fn run(args: &MigrateArgs, loaded: &Loaded) -> Result<Exit, Failure> {
         data_dir::make(config.data_dir())?;
     }
     let migrated = wiring::migrate(config, config.data_dir(), check);
-    let migrations = super::runtime()?.block_on(migrated).map_err(super::open_failure)?;
+    let migrated = super::runtime()?.block_on(migrated).map_err(super::open_failure)?;
+    let Migrations { missing: migrations, later } = migrated;
+    if let Some((database, version)) = later {
+        let what = format!("{database} has the migration {version:04} of a later build");
+        return Err(Failure::too_old(what));
+    }
     let is_behind = check && !migrations.is_empty();
     let exit = if is_behind { Exit::Refused } else { Exit::Done };
     if args.json {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use barrow_adapters::migrations::MigrationStep;
+use barrow_adapters::migrations::{MigrationStep, Missing};
 use barrow_adapters::sqlite;
 use serde::Serialize;
 
@@ -21,37 +21,53 @@ pub struct Migration {
     pub name: String,
 }
 
-impl Migration {
-    fn of(database: &'static str) -> impl Fn(MigrationStep) -> Migration {
-        move |MigrationStep { version, name }| Migration { database, version, name }
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Migrations {
+    pub missing: Vec<Migration>,
+    /// A database that a later build has migrated, and to where. It is left as it is.
+    pub later: Option<(&'static str, i64)>,
+}
+
+impl Migrations {
+    /// Takes in what a database lacks; whether it is to be made.
+    fn take(&mut self, database: &'static str, found: Missing) -> bool {
+        let is_wanted = found.unknown.is_none() && !found.steps.is_empty();
+        self.later = self.later.or(found.unknown.map(|version| (database, version)));
+        self.missing.extend(
+            found.steps.into_iter().map(|MigrationStep { version, name }| Migration {
+                database,
+                version,
+                name,
+            }),
+        );
+        is_wanted
     }
 }
 
-/// Looks what is missing, and makes it unless it is only to be looked; what that was.
+/// Looks what is missing, and makes it unless it is only to be looked.
 pub async fn migrate(
     config: &Config,
     data: &Path,
     only_looks: bool,
-) -> Result<Vec<Migration>, OpenError> {
-    let mut found = Vec::new();
+) -> Result<Migrations, OpenError> {
+    let mut found = Migrations::default();
     if config.commerce_backend() == CommerceBackend::Sqlite {
         let file = file(data);
         let missing = sqlite::missing_migrations(&file).await?;
-        if !missing.is_empty() && !only_looks {
+        if found.take("sqlite", missing) && !only_looks {
             Commerce::in_file(&file).await?;
         }
-        found.extend(missing.into_iter().map(Migration::of("sqlite")));
     }
     #[cfg(feature = "postgres")]
     if config.wants_postgres() {
         let postgres = Servers::at_once(config).postgres().await?;
         let missing = postgres.missing_migrations().await;
         let missing = missing.map_err(|error| ServerError::new("commerce.url", error))?;
-        if !missing.is_empty() && !only_looks {
+        if found.take("postgres", missing) && !only_looks {
             // Who opens it to use it makes them.
             Servers::new(config).postgres().await?;
         }
-        found.extend(missing.into_iter().map(Migration::of("postgres")));
     }
     Ok(found)
 }

@@ -16,7 +16,7 @@ mod stores;
 
 pub use cluster::{ClusterError, look_at_table};
 pub use commerce::{Commerce, dead_letters, load_commerce, open_commerce};
-pub use migrations::{Migration, migrate};
+pub use migrations::{Migration, Migrations, migrate};
 pub use place::is_task;
 pub use remote::{Found, Health, look, setup};
 pub use servers::ServerError;
