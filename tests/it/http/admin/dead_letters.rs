@@ -69,9 +69,9 @@ async fn what_nobody_could_be_told_is_seen_told_again_or_given_up() {
     let server = small_shop(folder.path()).start();
     let house = staff(folder.path(), &server.url, &["ops:write"]);
     let beside = Beside::register(folder.path()).await;
-    let buyer = Client::of(&server.url).guest().await;
+    let visitor = Client::of(&server.url);
     for order in 0..2 {
-        let cart = fill(&buyer, &[(order, 1)]).await;
+        let cart = fill(&visitor.guest().await, &[(order, 1)]).await;
         buy(&cart, "ok", &format!("an-order-to-be-told-{order}")).await.made().await;
     }
     assert_eq!(letters(&house, "").await, Vec::<Value>::new(), "the shop's own are told");

@@ -102,7 +102,7 @@ async fn an_export_has_every_order_of_its_query_once() {
     let folder = tempfile::tempdir().unwrap();
     let server = small_shop(folder.path()).start();
     let house = staff(folder.path(), &server.url, &["orders:read"]);
-    let buyer = Client::of(&server.url).guest().await;
+    let visitor = Client::of(&server.url);
     let file = async |query: &str| {
         let reply = house.get(&format!("/admin/v1/orders/export{query}")).send().await.is(200);
         assert_eq!(reply.header("cache-control"), "no-store");
@@ -113,7 +113,7 @@ async fn an_export_has_every_order_of_its_query_once() {
     assert_eq!(file("?format=jsonl").await.text(), "", "nothing was sold");
     let mut last = Value::Null;
     for order in 0..MANY {
-        let cart = fill(&buyer, &[(order % 100, 1)]).await;
+        let cart = fill(&visitor.guest().await, &[(order % 100, 1)]).await;
         last = buy(&cart, "ok", &format!("an-order-of-the-export-{order}")).await.made().await;
     }
 
