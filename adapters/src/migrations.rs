@@ -19,15 +19,15 @@ pub struct MigrationStep {
 
 /// What the tables lack, or have too much of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Missing {
+pub struct MissingMigrations {
     pub steps: Vec<MigrationStep>,
     /// A step that was made, and that this build does not know: it is of a later one.
     pub unknown: Option<i64>,
 }
 
 /// All steps, where there is no account yet.
-pub(crate) fn all(migrator: &Migrator) -> Missing {
-    Missing { steps: steps(migrator), unknown: None }
+pub(crate) fn all(migrator: &Migrator) -> MissingMigrations {
+    MissingMigrations { steps: steps(migrator), unknown: None }
 }
 
 fn steps(migrator: &Migrator) -> Vec<MigrationStep> {
@@ -45,7 +45,7 @@ fn steps(migrator: &Migrator) -> Vec<MigrationStep> {
 pub(crate) async fn missing(
     migrator: &Migrator,
     connection: &mut impl Migrate,
-) -> Result<Missing, MigrateError> {
+) -> Result<MissingMigrations, MigrateError> {
     if let Some(version) = connection.dirty_version(ACCOUNT).await? {
         return Err(MigrateError::Dirty(version));
     }
@@ -61,7 +61,7 @@ pub(crate) async fn missing(
             None => {}
         }
     }
-    Ok(Missing { steps, unknown: made.into_keys().next_back() })
+    Ok(MissingMigrations { steps, unknown: made.into_keys().next_back() })
 }
 
 #[cfg(test)]
@@ -90,13 +90,13 @@ mod tests {
         let two_steps = migrator(&[(1, "one"), (2, "two")]);
         assert_eq!(all(&all_steps).steps.len(), 3);
         two_steps.run_direct(None, &mut database, false).await.unwrap();
-        assert_eq!(missing(&two_steps, &mut database).await.unwrap(), Missing::default());
+        assert_eq!(missing(&two_steps, &mut database).await.unwrap(), MissingMigrations::default());
         let third = MigrationStep { version: 3, name: "three".into() };
         let found = missing(&all_steps, &mut database).await.unwrap();
-        assert_eq!(found, Missing { steps: vec![third], unknown: None });
+        assert_eq!(found, MissingMigrations { steps: vec![third], unknown: None });
         let former = migrator(&[(1, "one")]);
         let found = missing(&former, &mut database).await.unwrap();
-        assert_eq!(found, Missing { steps: Vec::new(), unknown: Some(2) });
+        assert_eq!(found, MissingMigrations { steps: Vec::new(), unknown: Some(2) });
         let changed = migrator(&[(1, "one"), (2, "other")]);
         let refused = missing(&changed, &mut database).await.unwrap_err();
         assert!(matches!(refused, MigrateError::VersionMismatch(2)), "{refused}");

@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use super::errors::{CallError, ConnectError};
 use super::hosts::{Host, hosts};
 use crate::commerce::events::Written;
-use crate::migrations::{self, Missing};
+use crate::migrations::{self, MissingMigrations};
 
 /// How the tables came to be, step by step.
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
@@ -163,7 +163,7 @@ impl Postgres {
     ///
     /// # Errors
     /// Where they cannot be read, or a start would refuse them.
-    pub async fn missing_migrations(&self) -> Result<Missing, ConnectError> {
+    pub async fn missing_migrations(&self) -> Result<MissingMigrations, ConnectError> {
         const HAS_ACCOUNT: &str = "SELECT to_regclass($1) IS NOT NULL";
         let migration = |error: &dyn std::fmt::Display| ConnectError::Migration(error.to_string());
         let mut connection = self.acquire().await.map_err(|error| migration(&error))?;

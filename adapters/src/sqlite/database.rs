@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use crate::commerce::events::Written;
 use crate::commerce::{End, Fault, refused};
-use crate::migrations::{self, Missing};
+use crate::migrations::{self, MissingMigrations};
 
 /// How the tables came to be, step by step.
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -193,7 +193,7 @@ impl Sqlite {
 ///
 /// # Errors
 /// Where the file cannot be read, or a start would refuse it.
-pub async fn missing_migrations(file: &Path) -> Result<Missing, SqliteError> {
+pub async fn missing_migrations(file: &Path) -> Result<MissingMigrations, SqliteError> {
     const HAS_ACCOUNT: &str = "SELECT count(*) FROM sqlite_schema WHERE name = ?";
     if !file.exists() {
         return Ok(migrations::all(&MIGRATIONS));

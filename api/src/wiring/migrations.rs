@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use barrow_adapters::migrations::{MigrationStep, Missing};
+use barrow_adapters::migrations::{MigrationStep, MissingMigrations};
 use barrow_adapters::sqlite;
 use serde::Serialize;
 
@@ -31,7 +31,7 @@ pub struct Migrations {
 
 impl Migrations {
     /// Takes in what a database lacks; whether it is to be made.
-    fn take(&mut self, database: &'static str, found: Missing) -> bool {
+    fn take(&mut self, database: &'static str, found: MissingMigrations) -> bool {
         let is_wanted = found.unknown.is_none() && !found.steps.is_empty();
         self.later = self.later.or(found.unknown.map(|version| (database, version)));
         self.missing.extend(
