@@ -7,11 +7,13 @@ use std::time::Duration;
 use barrow_actors::carts::Carts;
 use barrow_actors::catalog::Catalog;
 use barrow_actors::checkout::Checkouts;
+use barrow_actors::deliveries::Deliveries;
 use barrow_actors::orders::Orders;
 use barrow_actors::runtime::RuntimeObservation;
 use barrow_actors::sessions::{SessionCheckError, Sessions};
 use barrow_actors::shelf::Shelf;
 use barrow_cluster::Lease;
+use barrow_documents::Seller;
 use barrow_engine::ids::{CartId, SessionId};
 use barrow_engine::orders::OperationKey;
 use barrow_engine::ports::{
@@ -23,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::{ApiKeys, TokenKeys};
 use crate::edge::metrics::{Exposition, Kind, Metrics};
 use crate::edge::{EdgeSettings, Names};
-use crate::routes::{Cursors, Streams, WrittenPages};
+use crate::routes::{Cursors, Papers, Streams, WrittenPages};
 use crate::wire::media::MediaUrls;
 
 /// The state of the router: every route gets it.
@@ -56,6 +58,8 @@ pub struct AppParts {
     /// Whether the cache is away: answers of the catalog then say that they are degraded.
     pub is_cache_down: Arc<dyn Fn() -> bool + Send + Sync>,
     pub settings: EdgeSettings,
+    /// Who sells, as it stands on papers.
+    pub seller: Seller,
     /// `None` where nobody of the house is let in.
     pub office: Option<Office>,
 }
@@ -65,6 +69,7 @@ pub struct Office {
     pub api_keys: ApiKeys,
     pub stock: Arc<dyn StockLedger>,
     pub orders: Arc<dyn OrderStore>,
+    pub deliveries: Arc<Deliveries>,
 }
 
 /// A running shop, as its routes see it.
@@ -88,6 +93,7 @@ pub struct App {
     pub is_cache_down: Arc<dyn Fn() -> bool + Send + Sync>,
     pub settings: EdgeSettings,
     pub office: Option<Office>,
+    pub papers: Papers,
     pub metrics: Arc<Metrics>,
     /// Cancelled when the process is told to end: it is not ready any more, and event streams
     /// say goodbye, while open requests are still answered.
@@ -130,6 +136,7 @@ impl App {
             is_cache_down: parts.is_cache_down,
             lease: parts.lease,
             office: parts.office,
+            papers: Papers::new(parts.seller),
             shop: parts.shop,
             catalog: parts.catalog,
             shelf: parts.shelf,

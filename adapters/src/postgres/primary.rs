@@ -19,6 +19,7 @@ use tokio::time::timeout;
 use super::errors::{CallError, ConnectError};
 use super::hosts::{Host, hosts};
 use crate::commerce::events::Written;
+use crate::migrations::{self, MissingMigrations};
 
 /// How the tables came to be, step by step.
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
@@ -156,6 +157,24 @@ impl Postgres {
         let mut connection = self.acquire().await.map_err(|error| migration(&error))?;
         // It holds a lock meanwhile, so that of several processes one does it.
         MIGRATIONS.run(&mut *connection).await.map_err(|error| migration(&error))
+    }
+
+    /// What the tables lack, for who only looks.
+    ///
+    /// # Errors
+    /// Where they cannot be read, or a start would refuse them.
+    pub async fn missing_migrations(&self) -> Result<MissingMigrations, ConnectError> {
+        const HAS_ACCOUNT: &str = "SELECT to_regclass($1) IS NOT NULL";
+        let migration = |error: &dyn std::fmt::Display| ConnectError::Migration(error.to_string());
+        let mut connection = self.acquire().await.map_err(|error| migration(&error))?;
+        let has_account = sqlx::query_scalar(HAS_ACCOUNT).bind(migrations::ACCOUNT);
+        match has_account.fetch_one(&mut *connection).await.map_err(|error| migration(&error))? {
+            true => {
+                let missing = migrations::missing(&MIGRATIONS, &mut *connection).await;
+                missing.map_err(|error| migration(&error))
+            }
+            false => Ok(migrations::all(&MIGRATIONS)),
+        }
     }
 
     async fn acquire(&self) -> Result<PoolConnection<sqlx::Postgres>, CallError> {

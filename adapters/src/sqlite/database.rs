@@ -17,6 +17,7 @@ use tokio::time::timeout;
 
 use crate::commerce::events::Written;
 use crate::commerce::{End, Fault, refused};
+use crate::migrations::{self, MissingMigrations};
 
 /// How the tables came to be, step by step.
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -186,6 +187,36 @@ impl Sqlite {
             (Err(_), false) => Err(CommerceError::Unavailable(TOO_LATE.to_owned())),
         }
     }
+}
+
+/// What the tables of a file lack, for who only looks: all of it where there is no file.
+///
+/// # Errors
+/// Where the file cannot be read, or a start would refuse it.
+pub async fn missing_migrations(file: &Path) -> Result<MissingMigrations, SqliteError> {
+    const HAS_ACCOUNT: &str = "SELECT count(*) FROM sqlite_schema WHERE name = ?";
+    if !file.exists() {
+        return Ok(migrations::all(&MIGRATIONS));
+    }
+    let unusable = |reason: &dyn std::fmt::Display| SqliteError::Unusable {
+        path: file.to_owned(),
+        reason: reason.to_string(),
+    };
+    let connect = SqliteConnectOptions::new().filename(file).read_only(true);
+    let connection = SqliteConnection::connect_with(&connect).await;
+    let mut connection = connection.map_err(|error| unusable(&error))?;
+    let has_account = sqlx::query_scalar(HAS_ACCOUNT).bind(migrations::ACCOUNT);
+    let has_account: i64 =
+        has_account.fetch_one(&mut connection).await.map_err(|error| unusable(&error))?;
+    let missing = match has_account {
+        0 => migrations::all(&MIGRATIONS),
+        _ => {
+            let missing = migrations::missing(&MIGRATIONS, &mut connection).await;
+            missing.map_err(|error| unusable(&error))?
+        }
+    };
+    connection.close().await.map_err(|error| unusable(&error))?;
+    Ok(missing)
 }
 
 /// Writes a database as of this instant to a new file, while others use it. It takes as long as

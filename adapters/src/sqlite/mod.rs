@@ -11,7 +11,7 @@ mod stock_ledger;
 mod transaction;
 
 pub use api_keys::SqliteApiKeys;
-pub use database::{Sqlite, SqliteError, SqliteOptions, copy};
+pub use database::{Sqlite, SqliteError, SqliteOptions, copy, missing_migrations};
 pub use order_store::SqliteOrderStore;
 pub use outbox::{SqliteOutbox, dead_letters_in};
 pub use stock_ledger::SqliteStockLedger;

@@ -129,6 +129,9 @@ pub enum Command {
     /// Make the tables and buckets that the configured ports need, for development
     #[command(after_help = SETUP_EXAMPLES)]
     Setup(SetupArgs),
+    /// Make the tables of stock and orders, or tell which are missing
+    #[command(after_help = MIGRATE_EXAMPLES)]
+    Migrate(MigrateArgs),
     /// Look at the nodes of a cluster, or take one out of it
     #[command(after_help = CLUSTER_EXAMPLES)]
     Cluster(ClusterArgs),
@@ -218,6 +221,14 @@ Examples:
 const SETUP_EXAMPLES: &str = "Examples:
   barrow setup aws --plan --profile aws
   AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:8000 barrow setup aws --profile aws";
+
+const MIGRATE_EXAMPLES: &str = "\
+A server does it itself when it starts. Works beside running servers; of several that do it at
+once, one does. Exit code 1 of --check where something is to be made.
+
+Examples:
+  barrow migrate --check
+  barrow migrate --config barrow.toml";
 
 const API_KEY_EXAMPLES: &str = "\
 Works beside a running server, which sees the change within a second or two. `create` prints the
@@ -328,6 +339,16 @@ pub struct RevokeKeyArgs {
 
 fn key_name(text: &str) -> Result<String, InvalidApiKeyName> {
     check_api_key_name(text).map(|()| text.to_owned())
+}
+
+#[derive(Debug, Args)]
+pub struct MigrateArgs {
+    /// Only tell what would be made
+    #[arg(long)]
+    pub check: bool,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

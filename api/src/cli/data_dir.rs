@@ -92,7 +92,7 @@ pub fn is_empty(path: &Path) -> std::io::Result<bool> {
 }
 
 /// Carts are nobody else's business: only this user may look inside.
-fn make(path: &Path) -> Result<(), Failure> {
+pub fn make(path: &Path) -> Result<(), Failure> {
     use std::os::unix::fs::DirBuilderExt;
     if path.is_dir() {
         return Ok(());

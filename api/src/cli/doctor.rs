@@ -128,7 +128,7 @@ fn check_dead_letters(config: &Config, data: &Path) -> Option<Check> {
         Ok(count) => warn(
             NAME,
             format!("{count} events could not be told; what comes behind them waits"),
-            "see what they say, mend it, and replay or discard them",
+            "see what they say (GET /admin/v1/dead_letters), mend it, and replay or discard them",
         ),
         Err(reason) => fail(NAME, reason, "look at the file or the server that orders lie in"),
     })

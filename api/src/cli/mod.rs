@@ -13,6 +13,7 @@ mod export;
 mod failure;
 mod import;
 mod logging;
+mod migrate;
 mod output;
 mod progress;
 mod seed;
@@ -60,6 +61,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
         Some(Command::Restore(args)) => copies::restore(args, &quiet(settings)?).map(done),
         Some(Command::ApiKey(args)) => api_key::run(args, &quiet(settings)?).map(done),
         Some(Command::Cluster(args)) => cluster::run(args, &quiet(settings)?).map(done),
+        Some(Command::Migrate(args)) => migrate::run(args, &quiet(settings)?),
         Some(Command::Setup(args)) => setup::run(args, &quiet(settings)?).map(done),
         None | Some(Command::Serve) => serve(settings),
         Some(Command::Seed(args)) => seed::run(args, &quiet(settings)?),

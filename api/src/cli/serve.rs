@@ -171,7 +171,9 @@ async fn start(
     progress.finish();
     running.map_err(|error| match error {
         StartError::Cluster(ClusterError::Listen(_)) => Failure::refused(error),
-        StartError::Cluster(ClusterError::Advertise(_)) => Failure::configuration(error),
+        StartError::Configuration { .. } | StartError::Cluster(ClusterError::Advertise(_)) => {
+            Failure::configuration(error)
+        }
         StartError::Cluster(ClusterError::TooOld { .. }) => Failure::too_old(error),
         error => Failure::unreachable(error),
     })

@@ -16,7 +16,7 @@ use crate::wire::order::{OrderBody, OrderList, ReturnList};
 use crate::wire::stock::{BookMovement, LevelList, MovementBody, MovementList};
 
 const STOCK: &str = "Stock of the house";
-const ORDERS: &str = "Orders of the house";
+pub(super) const ORDERS: &str = "Orders of the house";
 const CARTS: &str = "Carts of the house";
 
 /// The part of a call that the table has.
@@ -57,14 +57,14 @@ impl Call {
     }
 }
 
-fn paging() -> [Param; 2] {
+pub(super) fn paging() -> [Param; 2] {
     [
         Param::number("limit", 1, 100, "How many at most; 24 if nothing is said."),
         Param::query("cursor", "Where the page begins: the `next_cursor` of the one before."),
     ]
 }
 
-const LIST_CODES: [Code; 2] = [Code::InvalidParameter, Code::InvalidCursor];
+pub(super) const LIST_CODES: [Code; 2] = [Code::InvalidParameter, Code::InvalidCursor];
 
 pub fn book_movement(call: Call) -> Described {
     let operation = call
@@ -121,27 +121,32 @@ pub fn list_levels(call: Call) -> Described {
 }
 
 /// The names of a choice.
-fn names<T>(choices: &[(&'static str, T)]) -> Vec<&'static str> {
+pub(super) fn names<T>(choices: &[(&'static str, T)]) -> Vec<&'static str> {
     choices.iter().map(|(name, _)| *name).collect()
+}
+
+/// What of orders is asked for.
+pub(super) fn order_filters() -> [Param; 7] {
+    [
+        Param::choice("status", &names(&orders::STATUSES), "Where it is in its life."),
+        Param::choice("payment_status", &names(&orders::PAYMENTS), "How far it is paid."),
+        Param::choice(
+            "fulfilment_status",
+            &names(&orders::FULFILMENTS),
+            "How much of it has left.",
+        ),
+        Param::query("q", "A number, or the beginning of an e-mail address or of a last name."),
+        Param::query("placed_after", "Placed then or later.").example("2026-11-23T00:00:00Z"),
+        Param::query("placed_before", "Placed earlier.").example("2026-11-24T00:00:00Z"),
+        Param::choice("sort", &names(&orders::SORTS), "By when it was opened."),
+    ]
 }
 
 pub fn list_orders(call: Call) -> Described {
     let operation = call
         .is(ORDERS, "listOrders", "Orders, by what they are")
         .about("All that is named holds. Those opened last come first, unless `sort` says else.")
-        .takes([
-            Param::choice("status", &names(&orders::STATUSES), "Where it is in its life."),
-            Param::choice("payment_status", &names(&orders::PAYMENTS), "How far it is paid."),
-            Param::choice(
-                "fulfilment_status",
-                &names(&orders::FULFILMENTS),
-                "How much of it has left.",
-            ),
-            Param::query("q", "A number, or the beginning of an e-mail address or of a last name."),
-            Param::query("placed_after", "Placed then or later.").example("2026-11-23T00:00:00Z"),
-            Param::query("placed_before", "Placed earlier.").example("2026-11-24T00:00:00Z"),
-            Param::choice("sort", &names(&orders::SORTS), "By when it was opened."),
-        ])
+        .takes(order_filters())
         .takes(paging())
         .replies::<OrderList<'_>>(
             200,

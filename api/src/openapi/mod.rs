@@ -4,6 +4,7 @@
 
 pub mod admin;
 pub mod admin_commands;
+pub mod admin_papers;
 mod carts;
 mod catalog;
 mod error_pages;
@@ -136,6 +137,7 @@ fn tags() -> Vec<utoipa::openapi::Tag> {
         ("Orders of the house", "All orders and returns. For API keys."),
         ("Stock of the house", "How units come and go. For API keys."),
         ("Carts of the house", "Any cart. For API keys."),
+        ("Deliveries", "Who is told of what happens. For API keys."),
         ("Operations", "Whether the server lives, what it does, and this document."),
     ]
     .into_iter()

@@ -256,7 +256,7 @@ impl Operation {
         self
     }
 
-    /// A reply of another type.
+    /// A reply of another type; named again, of either.
     pub fn replies_as(mut self, status: u16, what: &str, mime: &str, sample: &str) -> Operation {
         let kind = if mime == "application/json" { Type::Object } else { Type::String };
         let schema = ObjectBuilder::new().schema_type(kind);
@@ -266,7 +266,8 @@ impl Operation {
         if !sample.is_empty() {
             content = content.example(Some(Value::from(sample)));
         }
-        let reply = ResponseBuilder::new().description(what).content(mime, content.build());
+        let reply = self.replies.remove(&status.to_string()).unwrap_or_default();
+        let reply = reply.description(what).content(mime, content.build());
         self.replies.insert(status.to_string(), reply);
         self
     }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use utoipa::openapi::HttpMethod;
 
+use super::admin_papers::file;
 use super::examples;
 use super::examples_orders as orders;
 use super::operation::{Needs, Operation, Param};
@@ -14,7 +15,7 @@ use crate::wire::order_requests::{BuyCart, CancelOrder, RequestReturn};
 const TAG: &str = "Orders";
 
 pub(super) fn operations() -> Vec<Operation> {
-    vec![buy(), give_up(), read(), cancel(), request_return()]
+    vec![buy(), give_up(), read(), invoice(), cancel(), request_return()]
 }
 
 fn call(method: HttpMethod, path: &'static str, id: &str, summary: &str) -> Operation {
@@ -110,6 +111,14 @@ fn read() -> Operation {
         .takes([order_id()])
         .replies::<OrderBody<'_>>(200, "The order.", orders::order());
     with_version(operation, 200)
+}
+
+fn invoice() -> Operation {
+    let summary = "The invoice of an order of one's own";
+    let operation = call(HttpMethod::Get, "/v1/orders/{id}/invoice.pdf", "getInvoice", summary)
+        .about("Once it is placed.")
+        .takes([order_id()]);
+    file(operation, &["application/pdf"], "The invoice.").refuses([Code::OrderState])
 }
 
 fn order_id() -> Param {

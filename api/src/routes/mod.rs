@@ -13,6 +13,7 @@ mod media;
 mod name;
 mod ops;
 mod orders;
+mod papers;
 mod payments;
 mod products;
 mod range;
@@ -34,6 +35,7 @@ use crate::edge::{self, Front};
 pub use carts::Streams;
 pub use cursor::Cursors;
 pub use express::Express;
+pub use papers::Papers;
 pub use products::WrittenPages;
 pub use sessions::{CurrentSession, SessionToken};
 
@@ -45,7 +47,7 @@ pub fn shop(app: SharedApp) -> Front {
     }
     if app.settings.answers_carts {
         api = api.merge(sessions::routes()).merge(carts::routes());
-        api = api.merge(orders::routes()).merge(payments::routes());
+        api = api.merge(orders::routes()).merge(payments::routes(&app));
     }
     if app.settings.answers_carts && app.office.is_some() {
         api = api.merge(admin::routes());

@@ -14,16 +14,21 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::orders::desk;
 use super::orders::refusal::desk_problem;
-use crate::app::SharedApp;
+use crate::app::{App, SharedApp};
 use crate::edge::{Code, FieldError, NoParams, Params, Problem, read_body};
 
 /// When a gateway calls again whose notice could not be written.
 const RETRY: Duration = Duration::from_secs(5);
 
-pub fn routes() -> Router<SharedApp> {
-    Router::new()
-        .route("/v1/payments/{gateway}/webhook", post(webhook))
-        .route("/v1/payments/test/pay/{order}/{attempt}/{operation}", get(page).post(pay))
+pub fn routes(app: &App) -> Router<SharedApp> {
+    let router = Router::new().route("/v1/payments/{gateway}/webhook", post(webhook));
+    match &app.test_payments {
+        Some(_) => {
+            router.route("/v1/payments/test/pay/{order}/{attempt}/{operation}", get(page).post(pay))
+        }
+        // A shop that takes money has no page where one says that it was paid.
+        None => router,
+    }
 }
 
 async fn webhook(

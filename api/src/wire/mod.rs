@@ -6,6 +6,7 @@ pub mod cart;
 pub mod cart_json;
 pub mod cart_requests;
 pub mod catalog;
+pub mod dead_letters;
 pub mod media;
 pub mod money;
 pub mod order;

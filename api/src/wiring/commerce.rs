@@ -67,7 +67,7 @@ impl Commerce {
     }
 
     /// Makes the folder too.
-    async fn in_file(file: &Path) -> Result<Commerce, SqliteError> {
+    pub(super) async fn in_file(file: &Path) -> Result<Commerce, SqliteError> {
         if let Some(folder) = file.parent() {
             let io = |source| SqliteError::Io { path: folder.to_owned(), source };
             std::fs::create_dir_all(folder).map_err(io)?;

@@ -6,6 +6,7 @@ mod cluster;
 mod commerce;
 mod deliveries;
 mod figures;
+mod migrations;
 mod news;
 mod place;
 mod remote;
@@ -15,6 +16,7 @@ mod stores;
 
 pub use cluster::{ClusterError, look_at_table};
 pub use commerce::{Commerce, dead_letters, load_commerce, open_commerce};
+pub use migrations::{Migration, Migrations, migrate};
 pub use place::is_task;
 pub use remote::{Found, Health, look, setup};
 pub use servers::ServerError;

@@ -54,11 +54,18 @@ pub enum StartError {
     Failed(String),
     #[error(transparent)]
     Cluster(#[from] ClusterError),
+    /// A value that only what is made of it could find wrong.
+    #[error("{key}: {what}")]
+    Configuration { key: &'static str, what: String },
 }
 
 impl StartError {
     fn failed(error: impl ToString) -> StartError {
         StartError::Failed(error.to_string())
+    }
+
+    pub(super) fn configuration(key: &'static str, what: impl ToString) -> StartError {
+        StartError::Configuration { key, what: what.to_string() }
     }
 }
 
@@ -157,6 +164,8 @@ pub async fn start(
     on_lost: impl FnOnce() + Send + 'static,
 ) -> Result<Running, StartError> {
     let ports = Ports::of(stores);
+    // What is configured wrongly is told before anybody is joined.
+    let gateways = Gateways::new(config, &ports.clock)?;
     let shop = Arc::new(config.shop.clone());
     let news = stores.shared_catalog().map(NewsDesk::open);
     let others = stores.announcements();
@@ -175,8 +184,10 @@ pub async fn start(
     let token_keys = until_had(give_up_at, async || token_keys(config, &sessions).await).await?;
     // Before anything is sold: consumers are told what happens from then on.
     let deliveries = start_deliveries(stores, &ports).await?;
-    let gateways = Gateways::new(&token_keys, ports.clock.clone());
-    let checkouts = start_checkouts(&ports, &carts, &catalog, &gateways, effects);
+    let gateways = gateways.with_test(config, &token_keys, ports.clock.clone());
+    let capture = config.payments.capture.policy();
+    let selling = CheckoutSettings { capture, ..CheckoutSettings::default() };
+    let checkouts = start_checkouts(&ports, &carts, &catalog, &gateways, effects, selling);
     let orders = Orders::start(OrderParts {
         checkouts: checkouts.clone(),
         shop: shop.clone(),
@@ -202,11 +213,13 @@ pub async fn start(
         lease,
         is_cache_down: Arc::new(move || cache.is_down()),
         settings,
+        seller: config.seller(),
         office: Some(Office {
             api_keys: ApiKeys::new(stores.api_keys(), Arc::new(SystemClock)),
             // What is moved by hand is announced like everything else.
             stock: ports.stock,
             orders: ports.orders,
+            deliveries: deliveries.deliveries.clone(),
         }),
     }));
     add_figures(&app, ports.meters, stores, node.as_ref());
@@ -262,6 +275,7 @@ fn start_checkouts(
     catalog: &Catalog,
     gateways: &Gateways,
     effects: Arc<EffectRouter>,
+    settings: CheckoutSettings,
 ) -> Checkouts {
     let checkouts = Checkouts::start(CheckoutParts {
         carts: carts.clone(),
@@ -271,7 +285,7 @@ fn start_checkouts(
         gateways: gateways.all.clone(),
         clock: ports.clock.clone(),
         effects,
-        settings: CheckoutSettings::default(),
+        settings,
     });
     sweep(&ports.stock, ports.clock.clone());
     checkouts

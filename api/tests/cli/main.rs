@@ -7,6 +7,7 @@ mod command;
 mod copies;
 mod feeds;
 mod keys;
+mod migrate;
 mod seeding;
 mod serving;
 mod settings;

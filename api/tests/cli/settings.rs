@@ -94,6 +94,7 @@ fn every_command_explains_itself_with_an_example() {
         "backup",
         "restore",
         "setup",
+        "migrate",
         "cluster",
         "doctor",
         "config",

@@ -5,6 +5,7 @@ mod degraded;
 mod doctor;
 mod failover;
 mod ground;
+mod migrate;
 mod operators;
 mod rounds;
 mod shop;

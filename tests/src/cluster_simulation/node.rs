@@ -292,6 +292,7 @@ impl Boot {
         let Boot { run, entropy, .. } = self;
         App::new(AppParts {
             office: None,
+            seller: Default::default(),
             catalog: empty_catalog(&run.clock, &shop),
             shop,
             carts,

@@ -171,6 +171,7 @@ async fn boot(
     DueScanner::new(store, clock.clone(), ownership, wakeables).start();
     let app = App::new(AppParts {
         office: None,
+        seller: Default::default(),
         catalog: empty_catalog(clock, &shop),
         shop,
         carts,

@@ -5,8 +5,11 @@
 mod bulk;
 mod carts;
 mod commands;
+mod dead_letters;
 mod edits;
+pub mod export;
 pub mod orders;
+mod papers;
 mod return_steps;
 pub mod returns;
 mod stock;

@@ -72,7 +72,7 @@ pub async fn list(
     Ok(private_json(&OrderList { items, next_cursor }))
 }
 
-fn query(params: &mut Params) -> Result<OrderQuery, Problem> {
+pub(super) fn query(params: &mut Params) -> Result<OrderQuery, Problem> {
     let status = choice(params, "status", &STATUSES)?;
     let text = params.one("q")?;
     if text.as_ref().is_some_and(|text| text.chars().count() > TEXT_CHARS_MAX) {
@@ -139,7 +139,7 @@ pub async fn read(
     Ok(order_response(&app, &order, Reader::Staff, &origin))
 }
 
-async fn find(app: &App, name: Named) -> Result<Order, Problem> {
+pub(super) async fn find(app: &App, name: Named) -> Result<Order, Problem> {
     let orders = &office(app)?.orders;
     let found = match name {
         Named::Id(id) => orders.get(id).await,

@@ -4,15 +4,26 @@
 use barrow_engine::access::Scope;
 use http::Method;
 
-use super::{AdminRoute, bulk, carts, commands, edits, orders, return_steps, returns, stock};
-use crate::openapi::{admin as about, admin_commands as commands_about};
+use super::{
+    AdminRoute, bulk, carts, commands, dead_letters, edits, export, orders, papers, return_steps,
+    returns, stock,
+};
+use crate::openapi::{admin as about, admin_commands as commands_about, admin_papers};
 
 /// Every call of the house.
 pub fn table() -> Vec<AdminRoute> {
-    [of_stock(), of_orders(), of_commands(), of_edits_and_returns(), of_carts()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        of_stock(),
+        of_orders(),
+        of_papers(),
+        of_commands(),
+        of_edits_and_returns(),
+        of_carts(),
+        of_deliveries(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn of_stock() -> Vec<AdminRoute> {
@@ -42,6 +53,29 @@ fn of_orders() -> Vec<AdminRoute> {
     vec![
         AdminRoute::get("/admin/v1/orders", Scope::OrdersRead, about::list_orders, orders::list),
         AdminRoute::get("/admin/v1/orders/{id}", Scope::OrdersRead, about::get_order, orders::read),
+    ]
+}
+
+fn of_papers() -> Vec<AdminRoute> {
+    vec![
+        AdminRoute::get(
+            "/admin/v1/orders/export",
+            Scope::OrdersRead,
+            admin_papers::export,
+            export::export,
+        ),
+        AdminRoute::get(
+            "/admin/v1/orders/{id}/invoice.pdf",
+            Scope::OrdersRead,
+            admin_papers::invoice,
+            papers::invoice,
+        ),
+        AdminRoute::get(
+            "/admin/v1/orders/{id}/packing_slip.pdf",
+            Scope::OrdersRead,
+            admin_papers::packing_slip,
+            papers::packing_slip,
+        ),
     ]
 }
 
@@ -155,4 +189,28 @@ fn of_edits_and_returns() -> Vec<AdminRoute> {
 
 fn of_carts() -> Vec<AdminRoute> {
     vec![AdminRoute::get("/admin/v1/carts/{id}", Scope::OrdersRead, about::get_cart, carts::read)]
+}
+
+fn of_deliveries() -> Vec<AdminRoute> {
+    vec![
+        AdminRoute::get(
+            "/admin/v1/dead_letters",
+            Scope::OpsRead,
+            admin_papers::list_dead_letters,
+            dead_letters::list,
+        ),
+        AdminRoute::post(
+            "/admin/v1/dead_letters/{id}/replay",
+            Scope::OpsWrite,
+            admin_papers::replay_dead_letter,
+            dead_letters::replay,
+        ),
+        AdminRoute::new(
+            Method::DELETE,
+            "/admin/v1/dead_letters/{id}",
+            Scope::OpsWrite,
+            admin_papers::discard_dead_letter,
+            dead_letters::discard,
+        ),
+    ]
 }

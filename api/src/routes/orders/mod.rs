@@ -28,6 +28,7 @@ const NO_REASON: &str = "cancelled by the buyer";
 pub fn routes() -> Router<SharedApp> {
     Router::new()
         .route("/v1/orders/{id}", get(read))
+        .route("/v1/orders/{id}/invoice.pdf", get(invoice))
         .route("/v1/orders/{id}/cancel", post(cancel))
         .route("/v1/orders/{id}/returns", post(request_return))
 }
@@ -51,6 +52,17 @@ async fn read(
     let id = id.parse().map_err(|_| no_order())?;
     let order = desk(&app)?.get(id, &buyer(shopper)).await.map_err(desk_problem)?;
     Ok(order_response(&app, &order, Reader::Buyer, &origin))
+}
+
+async fn invoice(
+    State(app): State<SharedApp>,
+    shopper: Shopper,
+    _: NoParams,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let id = id.parse().map_err(|_| no_order())?;
+    let order = desk(&app)?.get(id, &buyer(shopper)).await.map_err(desk_problem)?;
+    app.papers.invoice(order).await
 }
 
 async fn cancel(

@@ -1,6 +1,8 @@
 //! `/admin/v1`: what the house sees and does, by its keys.
 
+mod dead_letters;
 mod orders;
+mod papers;
 mod stock;
 
 use std::path::Path;
