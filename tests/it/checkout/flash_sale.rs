@@ -36,6 +36,8 @@ const AT_ONCE: usize = 150;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Told {
     Nothing,
+    /// Another of their own requests has ended the try: they ask again.
+    GivenUp,
     Declined,
     /// That there is none left.
     Short,
@@ -46,7 +48,7 @@ struct Buyer {
     cart: CartId,
     method: &'static str,
     told: Told,
-    /// Some request of theirs was never answered, or not with an end: it may have had one.
+    /// Some request of theirs was never answered, or not with an end: it may still have had one.
     is_owed: bool,
     has_left: bool,
 }
@@ -62,7 +64,7 @@ struct Sale {
 /// A request: whose it is, and how many others may have their answer before nobody waits for it.
 type Request = (usize, Option<usize>);
 
-/// What an answer says, if it is an end. Who was told nothing asks again.
+/// What an answer says, if it is an end.
 fn told(answer: &Result<Progress, CheckoutError>) -> Told {
     match answer {
         Ok(Progress::Placed { .. }) => Told::Placed,
@@ -71,8 +73,8 @@ fn told(answer: &Result<Progress, CheckoutError>) -> Told {
             assert_eq!((shortages.len(), shortages[0].requested), (1, 1), "{shortages:?}");
             Told::Short
         }
-        // Another of one's own requests has ended the try, or is still at it.
-        Ok(Progress::Pending(_) | Progress::GivenUp(_)) | Err(_) => Told::Nothing,
+        Ok(Progress::GivenUp(_)) => Told::GivenUp,
+        Ok(Progress::Pending(_)) | Err(_) => Told::Nothing,
     }
 }
 
@@ -104,7 +106,7 @@ impl Sale {
 
     /// Who still wants to know.
     fn waiting(&self) -> Vec<usize> {
-        let wants = |buyer: &Buyer| buyer.told == Told::Nothing && !buyer.has_left;
+        let wants = |buyer: &Buyer| buyer.told <= Told::GivenUp && !buyer.has_left;
         (0..BUYERS).filter(|buyer| wants(&self.buyers[*buyer])).collect()
     }
 
@@ -123,10 +125,6 @@ impl Sale {
     /// All who still want to know ask, until the process ends; whether it did.
     async fn rush(&mut self, process: &Process, fuse: &Fuse) -> bool {
         let requests = self.requests();
-        let mut unanswered: Vec<usize> = vec![0; BUYERS];
-        for (buyer, _) in &requests {
-            unanswered[*buyer] += 1;
-        }
         let (tell, mut answers) = mpsc::unbounded_channel();
         let (answered, buyers, total) = (watch::Sender::new(0_usize), &self.buyers, self.total);
         let all = futures::stream::iter(requests).for_each_concurrent(AT_ONCE, |request| {
@@ -135,12 +133,13 @@ impl Sale {
             let mut others = answered.subscribe();
             let (tell, answered) = (tell.clone(), &answered);
             async move {
+                tell.send((buyer, None)).expect("it is looked at below");
                 let patience = patience.map(|more| more + *others.borrow());
                 tokio::select! {
                     biased;
                     answer = process.checkouts.checkout(cart, BUYER, ask(method, total)) => {
                         answered.send_modify(|answered| *answered += 1);
-                        tell.send((buyer, told(&answer))).expect("it is looked at below");
+                        tell.send((buyer, Some(told(&answer)))).expect("it is looked at below");
                     }
                     _ = others.wait_for(|seen| patience.is_some_and(|most| *seen >= most)) => {}
                 }
@@ -151,7 +150,12 @@ impl Sale {
             () = fuse.blown() => true,
         };
         drop(tell);
+        let mut unanswered = vec![0_usize; BUYERS];
         while let Some((buyer, told)) = answers.recv().await {
+            let Some(told) = told else {
+                unanswered[buyer] += 1;
+                continue;
+            };
             unanswered[buyer] -= usize::from(told != Told::Nothing);
             let known = &mut self.buyers[buyer].told;
             *known = told.max(*known);
@@ -173,7 +177,7 @@ impl Sale {
         assert!(has_ended, "all were served within {blows_at} moments");
         runtime.shutdown_background();
         for buyer in &mut self.buyers {
-            buyer.has_left |= buyer.told == Told::Nothing && self.draws.chance(15);
+            buyer.has_left |= buyer.told <= Told::GivenUp && self.draws.chance(15);
         }
     }
 
@@ -232,11 +236,11 @@ impl Sale {
 
     /// Those who were too late come back: what others had and let go is theirs.
     async fn sell_the_rest(&mut self, process: &Process) {
-        let late = self
-            .buyers
-            .iter_mut()
-            .filter(|buyer| buyer.told == Told::Short && buyer.method == "ok" && !buyer.is_owed);
-        for buyer in late {
+        for buyer in &mut self.buyers {
+            let is_late = buyer.told == Told::Short && buyer.method == "ok";
+            if !is_late || process.status(buyer.cart).await != "open" {
+                continue;
+            }
             let left = process.level(SKU).await.available();
             let answer = process.buy(buyer.cart, "ok").await;
             let expected = if left > 0 { Told::Placed } else { Told::Short };
@@ -282,6 +286,8 @@ fn a_flash_sale_sells_what_there_is_and_tells_all_others() {
         sale.settle(&process).await;
         let sold = sale.check(&process).await;
         assert!(sold <= UNITS, "{sold} of {UNITS} are sold");
+        let settled = sale.buyers.iter().filter(|buyer| !buyer.is_owed).count();
+        assert!(settled > BUYERS / 4, "hardly anybody had all answers: {settled}");
         sale.sell_the_rest(&process).await;
         assert_eq!(sale.check(&process).await, UNITS);
         let orders = orders(&process).await;
