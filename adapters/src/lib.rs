@@ -3,9 +3,9 @@
 //! [`embedded`] keeps everything in the process and one folder, [`sqlite`] stock and orders in a
 //! file. `postgres`, `redis`, `dynamodb` and `s3` stand on a server beside the process, each
 //! behind the cargo feature of its name. [`simulated`] keeps it in memory, the same at every run,
-//! for simulations and tests. [`gateways`] move the money. [`migrations`] tell what tables lack. [`decorators`] add behaviour to any
-//! adapter: they measure it, repeat what failed, or break it on purpose. [`host`] is the machine's
-//! clock and randomness.
+//! for simulations and tests. [`gateways`] move the money. [`migrations`] tell what tables lack.
+//! [`decorators`] add behaviour to any adapter: they measure it, repeat what failed, or break it on
+//! purpose. [`host`] is the machine's clock and randomness.
 
 mod catalog;
 mod commerce;
