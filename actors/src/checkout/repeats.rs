@@ -6,6 +6,7 @@ use barrow_engine::orders::{OperationState, Order, OrderStatus, RequestKey};
 use super::{CheckoutError, Progress, is_over};
 
 /// What is known of a request that was made before.
+#[expect(clippy::large_enum_variant, reason = "it is looked at, and lives no longer")]
 pub(super) enum Told {
     Ended(Progress),
     /// Its payment is not settled: it is driven on.

@@ -153,7 +153,7 @@ mod tests {
         let held: Vec<_> = (0..EXPORTS_MAX).map(|_| papers.export().unwrap()).collect();
         assert_eq!(papers.export().unwrap_err().code(), Code::Overloaded);
         drop(held);
-        papers.export().unwrap();
+        drop(papers.export().unwrap());
     }
 
     #[test]
