@@ -1,5 +1,7 @@
 //! Orders.
 
+use std::ops::Range;
+
 use async_trait::async_trait;
 use barrow_engine::ids::{CartId, OrderId, ReturnId};
 use barrow_engine::orders::{Order, OrderNumber};
@@ -9,6 +11,7 @@ use barrow_engine::ports::{
 use barrow_engine::time::Timestamp;
 use sqlx::QueryBuilder;
 use sqlx::sqlite::SqliteConnection;
+use tokio::sync::Mutex;
 
 use super::database::Sqlite;
 use crate::commerce::conditions::{Condition, Conditions, NARROW_MAX, conditions, merge, push};
@@ -23,11 +26,13 @@ type Result<T> = std::result::Result<T, CommerceError>;
 /// Where orders are kept.
 pub struct SqliteOrderStore {
     sqlite: Sqlite,
+    /// Drawn from the sequence, and not given yet. What a crash leaves of them is never given.
+    numbers: Mutex<Range<i64>>,
 }
 
 impl SqliteOrderStore {
     pub fn new(sqlite: &Sqlite) -> SqliteOrderStore {
-        SqliteOrderStore { sqlite: sqlite.clone() }
+        SqliteOrderStore { sqlite: sqlite.clone(), numbers: Mutex::new(0..0) }
     }
 
     async fn one(&self, sql: &'static str, key: Key) -> Result<Option<Order>> {
@@ -69,7 +74,10 @@ const RETURNS_OF_STATUS: &str = "SELECT order_return.id, format, document
     WHERE (order_return.created_at, order_return.id) < (?1, ?2) AND order_return.status = ?4
     ORDER BY order_return.created_at DESC, order_return.id DESC LIMIT ?3";
 
-const NEXT_NUMBER: &str = "UPDATE order_number SET next = next + 1 RETURNING next - 1";
+/// Each draw is a write of its own, which an order would wait for as long as for itself.
+const NUMBERS_DRAWN: i64 = 64;
+
+const DRAW_NUMBERS: &str = "UPDATE order_number SET next = next + ?1 RETURNING next - ?1";
 
 const UNSETTLED: &str = "SELECT id FROM customer_order WHERE NOT settled AND changed_at < ?1
     ORDER BY changed_at, id LIMIT ?2";
@@ -94,12 +102,18 @@ impl OrderStore for SqliteOrderStore {
     }
 
     async fn next_number(&self) -> Result<OrderNumber> {
-        let next = async |transaction: &mut SqliteConnection| {
-            let next: i64 = sqlx::query_scalar(NEXT_NUMBER).fetch_one(transaction).await?;
-            Ok::<_, Fault>(End::Commit(next))
+        let mut numbers = self.numbers.lock().await;
+        if let Some(next) = numbers.next() {
+            return number_of(next);
+        }
+        let draw = async |transaction: &mut SqliteConnection| {
+            let query = sqlx::query_scalar(DRAW_NUMBERS).bind(NUMBERS_DRAWN);
+            let first: i64 = query.fetch_one(transaction).await?;
+            Ok::<_, Fault>(End::Commit(first))
         };
-        let next = self.sqlite.write(next).await?;
-        number_of(next)
+        let first = self.sqlite.write(draw).await?;
+        *numbers = first + 1..first + NUMBERS_DRAWN;
+        number_of(first)
     }
 
     async fn save(&self, change: &OrderChange) -> Result<Saved> {

@@ -110,7 +110,7 @@ impl Suite<'_> {
         let (bench, vase) = (self.sku("bench"), self.sku("vase"));
         self.stock(130, &bench, 3).await;
         let lines = vec![self.line_of(1, &bench, 2)];
-        let (placed, place) = self.paid(self.draft_of(130, lines, NOW)).await;
+        let (placed, place) = self.paid(self.draft_of(125, lines, NOW)).await;
         assert_eq!(self.reserve(&placed, &bench, 2).await, Held::All);
         assert_eq!(self.save(&place).await, Saved::Done, "it is placed");
         let more = |sku: &Sku, quantity, allowance| StockChange::AllocateMore {
