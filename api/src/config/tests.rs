@@ -153,9 +153,11 @@ fn the_profile_aws_names_the_feature_that_a_build_lacks() {
 
 #[test]
 fn explicit_keys_beat_the_profile() {
-    let file = "profile = 'aws'\n[stores]\nentities = 'embedded'\nproducts = 'embedded'\n";
+    let file = "profile = 'aws'\n[stores]\nentities = 'embedded'\nproducts = 'embedded'\n\
+                commerce = 'sqlite'\n";
     let config = check(file, &[("BARROW_CLUSTER__CONTROL", "none")], &[]);
-    assert_eq!(config.stores, Stores::default());
+    let commerce = Some(CommerceBackend::Sqlite);
+    assert_eq!(config.stores, Stores { commerce, ..Stores::default() });
     // A profile on the command line is heavier than the file's profile, but not than its keys.
     let config = check(file, &[], &[("profile", "embedded")]);
     assert_eq!(config.profile, Profile::Embedded);

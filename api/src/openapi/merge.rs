@@ -3,24 +3,40 @@
 //! A variant of a tagged shape is described as its fields and, beside them, its tag. Each of the
 //! two closes itself to all fields but its own, so nothing would satisfy both: they are made one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use utoipa::openapi::schema::{Components, Object, Schema};
-use utoipa::openapi::{Ref, RefOr};
+use utoipa::openapi::{Paths, Ref, RefOr};
 
 type Schemas = BTreeMap<String, RefOr<Schema>>;
 
-/// Merges the variants of each tagged shape.
-pub fn merge_variants(components: &mut Components) {
+/// Merges the variants of each tagged shape, and leaves out what is named by nothing any more.
+pub fn merge_variants(components: &mut Components, paths: &Paths) {
     let known = components.schemas.clone();
+    let mut parts: BTreeSet<String> = BTreeSet::new();
     for schema in components.schemas.values_mut() {
         let RefOr::T(Schema::OneOf(variants)) = schema else { continue };
         for variant in &mut variants.items {
             if let Some(merged) = merged(variant, &known) {
+                parts.extend(names(variant));
                 *variant = RefOr::T(Schema::Object(merged));
             }
         }
     }
+    let json = |it: serde_json::Result<String>| it.expect("a description is plain data");
+    let text = json(serde_json::to_string(paths)) + &json(serde_json::to_string(components));
+    let is_named = |name: &str| text.contains(&format!("\"#/components/schemas/{name}\""));
+    components.schemas.retain(|name, _| !parts.contains(name) || is_named(name));
+}
+
+/// The shapes that a variant is made of.
+fn names(variant: &RefOr<Schema>) -> Vec<String> {
+    let RefOr::T(Schema::AllOf(parts)) = variant else { return Vec::new() };
+    let names = parts.items.iter().filter_map(|part| match part {
+        RefOr::Ref(Ref { ref_location, .. }) => ref_location.rsplit('/').next(),
+        RefOr::T(_) => None,
+    });
+    names.map(str::to_owned).collect()
 }
 
 /// `None` where there is nothing to merge, or where a part is no object.

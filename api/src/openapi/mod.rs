@@ -108,8 +108,8 @@ pub fn document() -> OpenApi {
         let item = paths.remove(path).expect("each path was put in once");
         all.path(path, item)
     });
-    let mut components = components.build();
-    merge::merge_variants(&mut components);
+    let (mut components, paths) = (components.build(), paths.build());
+    merge::merge_variants(&mut components, &paths);
     OpenApiBuilder::new()
         .info(
             InfoBuilder::new()

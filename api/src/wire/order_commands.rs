@@ -13,6 +13,7 @@ use crate::edge::{FieldError, Problem};
 /// `POST .../captures`.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = CaptureOrder)]
 pub struct Capture {
     /// Left out: all that is authorized.
     #[serde(default, deserialize_with = "optional_object")]
@@ -23,6 +24,7 @@ pub struct Capture {
 /// `POST .../refunds`: for units, or an amount.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = RefundOrder)]
 pub struct Refund {
     #[serde(default)]
     pub lines: Option<Vec<LineUnitsInput>>,
@@ -36,6 +38,7 @@ pub struct Refund {
 /// `POST .../fulfilments`: a parcel.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = FulfilOrder)]
 pub struct Fulfil {
     pub lines: Vec<LineUnitsInput>,
     #[serde(default, deserialize_with = "optional_object")]
@@ -76,6 +79,7 @@ pub struct CancelByStaff {
 /// `POST .../notes`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NoteOrder)]
 pub struct Note {
     #[schema(example = "Rings twice.")]
     pub text: String,
@@ -110,6 +114,7 @@ pub struct ReceivedLineInput {
 /// `POST /admin/v1/returns/{id}/exchange`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ExchangeReturn)]
 pub struct Exchange {
     pub lines: Vec<SkuUnitsInput>,
 }

@@ -430,6 +430,7 @@ async fn the_rest_of_a_batch_is_asked_for_again() {
     }})
     .to_string()
     .leak();
+    drop(front.seen());
     let mut is_first = true;
     front.judge(move |_| match std::mem::take(&mut is_first) {
         true => Fate::Answered(unread),
