@@ -53,7 +53,7 @@ fn a_wrong_configuration_ends_with_3_and_names_the_key() {
     set("server.header_timeout=10").says(&["server.header_timeout", "30s"]);
     // The feature, or the address that is missing then.
     set("stores.entities=postgres").says(&["ostgres"]);
-    set("stores.commerce=sqlite").says(&["stores.commerce", "not built in"]);
+    set("search.url=https://x").says(&["search.url", "not built in"]);
     home.run_with(&["serve"], &[("BARROW_SERVER__LISTN", "x")])
         .check(3)
         .says(&["BARROW_SERVER__LISTN", "did you mean server.listen?"]);
