@@ -53,7 +53,7 @@ pub struct RequestKey {
 #[serde(deny_unknown_fields)]
 pub struct Operation {
     pub kind: OperationKind,
-    /// A void's is what it lets go.
+    /// A void's is what it lets go; 0 where it closes the page that the buyer was sent to.
     pub amount: i64,
     pub state: OperationState,
     pub at: Timestamp,
@@ -199,12 +199,25 @@ impl Payment {
     }
 
     pub fn is_voided(&self) -> bool {
-        self.has(OperationKind::Void, &OperationState::Succeeded)
+        self.lets_go(&OperationState::Succeeded)
+    }
+
+    /// Of what is held. Where nothing is, a void closes the page that the buyer was sent to.
+    fn lets_go(&self, state: &OperationState) -> bool {
+        let mut voids = self.operations.iter().filter(|one| one.kind == OperationKind::Void);
+        voids.any(|one| one.amount > 0 && one.state == *state)
+    }
+
+    /// Whether the buyer was sent elsewhere to pay, may still do so, and nobody has closed that.
+    pub fn has_open_page(&self) -> bool {
+        self.redirect.is_some()
+            && self.has(OperationKind::Authorize, &OperationState::Pending)
+            && !self.has(OperationKind::Void, &OperationState::Pending)
     }
 
     /// What can still be captured; nothing of what a void may have let go.
     pub fn capturable(&self) -> i64 {
-        let is_let_go = self.is_voided() || self.has(OperationKind::Void, &OperationState::Pending);
+        let is_let_go = self.is_voided() || self.lets_go(&OperationState::Pending);
         if is_let_go { 0 } else { self.authorized() - self.sum(OperationKind::Capture, true) }
     }
 

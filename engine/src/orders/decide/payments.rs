@@ -9,6 +9,9 @@ use crate::orders::{
     Refund, RefundLine, RefundOf, RefundStatus, ReturnStatus,
 };
 
+/// Why a payment was not made whose buyer gave it up.
+const GIVEN_UP: &str = "given_up";
+
 /// The most refunds of one order.
 const REFUNDS_MAX: usize = 500;
 
@@ -99,7 +102,20 @@ impl Change {
                 self.complete_if_done();
                 Ok(())
             }
-            _ => Ok(()),
+            OperationKind::Void => self.close(place.0),
+            OperationKind::Authorize | OperationKind::Refund => Ok(()),
+        }
+    }
+
+    /// A page that was closed takes no money any more.
+    fn close(&mut self, payment: usize) -> Decided {
+        let mut operations = self.order.payments[payment].operations.iter();
+        let is_waited_for = |one: &Operation| {
+            one.kind == OperationKind::Authorize && one.state == OperationState::Pending
+        };
+        match operations.position(is_waited_for) {
+            Some(operation) => self.failed((payment, operation), GIVEN_UP.to_owned()),
+            None => Ok(()),
         }
     }
 
@@ -307,6 +323,9 @@ impl Change {
         if is_taken {
             let amount = payment.refundable();
             return self.pay_back(amount, Vec::new(), reason, Purpose::Refund);
+        }
+        if payment.has_open_page() {
+            return self.request(place, OperationKind::Void, 0, None);
         }
         let held = payment.capturable();
         // What is being taken cannot be let go: it is given back when it was taken.

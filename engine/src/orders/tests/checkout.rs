@@ -114,6 +114,43 @@ fn a_draft_that_is_given_up_lets_its_money_go_and_can_be_tried_again() {
     tried.done(OrderCommand::Place { number: number() });
 }
 
+/// Who was sent elsewhere and comes back to pay otherwise need not wait for the page to run out.
+#[test]
+fn a_page_that_is_given_up_is_closed_and_money_that_was_paid_there_goes_back() {
+    let mut tried = Tried::new(draft());
+    tried.pay();
+    let (key, ..) = tried.pending()[0];
+    let url = "https://pay.example/1".to_owned();
+    tried.outcome(key, PaymentOutcome::ActionRequired { reference: "gw-1".into(), url });
+    tried.done(OrderCommand::Abandon { reason: "changed my mind".into() });
+    let (close, kind, amount) = tried.pending()[1];
+    assert_eq!((kind, amount), (OperationKind::Void, 0));
+    tried.succeed(close);
+    assert_eq!((tried.pending().len(), tried.order.live_payment()), (0, None));
+    assert_eq!(tried.order.payments[0].status(), PaymentStatus::Failed);
+    // They had paid in the last moment after all.
+    tried.succeed(key);
+    let (_, kind, amount) = tried.pending()[0];
+    assert_eq!((kind, amount), (OperationKind::Void, 6490));
+    assert!(tried.order.live_payment().is_some());
+    tried.succeed_all();
+    assert_eq!(tried.order.live_payment(), None);
+
+    // And where the gateway does not close it, since it was paid.
+    let mut tried = Tried::new(draft());
+    tried.pay();
+    let (key, ..) = tried.pending()[0];
+    let url = "https://pay.example/2".to_owned();
+    tried.outcome(key, PaymentOutcome::ActionRequired { reference: "gw-2".into(), url });
+    tried.done(OrderCommand::Abandon { reason: "changed my mind".into() });
+    let (close, ..) = tried.pending()[1];
+    tried.fail(close);
+    tried.succeed(key);
+    tried.succeed_all();
+    assert_eq!(tried.order.live_payment(), None);
+    assert_eq!(tried.order.payment_progress(), PaymentProgress::Voided);
+}
+
 #[test]
 fn money_that_comes_after_giving_up_goes_back() {
     let mut tried = Tried::new(draft());
