@@ -72,6 +72,10 @@ async fn every_described_body_is_taken_as_json() {
     cart.add("RED-LAMP", 1).ok().await;
     let mut tried = 0;
     for (path, item) in document["paths"].as_object().unwrap() {
+        // Those are about an order, and the house's: the fuzzer sends them.
+        if path.contains("/orders/") || path.starts_with("/admin/") {
+            continue;
+        }
         for (method, operation) in item.as_object().unwrap() {
             let Some(content) = operation["requestBody"]["content"].get("application/json") else {
                 continue;
@@ -83,10 +87,13 @@ async fn every_described_body_is_taken_as_json() {
             let address = path.replace("{id}", id).replace("{line_id}", "line_1");
             for body in one.chain(many) {
                 let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
-                let reply = guest.call(method, &address).json(body).send().await;
+                let call = guest.call(method, &address).json(body);
+                let reply = call.key(&format!("an-example-that-is-sent-{tried}")).send().await;
                 // The examples name goods of another shop; all else about them has to be right.
                 let refusal = reply.json()["errors"][0]["code"].clone();
                 let fine = reply.status < 300
+                    // It was read, but the cart is not what the example buys.
+                    || reply.status == 409
                     || ["unknown_sku", "unknown_shipping_method"].iter().any(|c| refusal == *c);
                 assert!(fine, "{path} {body}: {reply:?}");
                 tried += 1;
