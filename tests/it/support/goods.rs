@@ -110,6 +110,19 @@ pub fn bulk() -> Vec<Value> {
         .collect()
 }
 
+/// A product that is in no cart, with a text that does not get shorter by being compressed.
+pub fn never_wanted() -> Value {
+    let text: Vec<String> =
+        (1..1_000_u64).map(|n| format!("{:x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
+    json!({
+        "type": "product",
+        "slug": "never-wanted",
+        "title": "Never wanted",
+        "description": text.join(" "),
+        "variants": [{"sku": "NEVER-WANTED", "prices": [price(100, "EUR")], "on_hand": 1}],
+    })
+}
+
 /// Reviews of the oak chair, more than a page holds.
 pub const CHAIR_REVIEWS: usize = 60;
 

@@ -35,7 +35,7 @@ impl Suite<'_> {
             scopes: [Scope::OrdersWrite, Scope::StockRead].into_iter().collect(),
             // Later than all that other runs have made.
             created_at: Timestamp(NOW.0 + index as i64),
-            expires_at: (index % 2 == 0).then_some(Timestamp(NOW.0 + 1_000_000)),
+            expires_at: index.is_multiple_of(2).then_some(Timestamp(NOW.0 + 1_000_000)),
         }
     }
 
