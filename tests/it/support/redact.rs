@@ -22,6 +22,7 @@ fn walk(value: &mut Value) {
         Value::Object(fields) => {
             for (name, value) in fields.iter_mut() {
                 match (name.as_str(), value.is_string()) {
+                    ("number", true) => *value = "[number]".into(),
                     ("next_cursor", true) => *value = "[cursor]".into(),
                     ("request_id", true) => *value = "[request id]".into(),
                     _ => walk(value),
