@@ -105,10 +105,9 @@ impl Suite<'_> {
         assert!(moved.iter().any(|movement| movement.draft.actor == "suite"), "and by whom");
     }
 
-    /// Twelve buyers of two SKUs that there are five of, in either order; some give up.
     pub(super) async fn an_edit_takes_what_is_available(&self) {
         let (bench, vase) = (self.sku("bench"), self.sku("vase"));
-        self.stock(130, &bench, 3).await;
+        self.stock(125, &bench, 3).await;
         let lines = vec![self.line_of(1, &bench, 2)];
         let (placed, place) = self.paid(self.draft_of(125, lines, NOW)).await;
         assert_eq!(self.reserve(&placed, &bench, 2).await, Held::All);
@@ -135,6 +134,7 @@ impl Suite<'_> {
         assert_eq!(self.save(&none_left).await, Saved::Refused(too_few), "but no more than that");
     }
 
+    /// Twelve buyers of two SKUs that there are five of, in either order; some give up.
     pub(super) async fn a_race_of_buyers_sells_what_there_is(&self) {
         let (pot, pan) = (self.sku("pot"), self.sku("pan"));
         for (index, sku) in [(130, &pot), (131, &pan)] {
