@@ -133,3 +133,21 @@ fn what_has_left_the_house_or_was_paid_back_stays() {
     let changes = vec![set(1, 0), set(2, 0)];
     all.refused(OrderCommand::ProposeEdit { changes }, OrderRejection::InvalidLines);
 }
+
+/// What went back before as a favour is not there to go back again.
+#[test]
+fn after_a_favour_an_edit_gives_back_what_is_left() {
+    let mut tried = Tried::paid(draft());
+    let favour = tried.order.totals().total - 1;
+    tried.done(OrderCommand::Refund { of: RefundOf::Amount(favour), reason: "late".into() });
+    tried.succeed_all();
+    let change = EditChange::SetQuantity { line: LineId(2), quantity: 0, allowance: 0 };
+    tried.done(OrderCommand::ProposeEdit { changes: vec![change] });
+    let edit = tried.order.edits[0].clone();
+    assert!(edit.difference < -1, "the order costs less by {}", -edit.difference);
+    tried.done(OrderCommand::CommitEdit { id: edit.id });
+    let amounts: Vec<i64> = tried.order.refunds.iter().map(|refund| refund.amount).collect();
+    assert_eq!(amounts, [favour, 1]);
+    tried.succeed_all();
+    assert_eq!((tried.order.refundable(), tried.order.captured()), (0, favour + 1));
+}
