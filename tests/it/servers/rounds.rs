@@ -34,6 +34,10 @@ const CLIENTS: usize = 8;
 /// How long a fault lasts.
 const FAULT: Duration = Duration::from_millis(400);
 
+/// A client's pause after each answer. Without one a quick machine sends a probe more keys in a
+/// round than it remembers, and has to wait for minutes.
+const PAUSE: Duration = Duration::from_millis(3);
+
 /// What is not answered this long after the network is well again hangs.
 const CONVERGENCE_MAX: Duration = Duration::from_secs(30);
 
@@ -140,6 +144,7 @@ async fn client(
             assert!(began.elapsed() < CONVERGENCE_MAX, "{item} of probe {id} hangs: {answer:?}");
         }
         answered.fetch_add(1, Ordering::Relaxed);
+        tokio::time::sleep(PAUSE).await;
         let to = if tells {
             sent.told.entry(neighbour).or_default()
         } else {
