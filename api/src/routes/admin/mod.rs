@@ -1,6 +1,6 @@
-//! `/admin/v1`: what the house does. Each call is declared once, in [`table`], with the scope that
-//! it needs; the router, the API's description and the test of who gets in where are made of that.
-//! A call cannot be declared without a scope, nor its handler be reached without it.
+//! `/admin/v1`: what the house does. Each call is declared once, in [`table()`], with the scope
+//! that it needs; the router, the API's description and the test of who gets in where are made of
+//! that. A call cannot be declared without a scope, nor its handler be reached without it.
 
 mod bulk;
 mod carts;
