@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barrow_engine::cart::{CartRejection, Owner};
-use barrow_engine::ids::{CartId, OrderId};
+use barrow_engine::ids::CartId;
 use barrow_engine::money::Money;
 use barrow_engine::orders::{CapturePolicy, Order, OrderRejection, OrderStatus, PaymentChoice};
 use barrow_engine::ports::{Clock, CommerceError, OrderStore, PaymentGateway};
@@ -231,12 +231,6 @@ impl Checkouts {
 
     pub(crate) fn book(&self) -> &Arc<OrderBook> {
         &self.inner.book
-    }
-
-    /// An order of a buyer; nobody else learns that it exists.
-    pub async fn order(&self, id: OrderId, by: Owner) -> Result<Option<Order>, CheckoutError> {
-        let order = self.inner.parts.orders.get(id).await?;
-        Ok(order.filter(|order| order.owner == by))
     }
 }
 
