@@ -5,6 +5,7 @@ use axum::response::Response;
 use barrow_actors::orders::{OrderCaller, OrderTerms};
 use barrow_engine::ids::FulfilmentId;
 use barrow_engine::orders::OrderCommand;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::app::{App, SharedApp};
@@ -13,7 +14,7 @@ use crate::edge::{FieldError, Json, OptionalJson, Origin, Problem};
 use crate::routes::orders::refusal::desk_problem;
 use crate::routes::orders::{OrderHead, desk, executed};
 use crate::wire::order::Reader;
-use crate::wire::order_commands::{CancelByStaff, Capture, Command, Fulfil, Note, Refund};
+use crate::wire::order_commands::{Capture, Command, Refund};
 use crate::wire::order_requests::MoneyInput;
 
 /// Somebody of the house, to the desk.
@@ -74,32 +75,13 @@ pub async fn refund(
     give(&app, &staff, &head, terms, body.command()?, &origin).await
 }
 
-pub async fn fulfil(
+/// A command that its body tells whole. Those that take or give money have checks of their own.
+pub async fn as_sent<T: Command + DeserializeOwned>(
     State(app): State<SharedApp>,
     staff: Staff,
     head: OrderHead,
     origin: Origin,
-    Json { parsed, body }: Json<Fulfil>,
-) -> Result<Response, Problem> {
-    give(&app, &staff, &head, head.terms(&parsed), body.command()?, &origin).await
-}
-
-pub async fn cancel(
-    State(app): State<SharedApp>,
-    staff: Staff,
-    head: OrderHead,
-    origin: Origin,
-    Json { parsed, body }: Json<CancelByStaff>,
-) -> Result<Response, Problem> {
-    give(&app, &staff, &head, head.terms(&parsed), body.command()?, &origin).await
-}
-
-pub async fn note(
-    State(app): State<SharedApp>,
-    staff: Staff,
-    head: OrderHead,
-    origin: Origin,
-    Json { parsed, body }: Json<Note>,
+    Json { parsed, body }: Json<T>,
 ) -> Result<Response, Problem> {
     give(&app, &staff, &head, head.terms(&parsed), body.command()?, &origin).await
 }

@@ -9,6 +9,7 @@ use super::{
     returns, stock,
 };
 use crate::openapi::{admin as about, admin_commands as commands_about, admin_papers};
+use crate::wire::order_commands::{CancelByStaff, Fulfil, Note};
 
 /// Every call of the house.
 pub fn table() -> Vec<AdminRoute> {
@@ -103,7 +104,7 @@ fn of_commands() -> Vec<AdminRoute> {
             "/admin/v1/orders/{id}/fulfilments",
             Scope::OrdersWrite,
             commands_about::fulfil,
-            commands::fulfil,
+            commands::as_sent::<Fulfil>,
         ),
         AdminRoute::post(
             "/admin/v1/orders/{id}/fulfilments/{fulfilment_id}/deliver",
@@ -121,13 +122,13 @@ fn of_commands() -> Vec<AdminRoute> {
             "/admin/v1/orders/{id}/cancel",
             Scope::OrdersWrite,
             commands_about::cancel,
-            commands::cancel,
+            commands::as_sent::<CancelByStaff>,
         ),
         AdminRoute::post(
             "/admin/v1/orders/{id}/notes",
             Scope::OrdersWrite,
             commands_about::note,
-            commands::note,
+            commands::as_sent::<Note>,
         ),
         AdminRoute::post(
             "/admin/v1/orders/{id}/hold",
