@@ -7,7 +7,7 @@ use barrow_adapters::embedded::{
     EmbeddedAnnouncements, EmbeddedCache, EmbeddedMediaStore, MediaSigning,
 };
 use barrow_adapters::host::{SystemClock, TokioSleeper};
-use barrow_adapters::simulated::SimulatedEntityStore;
+use barrow_adapters::simulated::{SimulatedCommerce, SimulatedEntityStore};
 use barrow_adapters::sqlite::{
     SqliteApiKeys, SqliteOrderStore, SqliteOutbox, SqliteStockLedger, dead_letters_in,
 };
@@ -62,6 +62,17 @@ async fn sqlite_stock_and_orders() {
     // Again, on what is there already.
     contract::stock_ledger(&ledger, 3).await;
     contract::order_store(&SqliteOrderStore::new(&sqlite), &ledger, 4).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn simulated_stock_and_orders() {
+    let commerce = SimulatedCommerce::new();
+    contract::stock_ledger(&commerce, 1).await;
+    contract::order_store(&commerce, &commerce, 2).await;
+    // Again, on what is there already.
+    contract::stock_ledger(&commerce, 3).await;
+    contract::order_store(&commerce, &commerce, 4).await;
+    assert!(commerce.commits() > 100 && commerce.rows().orders.len() > 50, "it was written to");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
