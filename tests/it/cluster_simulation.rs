@@ -82,3 +82,20 @@ fn no_schedule_finds_anything_while_all_rules_are_kept() {
     });
     assert!(failed.is_empty(), "{failed:?}");
 }
+
+const SELLING_COUNT: u64 = 40;
+
+#[test]
+fn every_order_is_what_was_told_and_all_money_is_accounted_for() {
+    let mut total = Outcome::default();
+    let seeds: Vec<u64> = (0..SELLING_COUNT).collect();
+    let mut failed = Vec::new();
+    run_all(&seeds, Plan::selling(), |seed, outcome| {
+        if !outcome.violations.is_empty() {
+            failed.push(SEEDS.report(seed, &outcome.violations));
+        }
+        total.add(&outcome);
+    });
+    println!("{:?} {:?}", total.sold, total.totals);
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}

@@ -15,6 +15,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::network::Network;
+use super::selling::Selling;
 use super::table::TableFaults;
 use crate::host::{SeededEntropy, SimulatedClock};
 use crate::simulation::history::History;
@@ -36,6 +37,8 @@ pub struct Ground {
     /// Processes that did not become members, of a build that does not read the shop's form.
     pub refused: AtomicUsize,
     pub history: Arc<History>,
+    /// Where the cluster sells.
+    pub selling: Option<Arc<Selling>>,
     /// Processes that learned that they were taken for dead.
     pub(super) evictions: AtomicUsize,
 }
@@ -44,6 +47,8 @@ pub struct Ground {
 pub struct Cuts {
     pub store: bool,
     pub table: bool,
+    /// The database of stock and orders.
+    pub commerce: bool,
 }
 
 impl Ground {

@@ -16,6 +16,7 @@ mod machine;
 mod network;
 mod node;
 pub mod planted;
+mod selling;
 mod store;
 mod table;
 mod weather;
@@ -43,6 +44,10 @@ use door::Door;
 use ground::{Cuts, Ground};
 use machine::{Machine, Seat, paused_runtime};
 use network::Network;
+pub use selling::Sales;
+use selling::Selling;
+use selling::purchases::Sold;
+use selling::trade::Trade;
 use table::NO_FAULTS;
 use weather::Weather;
 pub use weather::{Fault, Forecast, Strikes};
@@ -68,6 +73,8 @@ pub struct Plan {
     /// Adds have keys, all but a few.
     pub has_keys: bool,
     pub weather: Forecast,
+    /// Whether and how it sells. Buyers have carts of their own.
+    pub sales: Option<Sales>,
     /// Of simulated time, with faults.
     pub chaos: Duration,
     /// Of simulated time, without any.
@@ -83,9 +90,17 @@ impl Default for Plan {
             pause_ms_max: 300,
             has_keys: true,
             weather: Forecast::default(),
+            sales: None,
             chaos: Duration::from_secs(25),
             calm: Duration::from_secs(1),
         }
+    }
+}
+
+impl Plan {
+    /// A cluster that sells. Other clients are fewer, so that a run takes no longer.
+    pub fn selling() -> Plan {
+        Plan { shoppers: 1, sales: Some(Sales::default()), ..Plan::default() }
     }
 }
 
@@ -94,6 +109,7 @@ impl Default for Plan {
 pub struct Outcome {
     pub totals: Totals,
     pub strikes: Strikes,
+    pub sold: Sold,
     /// Runs in which rows took the later form.
     pub raised: usize,
     /// Processes that were not taken as members, since they do not read it.
@@ -108,6 +124,7 @@ impl Outcome {
     pub fn add(&mut self, other: &Outcome) {
         self.totals.add(&other.totals);
         self.strikes.add(&other.strikes);
+        self.sold.add(&other.sold);
         self.raised += other.raised;
         self.refused += other.refused;
     }
@@ -118,7 +135,8 @@ pub fn run(seed: u64, plan: Plan) -> Outcome {
     let outside = paused_runtime();
     let context = outside.enter();
     let history = Arc::new(History::default());
-    let ground = ground(SeededEntropy::new(seed), history.clone());
+    let sells = plan.sales.is_some().then_some(seed);
+    let ground = ground(SeededEntropy::new(seed), sells, history.clone());
     let machines = machines(&ground);
     drop(context);
     let seats: Arc<[Arc<Seat>]> = machines.iter().map(|machine| machine.seat.clone()).collect();
@@ -136,13 +154,14 @@ pub fn run_all(seeds: &[u64], plan: Plan, done: impl FnMut(u64, Outcome)) {
     on_all_cores(seeds, |seed| run(seed, plan), done);
 }
 
-/// On the current runtime.
-fn ground(dice: SeededEntropy, history: Arc<History>) -> Arc<Ground> {
+/// On the current runtime. Who sells has dice of their own for that.
+fn ground(dice: SeededEntropy, sells: Option<u64>, history: Arc<History>) -> Arc<Ground> {
     let clock = Arc::new(SimulatedClock::default());
     let rows = Arc::new(SimulatedEntityStore::new());
     let inner: Arc<dyn EntityStore> = Arc::new(Conditions(rows.clone()));
     let (sleeper, faults) = (Arc::new(TokioSleeper), Faults::default());
     let store = Faulty::new(inner, clock.clone(), sleeper, dice.next_u64(), faults);
+    let selling = sells.map(|seed| Arc::new(Selling::new(seed, &clock, &history)));
     let form_wait = Duration::from_secs(dice.below(FORM_WAIT_SECONDS));
     Arc::new(Ground {
         outside: tokio::runtime::Handle::current(),
@@ -157,6 +176,7 @@ fn ground(dice: SeededEntropy, history: Arc<History>) -> Arc<Ground> {
         form_wait,
         refused: AtomicUsize::new(0),
         history,
+        selling,
         evictions: AtomicUsize::new(0),
     })
 }
@@ -196,8 +216,19 @@ impl Simulation {
         let weather =
             Weather { ground: ground.clone(), seats: seats.clone(), forecast: plan.weather };
 
+        let trade = Trade::open(ground, seats, plan.sales).await;
         let chaos = start(self.clients(&shoppers).map(|client| client.run(plan.chaos)));
-        let strikes = weather.rage(plan.chaos).await;
+        let strikes = match &trade {
+            None => weather.rage(plan.chaos).await,
+            Some(trade) => {
+                let buying = trade.start(plan.chaos, false);
+                let (strikes, ()) = tokio::join!(weather.rage(plan.chaos), trade.rage(plan.chaos));
+                trade.selling.heal().await;
+                weather.heal();
+                finish(buying).await;
+                strikes
+            }
+        };
         weather.heal();
         finish(chaos).await;
         if plan.weather.is_survived_by_all && ground.evictions() > 0 {
@@ -206,18 +237,28 @@ impl Simulation {
 
         let converging = Converging { shoppers: &shoppers, history, weather: &weather };
         converging.heal().await;
+        let buying = trade.as_ref().map(|trade| trade.start(plan.calm, true));
         let calm = self.clients(&shoppers).map(|client| client.in_calm_weather().run(plan.calm));
         finish(start(calm)).await;
+        finish(buying.unwrap_or_default()).await;
         let finals = converging.settle().await;
+        let (sold, sales) = match &trade {
+            None => Default::default(),
+            Some(trade) => trade.settle().await,
+        };
 
         let log = history.to_log();
         let violations = check::check(&log, &finals);
         let mut trace = DefaultHasher::new();
         (&log, &finals, &strikes).hash(&mut trace);
+        if trade.is_some() {
+            sales.hash(&mut trace);
+        }
         let raised = usize::from(ground.form().await > FIRST_FORM);
         let refused = ground.refused.load(Ordering::Relaxed);
         let totals = log.totals();
-        Outcome { totals, strikes, raised, refused, trace: trace.finish(), violations }
+        let trace = trace.finish();
+        Outcome { totals, strikes, sold, raised, refused, trace, violations }
     }
 
     fn clients(&self, shoppers: &[Arc<Shopper>]) -> impl Iterator<Item = Client> {

@@ -1,14 +1,17 @@
 //! One process of the cluster: the wiring of `api`, with the ports of a simulation.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use barrow_actors::carts::{CartParts, Carts};
+use barrow_actors::checkout::{CheckoutParts, Checkouts};
+use barrow_actors::orders::{OrderParts, Orders, ReconcilerSettings};
 use barrow_actors::runtime::{DueScanner, EffectRouter, PeerService, RuntimeSettings};
 use barrow_actors::sessions::{SessionParts, Sessions};
+use barrow_actors::stock::{Stock, sweep};
 use barrow_adapters::embedded::EmbeddedCache;
 use barrow_api::app::{App, AppParts};
 use barrow_api::auth::TokenKeys;
@@ -21,7 +24,7 @@ use barrow_cluster::{
     RouterSettings, ShardHost, Shards,
 };
 use barrow_engine::entity::EntityKind;
-use barrow_engine::ports::{Clock, EntityStore, Entropy};
+use barrow_engine::ports::{Clock, EntityStore, Entropy, PaymentGateway, StockLedger};
 use barrow_engine::pricing::Shop;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
@@ -29,6 +32,8 @@ use tokio::runtime::Handle;
 use super::ground::Ground;
 use super::machine::ProcessClock;
 use super::network::Wire;
+use super::selling::bank::{BANK, BankFromMachine};
+use super::selling::database::DatabaseFromMachine;
 use super::store::StoreFromMachine;
 use super::table::TableFromMachine;
 use crate::host::SeededEntropy;
@@ -264,12 +269,13 @@ impl Boot {
         });
         let _ = run.entities.all.set((carts.clone(), sessions.clone()));
         run.service.set_ready();
+        let sales = self.sell(&carts, &shop);
         let mut wakeables = sessions.wakeables();
         wakeables.insert(EntityKind::Cart, carts.wakeable());
         DueScanner::new(store, run.clock.clone(), router.clone(), wakeables).start();
         self.until_had(|| sessions.learn()).await?;
         let keys = self.until_had(|| sessions.signing_keys()).await?;
-        let app = self.app(shop, carts, sessions, TokenKeys::new(&keys)?);
+        let app = self.app(shop, carts, sessions, sales, TokenKeys::new(&keys)?);
         run.front.set(routes::shop(Arc::new(app))).ok()
     }
 
@@ -288,16 +294,53 @@ impl Boot {
         }
     }
 
-    fn app(&self, shop: Arc<Shop>, carts: Carts, sessions: Sessions, keys: TokenKeys) -> App {
+    /// Checkouts and the desk, where the cluster sells.
+    fn sell(&self, carts: &Carts, shop: &Arc<Shop>) -> Option<(Checkouts, Orders)> {
+        let Boot { ground, run, effects, entropy, .. } = self;
+        let selling = ground.selling.as_ref()?;
+        let (machine, database) = (run.machine, selling.database.clone());
+        let database = Arc::new(DatabaseFromMachine { ground: ground.clone(), database, machine });
+        let bank = BankFromMachine { ground: ground.clone(), bank: selling.bank.clone() };
+        let bank: Arc<dyn PaymentGateway> = Arc::new(bank);
+        let stock: Arc<dyn StockLedger> = database.clone();
+        let checkouts = Checkouts::start(CheckoutParts {
+            carts: carts.clone(),
+            shelf: Arc::new(EndlessShelf),
+            stock: Stock::start(stock.clone()),
+            orders: database,
+            gateways: BTreeMap::from([(BANK.to_owned(), bank)]),
+            clock: run.clock.clone(),
+            effects: effects.clone(),
+            settings: selling.settings,
+        });
+        sweep(&stock, run.clock.clone());
+        let orders = Orders::start(OrderParts {
+            checkouts: checkouts.clone(),
+            shop: shop.clone(),
+            entropy: entropy.clone(),
+            reconciler: ReconcilerSettings::default(),
+        });
+        Some((checkouts, orders))
+    }
+
+    fn app(
+        &self,
+        shop: Arc<Shop>,
+        carts: Carts,
+        sessions: Sessions,
+        sales: Option<(Checkouts, Orders)>,
+        keys: TokenKeys,
+    ) -> App {
         let Boot { run, entropy, .. } = self;
+        let (checkouts, orders) = sales.unzip();
         App::new(AppParts {
             office: None,
             seller: Default::default(),
             catalog: empty_catalog(&run.clock, &shop),
             shop,
             carts,
-            checkouts: None,
-            orders: None,
+            checkouts,
+            orders,
             test_payments: None,
             sessions,
             shelf: Arc::new(EndlessShelf),

@@ -65,6 +65,9 @@ impl World {
         }
         if self.ticks.is_multiple_of(LOOK_TICKS) {
             self.look(now);
+            if let Some(selling) = &self.ground.selling {
+                selling.look(&self.history);
+            }
         }
     }
 

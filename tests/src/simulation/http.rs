@@ -31,6 +31,10 @@ impl Ask {
         Ask::new(Method::POST, path.into(), Some(body))
     }
 
+    pub fn delete(path: impl Into<String>) -> Ask {
+        Ask::new(Method::DELETE, path.into(), None)
+    }
+
     fn new(method: Method, path: String, body: Option<Value>) -> Ask {
         Ask { method, path, body, key: None, if_match: None, minimal: false }
     }

@@ -54,15 +54,15 @@ impl Database {
 
     /// Lets commits land whose time has come by then, in the order in which they were sent.
     pub async fn land(&self, by: Duration) {
-        loop {
-            let mut late = self.late.lock();
-            let Some(place) = late.iter().position(|(lands_at, _)| *lands_at <= by) else { return };
-            let commit = late.remove(place);
-            drop(late);
-            if let Some((_, commit)) = commit {
-                commit.await;
-            }
+        while let Some(commit) = self.next_by(by) {
+            commit.await;
         }
+    }
+
+    fn next_by(&self, by: Duration) -> Option<Commit> {
+        let mut late = self.late.lock();
+        let place = late.iter().position(|(lands_at, _)| *lands_at <= by)?;
+        late.remove(place).map(|(_, commit)| commit)
     }
 
     async fn read<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
