@@ -99,3 +99,10 @@ fn every_order_is_what_was_told_and_all_money_is_accounted_for() {
     println!("{:?} {:?}", total.sold, total.totals);
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
+
+#[test]
+fn zz_hunt_sales() {
+    for bug in ALL.iter().rev().take(4) {
+        println!("{:?}: {:?}", bug, hunt(*bug, 40));
+    }
+}

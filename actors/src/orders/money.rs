@@ -10,6 +10,7 @@ use barrow_engine::orders::{
 use barrow_engine::ports::{GatewayAnswer, GatewayError, PaymentRequest};
 
 use super::book::{BookError, OrderBook, TRIES_MAX, Written};
+use crate::runtime::{Bug, is_planted};
 
 impl OrderBook {
     /// Asks gateways what is to be asked, each operation once, and writes what they answer; the
@@ -57,13 +58,16 @@ impl OrderBook {
     }
 
     /// What came of an operation; `None` while nobody knows.
-    async fn ask(&self, gateway: &str, request: PaymentRequest) -> Option<PaymentOutcome> {
+    async fn ask(&self, gateway: &str, mut request: PaymentRequest) -> Option<PaymentOutcome> {
         let Some(gateway) = self.gateways.get(gateway) else {
             tracing::error!(gateway, "an order has a payment at a gateway that is not configured");
             return None;
         };
         let age = self.clock.now().since(request.at);
         let is_remembered = age < gateway.key_memory();
+        if is_planted(Bug::AskedUnderNewKey) {
+            request.key.operation += u32::try_from(age.as_millis()).unwrap_or(0);
+        }
         let answer = async {
             match is_remembered {
                 true => gateway.ask(&request).await,

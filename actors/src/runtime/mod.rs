@@ -57,6 +57,8 @@ pub use observe::{RuntimeObservation, RuntimeStats};
 pub use outbox::{DeliveryError, SequencedEffect};
 pub use peers::PeerService;
 pub use plain::PlainHost;
+#[cfg(not(feature = "planted"))]
+pub(crate) use planted::{Bug, is_planted};
 #[cfg(feature = "planted")]
 pub use planted::{Bug, is_planted, plant};
 pub use remote::Request;

@@ -43,6 +43,14 @@ pub enum Bug {
     ForwardedAgain,
     /// A row is written in the newest form that its writer knows, whatever the others read.
     NewestFormWritten,
+    /// An order is written whatever version it is at.
+    OrderOverwritten,
+    /// What is reserved is let go while nobody knows whether it was paid for.
+    ReleasedWhileUnknown,
+    /// A gateway that did not answer is asked again under another key.
+    AskedUnderNewKey,
+    /// A cart is open again before its draft is surely given up.
+    UnfrozenWhileDraft,
 }
 
 #[cfg(feature = "planted")]
@@ -76,6 +84,14 @@ mod switch {
         /// Those that only show where there are several nodes.
         pub const OF_CLUSTERS: [Bug; 3] =
             [Bug::LeaseIgnored, Bug::ForwardedAgain, Bug::NewestFormWritten];
+
+        /// Those that only show where something is sold.
+        pub const OF_SALES: [Bug; 4] = [
+            Bug::OrderOverwritten,
+            Bug::ReleasedWhileUnknown,
+            Bug::AskedUnderNewKey,
+            Bug::UnfrozenWhileDraft,
+        ];
     }
 
     /// Breaks a rule on this thread, or none any more.
@@ -93,6 +109,6 @@ mod switch {
 pub use switch::{is_planted, plant};
 
 #[cfg(not(feature = "planted"))]
-pub(super) const fn is_planted(_: Bug) -> bool {
+pub(crate) const fn is_planted(_: Bug) -> bool {
     false
 }

@@ -21,7 +21,7 @@ pub enum Planted {
 }
 
 /// In the order of the rules.
-pub const ALL: [Planted; 18] = [
+pub const ALL: [Planted; 22] = [
     Planted::Actors(actors::Bug::NoVersionCheck),
     Planted::Actors(actors::Bug::UnknownTakenForFailure),
     Planted::Actors(actors::Bug::UnknownTakenForSuccess),
@@ -40,6 +40,10 @@ pub const ALL: [Planted; 18] = [
     Planted::Membership(membership::Bug::UnknownChangeServed),
     Planted::Membership(membership::Bug::RowRevived),
     Planted::Actors(actors::Bug::NewestFormWritten),
+    Planted::Actors(actors::Bug::OrderOverwritten),
+    Planted::Actors(actors::Bug::UnfrozenWhileDraft),
+    Planted::Actors(actors::Bug::ReleasedWhileUnknown),
+    Planted::Actors(actors::Bug::AskedUnderNewKey),
 ];
 
 impl Planted {
@@ -55,6 +59,8 @@ impl Planted {
                     actors::Bug::LeaseIgnored => "R3, R4",
                     actors::Bug::ReplyBeforeDurable | actors::Bug::RejectionBeforeDurable => "R3",
                     actors::Bug::NewestFormWritten => "forms",
+                    actors::Bug::ReleasedWhileUnknown => "I7",
+                    bug if actors::Bug::OF_SALES.contains(&bug) => "I9",
                     _ => "R6",
                 };
                 (rule, crate::simulation::planted::describe(bug))
@@ -133,6 +139,7 @@ fn of_actors(bug: actors::Bug) -> Option<Plan> {
             },
             ..ordinary
         },
+        bug if actors::Bug::OF_SALES.contains(&bug) => Plan::selling(),
         _ => return None,
     })
 }

@@ -60,6 +60,10 @@ pub fn describe(bug: Bug) -> &'static str {
         Bug::LeaseIgnored => "entities answer without a lease",
         Bug::ForwardedAgain => "a command without a key forwarded twice",
         Bug::NewestFormWritten => "rows in the newest form, whatever others read",
+        Bug::OrderOverwritten => "an order written whatever its version",
+        Bug::ReleasedWhileUnknown => "units let go while their payment is unknown",
+        Bug::AskedUnderNewKey => "a silent gateway asked again under another key",
+        Bug::UnfrozenWhileDraft => "a cart opened before its draft is given up",
     }
 }
 

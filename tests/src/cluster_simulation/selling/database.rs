@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use barrow_actors::runtime::{Bug, is_planted};
 use barrow_adapters::decorators::{Faults, Rate};
 use barrow_engine::catalog::{Location, Sku};
 use barrow_engine::ids::{CartId, MovementId, OrderId, ReturnId};
@@ -164,6 +165,16 @@ impl DatabaseFromMachine {
     }
 }
 
+/// The change with its condition, unless that is planted to be none.
+async fn as_demanded(orders: &dyn OrderStore, mut change: OrderChange) -> OrderChange {
+    if is_planted(Bug::OrderOverwritten)
+        && let Ok(Some(found)) = orders.get(change.order.id).await
+    {
+        change.order.version = found.version + 1;
+    }
+    change
+}
+
 #[async_trait]
 impl OrderStore for DatabaseFromMachine {
     async fn open(&self, draft: &Order) -> Result<Opened> {
@@ -193,7 +204,11 @@ impl OrderStore for DatabaseFromMachine {
 
     async fn save(&self, change: &OrderChange) -> Result<Saved> {
         let (orders, change) = (self.orders(), change.clone());
-        self.write(async move { orders.save(&change).await }).await
+        let save = async move {
+            let change = as_demanded(&*orders, change).await;
+            orders.save(&change).await
+        };
+        self.write(save).await
     }
 
     async fn list(&self, query: &OrderQuery) -> Result<Vec<Order>> {

@@ -37,7 +37,7 @@ use purchases::Purchases;
 const FIRST_GOOD: u32 = 90_000;
 /// Few enough that buyers meet, and that they run out.
 const GOODS: u32 = 5;
-const UNITS_EACH: u64 = 40;
+const UNITS_EACH: u64 = 12;
 
 /// How much is sold, and what goes wrong with it.
 #[derive(Debug, Clone, Copy)]
