@@ -66,13 +66,21 @@ async fn sqlite_stock_and_orders() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn simulated_stock_and_orders() {
-    let commerce = SimulatedCommerce::new();
+    let commerce = SimulatedCommerce::new(Arc::new(SystemClock));
     contract::stock_ledger(&commerce, 1).await;
     contract::order_store(&commerce, &commerce, 2).await;
     // Again, on what is there already.
     contract::stock_ledger(&commerce, 3).await;
     contract::order_store(&commerce, &commerce, 4).await;
     assert!(commerce.commits() > 100 && commerce.rows().orders.len() > 50, "it was written to");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn simulated_outbox() {
+    let commerce = SimulatedCommerce::new(Arc::new(SystemClock));
+    for seed in [1, 2] {
+        contract::outbox(&commerce, &commerce, &commerce, &wait, seed).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,8 +1,9 @@
 //! Stock and orders in memory: the tables of a database, and its transactions one after the
 //! other. What is decided is decided by the same flow as on SQLite and Postgres, and the tables
-//! refuse what their constraints refuse there. Nobody is told of events: it has no outbox.
+//! refuse what their constraints refuse there. Its outbox tells of what was written.
 
 mod order_store;
+mod outbox;
 mod stock_ledger;
 mod transaction;
 
@@ -13,17 +14,22 @@ use barrow_engine::catalog::{Location, Sku};
 use barrow_engine::ids::{CartId, MovementId, OrderId, PaymentId, ReturnId};
 use barrow_engine::inventory::{Claim, Level, Movement};
 use barrow_engine::orders::{Order, OrderNumber};
-use barrow_engine::ports::CommerceError;
+use barrow_engine::ports::{Clock, CommerceError};
 use barrow_engine::time::Timestamp;
 use futures::FutureExt;
 use parking_lot::Mutex;
 
+use crate::commerce::events::Written;
 use crate::commerce::{End, Fault};
+use outbox::Outgoing;
 
-/// One database, as an order store and a stock ledger. A change is in force when its call returns.
-#[derive(Default)]
+/// One database, as an order store, a stock ledger and an outbox. A change is in force when its
+/// call returns.
 pub struct SimulatedCommerce {
+    clock: Arc<dyn Clock>,
     state: Mutex<State>,
+    /// Told when there is something for the consumers of events.
+    written: Written,
 }
 
 #[derive(Default)]
@@ -31,6 +37,13 @@ struct State {
     tables: Tables,
     /// Transactions that wrote something.
     commits: u64,
+}
+
+impl State {
+    fn commit(&mut self, tables: Tables) {
+        self.tables = tables;
+        self.commits += 1;
+    }
 }
 
 /// A transaction works on a copy, of which what it does not touch is shared with the original.
@@ -45,6 +58,9 @@ struct Tables {
     payments: Arc<BTreeMap<PaymentId, OrderId>>,
     returns: Arc<BTreeMap<ReturnId, OrderId>>,
     next_number: i64,
+    outgoing: Outgoing,
+    /// When the transaction began.
+    now: Timestamp,
 }
 
 /// An order as it reads back from its document, and the columns that find it.
@@ -66,8 +82,8 @@ pub struct CommerceRows {
 }
 
 impl SimulatedCommerce {
-    pub fn new() -> SimulatedCommerce {
-        SimulatedCommerce::default()
+    pub fn new(clock: Arc<dyn Clock>) -> SimulatedCommerce {
+        SimulatedCommerce { clock, state: Mutex::default(), written: Written::default() }
     }
 
     /// For comparing with what was acknowledged.
@@ -97,13 +113,17 @@ impl SimulatedCommerce {
         change: impl AsyncFnOnce(&mut Tables) -> Result<End<T>, Fault>,
     ) -> Result<T, CommerceError> {
         let mut state = self.state.lock();
-        let mut changed = state.tables.clone();
+        let mut changed = Tables { now: self.clock.now(), ..state.tables.clone() };
         let ran = change(&mut changed).now_or_never();
         match ran.expect("nothing in memory is waited for") {
             Ok(End::Rollback(answer)) => Ok(answer),
-            Ok(End::Commit(answer) | End::Announce(answer)) => {
-                state.tables = changed;
-                state.commits += 1;
+            Ok(End::Commit(answer)) => {
+                state.commit(changed);
+                Ok(answer)
+            }
+            Ok(End::Announce(answer)) => {
+                state.commit(changed);
+                self.written.bump();
                 Ok(answer)
             }
             Err(Fault::Damaged(what)) => Err(CommerceError::Damaged(what)),

@@ -138,6 +138,7 @@ impl Transaction for Tables {
                 return refused("a movement is booked twice");
             }
         }
+        self.outgoing.tell_stock(&changes.news, self.now);
         Ok(())
     }
 
@@ -169,7 +170,7 @@ impl Transaction for Tables {
         Ok(stored.map(|stored| stored.order.clone()))
     }
 
-    async fn write_order(&mut self, row: &OrderRow, _events: &[Event]) -> Result<()> {
+    async fn write_order(&mut self, row: &OrderRow, events: &[Event]) -> Result<()> {
         let id = OrderId(u128::from_be_bytes(row.id));
         let cart = CartId(u128::from_be_bytes(row.cart));
         let before = self.orders.get(&id).filter(|stored| {
@@ -179,6 +180,8 @@ impl Transaction for Tables {
             return refused("an order has changed its cart");
         }
         self.put(row)?;
-        self.put_parts(row)
+        self.put_parts(row)?;
+        self.outgoing.tell(events.iter().cloned(), self.now);
+        Ok(())
     }
 }

@@ -70,7 +70,7 @@ pub struct Selling {
 impl Selling {
     pub fn new(seed: u64, clock: &Arc<SimulatedClock>, history: &Arc<History>) -> Selling {
         let dice = SeededEntropy::new(seed);
-        let rows = Arc::new(SimulatedCommerce::new());
+        let rows = Arc::new(SimulatedCommerce::new(clock.clone()));
         let database = Database {
             orders: rows.clone(),
             stock: rows.clone(),
