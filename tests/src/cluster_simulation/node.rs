@@ -8,13 +8,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use barrow_actors::carts::{CartParts, Carts};
 use barrow_actors::checkout::{CheckoutParts, Checkouts};
+use barrow_actors::deliveries::{Deliveries, DeliveryParts};
 use barrow_actors::orders::{OrderParts, Orders, ReconcilerSettings};
 use barrow_actors::runtime::{DueScanner, EffectRouter, PeerService, RuntimeSettings};
 use barrow_actors::sessions::{SessionParts, Sessions};
 use barrow_actors::stock::{Stock, sweep};
 use barrow_adapters::embedded::EmbeddedCache;
-use barrow_api::app::{App, AppParts};
-use barrow_api::auth::TokenKeys;
+use barrow_api::app::{App, AppParts, Office};
+use barrow_api::auth::{ApiKeys, TokenKeys};
 use barrow_api::edge::{EdgeSettings, Front};
 use barrow_api::routes;
 use barrow_api::wire::cart_json::CartJson;
@@ -34,6 +35,7 @@ use super::machine::ProcessClock;
 use super::network::Wire;
 use super::selling::bank::{BANK, BankFromMachine};
 use super::selling::database::DatabaseFromMachine;
+use super::selling::house;
 use super::store::StoreFromMachine;
 use super::table::TableFromMachine;
 use crate::host::SeededEntropy;
@@ -227,6 +229,14 @@ impl Run {
     }
 }
 
+/// What a node sells with.
+#[derive(Default)]
+struct Sales {
+    checkouts: Option<Checkouts>,
+    orders: Option<Orders>,
+    office: Option<Office>,
+}
+
 /// A process that is coming up.
 struct Boot {
     ground: Arc<Ground>,
@@ -269,7 +279,7 @@ impl Boot {
         });
         let _ = run.entities.all.set((carts.clone(), sessions.clone()));
         run.service.set_ready();
-        let sales = self.sell(&carts, &shop);
+        let sales = self.sell(&carts, &shop).await?;
         let mut wakeables = sessions.wakeables();
         wakeables.insert(EntityKind::Cart, carts.wakeable());
         DueScanner::new(store, run.clock.clone(), router.clone(), wakeables).start();
@@ -294,20 +304,30 @@ impl Boot {
         }
     }
 
-    /// Checkouts and the desk, where the cluster sells.
-    fn sell(&self, carts: &Carts, shop: &Arc<Shop>) -> Option<(Checkouts, Orders)> {
+    /// Checkouts, the desk and the office, where the cluster sells.
+    async fn sell(&self, carts: &Carts, shop: &Arc<Shop>) -> Option<Sales> {
         let Boot { ground, run, effects, entropy, .. } = self;
-        let selling = ground.selling.as_ref()?;
+        let Some(selling) = &ground.selling else { return Some(Sales::default()) };
         let (machine, database) = (run.machine, selling.database.clone());
         let database = Arc::new(DatabaseFromMachine { ground: ground.clone(), database, machine });
         let bank = BankFromMachine { ground: ground.clone(), bank: selling.bank.clone() };
         let bank: Arc<dyn PaymentGateway> = Arc::new(bank);
         let stock: Arc<dyn StockLedger> = database.clone();
+        let deliveries = self.until_had(|| {
+            Deliveries::start(DeliveryParts {
+                outbox: database.clone(),
+                consumers: vec![selling.listener.clone()],
+                clock: run.clock.clone(),
+                entropy: entropy.clone(),
+                settings: house::deliveries(),
+            })
+        });
+        let deliveries = deliveries.await?;
         let checkouts = Checkouts::start(CheckoutParts {
             carts: carts.clone(),
             shelf: Arc::new(EndlessShelf),
             stock: Stock::start(stock.clone()),
-            orders: database,
+            orders: database.clone(),
             gateways: BTreeMap::from([(BANK.to_owned(), bank)]),
             clock: run.clock.clone(),
             effects: effects.clone(),
@@ -320,7 +340,13 @@ impl Boot {
             entropy: entropy.clone(),
             reconciler: ReconcilerSettings::default(),
         });
-        Some((checkouts, orders))
+        let office = Office {
+            api_keys: ApiKeys::new(selling.keys.clone(), run.clock.clone()),
+            stock,
+            orders: database,
+            deliveries: Arc::new(deliveries),
+        };
+        Some(Sales { checkouts: Some(checkouts), orders: Some(orders), office: Some(office) })
     }
 
     fn app(
@@ -328,19 +354,18 @@ impl Boot {
         shop: Arc<Shop>,
         carts: Carts,
         sessions: Sessions,
-        sales: Option<(Checkouts, Orders)>,
+        sales: Sales,
         keys: TokenKeys,
     ) -> App {
         let Boot { run, entropy, .. } = self;
-        let (checkouts, orders) = sales.unzip();
         App::new(AppParts {
-            office: None,
+            office: sales.office,
             seller: Default::default(),
             catalog: empty_catalog(&run.clock, &shop),
             shop,
             carts,
-            checkouts,
-            orders,
+            checkouts: sales.checkouts,
+            orders: sales.orders,
             test_payments: None,
             sessions,
             shelf: Arc::new(EndlessShelf),

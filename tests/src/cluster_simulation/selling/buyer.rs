@@ -104,6 +104,8 @@ impl Caller {
 pub struct Buyer {
     pub caller: Caller,
     pub purchases: Arc<Purchases>,
+    /// What was bought so far.
+    pub orders: Vec<OrderId>,
 }
 
 impl Buyer {
@@ -129,6 +131,10 @@ impl Buyer {
         if self.caller.dice.chance(25) {
             self.caller.rest(3_000).await;
             self.cancel(order).await;
+        }
+        self.orders.push(order);
+        if self.caller.dice.chance(30) {
+            self.send_back().await;
         }
         let seen = self.caller.ask(&Ask::get(format!("/v1/carts/{cart}"))).await?;
         seen.json()["next_cart_id"].as_str()?.parse().ok()
@@ -253,6 +259,19 @@ impl Buyer {
             self.caller.history.wrong(what);
         }
         Some(id)
+    }
+
+    /// Wants to send back a unit of something that has come.
+    async fn send_back(&mut self) -> Option<()> {
+        let order = self.orders[self.caller.dice.below(self.orders.len() as u64) as usize];
+        let seen = self.caller.ask(&Ask::get(format!("/v1/orders/{order}"))).await?.json();
+        let has_come = |line: &&Value| line["fulfilled"].as_u64() > line["returned"].as_u64();
+        let line = seen["lines"].as_array()?.iter().find(has_come)?;
+        let lines = json!([{"line_id": line["id"], "quantity": 1, "reason": "too small"}]);
+        let mut ask = Ask::post(format!("/v1/orders/{order}/returns"), json!({"lines": lines}));
+        ask.key = Some(self.caller.key());
+        self.caller.insist(&ask).await;
+        Some(())
     }
 
     async fn cancel(&mut self, order: OrderId) {

@@ -13,12 +13,13 @@ use async_trait::async_trait;
 use barrow_actors::runtime::{Bug, is_planted};
 use barrow_adapters::decorators::{Faults, Rate};
 use barrow_engine::catalog::{Location, Sku};
-use barrow_engine::ids::{CartId, MovementId, OrderId, ReturnId};
+use barrow_engine::events::Aggregate;
+use barrow_engine::ids::{CartId, DeadLetterId, MovementId, OrderId, ReturnId};
 use barrow_engine::inventory::{Held, Level, Movement, MovementDraft, StockRefusal, Wish};
 use barrow_engine::orders::{Order, OrderNumber};
 use barrow_engine::ports::{
-    Clock, CommerceError, Opened, OrderChange, OrderQuery, OrderStore, ReturnQuery, Saved,
-    StockLedger,
+    ClaimAsk, ClaimToken, Clock, CommerceError, ConsumerFigures, DeadLetter, DeadLetterQuery, Lane,
+    Opened, OrderChange, OrderQuery, OrderStore, Outbox, ReturnQuery, Saved, Settled, StockLedger,
 };
 use barrow_engine::time::Timestamp;
 use parking_lot::Mutex;
@@ -37,6 +38,7 @@ type Commit = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub struct Database {
     pub orders: Arc<dyn OrderStore>,
     pub stock: Arc<dyn StockLedger>,
+    pub outbox: Arc<dyn Outbox>,
     pub faults: Mutex<Faults>,
     pub dice: SeededEntropy,
     pub clock: Arc<SimulatedClock>,
@@ -160,6 +162,10 @@ impl DatabaseFromMachine {
         self.database.orders.clone()
     }
 
+    fn outbox(&self) -> Arc<dyn Outbox> {
+        self.database.outbox.clone()
+    }
+
     fn stock(&self) -> Arc<dyn StockLedger> {
         self.database.stock.clone()
     }
@@ -280,5 +286,72 @@ impl StockLedger for DatabaseFromMachine {
     async fn expire(&self, now: Timestamp, limit: usize) -> Result<Vec<Sku>> {
         let stock = self.stock();
         self.write(async move { stock.expire(now, limit).await }).await
+    }
+}
+
+#[async_trait]
+impl Outbox for DatabaseFromMachine {
+    async fn register(&self, consumers: &[&str]) -> Result<()> {
+        let outbox = self.outbox();
+        let consumers: Vec<String> = consumers.iter().map(|name| (*name).to_owned()).collect();
+        let register = async move {
+            let names: Vec<&str> = consumers.iter().map(String::as_str).collect();
+            outbox.register(&names).await
+        };
+        self.write(register).await
+    }
+
+    async fn claim(&self, ask: &ClaimAsk<'_>) -> Result<Vec<Lane>> {
+        let (outbox, consumer) = (self.outbox(), ask.consumer.to_owned());
+        let (token, lease, lanes, events) = (ask.token, ask.lease, ask.lanes, ask.events);
+        let claim = async move {
+            let consumer = consumer.as_str();
+            outbox.claim(&ClaimAsk { consumer, token, lease, lanes, events }).await
+        };
+        self.write(claim).await
+    }
+
+    async fn settle(
+        &self,
+        consumer: &str,
+        token: ClaimToken,
+        settled: &[Settled],
+    ) -> Result<Vec<Aggregate>> {
+        let (outbox, consumer, settled) = (self.outbox(), consumer.to_owned(), settled.to_vec());
+        self.write(async move { outbox.settle(&consumer, token, &settled).await }).await
+    }
+
+    async fn dead_letters(&self, query: &DeadLetterQuery) -> Result<Vec<DeadLetter>> {
+        let (outbox, query) = (self.outbox(), query.clone());
+        self.read(async move { outbox.dead_letters(&query).await }).await
+    }
+
+    async fn replay(&self, id: DeadLetterId) -> Result<bool> {
+        let outbox = self.outbox();
+        self.write(async move { outbox.replay(id).await }).await
+    }
+
+    async fn discard(&self, id: DeadLetterId) -> Result<bool> {
+        let outbox = self.outbox();
+        self.write(async move { outbox.discard(id).await }).await
+    }
+
+    async fn figures(&self) -> Result<Vec<ConsumerFigures>> {
+        let outbox = self.outbox();
+        self.read(async move { outbox.figures().await }).await
+    }
+
+    async fn sweep(&self, unseen: Duration) -> Result<()> {
+        let outbox = self.outbox();
+        self.write(async move { outbox.sweep(unseen).await }).await
+    }
+
+    /// Nothing is heard at once: each node looks by itself.
+    fn written(&self) -> u64 {
+        0
+    }
+
+    async fn written_since(&self, _: u64) -> u64 {
+        std::future::pending().await
     }
 }

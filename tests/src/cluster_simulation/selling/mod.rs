@@ -5,7 +5,9 @@
 pub mod audit;
 pub mod bank;
 pub mod buyer;
+pub mod clerk;
 pub mod database;
+pub mod house;
 pub mod purchases;
 pub mod trade;
 
@@ -31,6 +33,7 @@ use crate::simulation::shelf::sku;
 use crate::simulation::weather::draw_faults;
 use bank::Bank;
 use database::Database;
+use house::{Listener, OneKey};
 use purchases::Purchases;
 
 /// The first of the goods that buyers buy; nobody else adds them to a cart.
@@ -60,6 +63,8 @@ pub struct Selling {
     pub database: Arc<Database>,
     pub bank: Arc<Bank>,
     pub purchases: Arc<Purchases>,
+    pub keys: Arc<OneKey>,
+    pub listener: Arc<Listener>,
     pub settings: CheckoutSettings,
     dice: SeededEntropy,
     clock: Arc<SimulatedClock>,
@@ -74,6 +79,7 @@ impl Selling {
         let database = Database {
             orders: rows.clone(),
             stock: rows.clone(),
+            outbox: rows.clone(),
             faults: Mutex::default(),
             dice: SeededEntropy::new(dice.next_u64()),
             clock: clock.clone(),
@@ -92,6 +98,8 @@ impl Selling {
             database: Arc::new(database),
             bank: Arc::new(Bank::new(dice.next_u64(), clock.clone(), history.clone())),
             purchases: Arc::default(),
+            keys: Arc::new(OneKey::new(&dice)),
+            listener: Arc::new(Listener::new(dice.next_u64(), history.clone())),
             settings: CheckoutSettings { reservation_ttl, ..settings },
             dice,
             clock: clock.clone(),

@@ -1,6 +1,6 @@
 //! What buyers, and whoever works for the house, were told of orders.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use barrow_engine::ids::{CartId, OrderId};
 use parking_lot::Mutex;
@@ -106,11 +106,6 @@ impl Purchases {
 
     pub fn count(&self, which: impl FnOnce(&mut Sold)) {
         which(&mut self.log.lock().counts);
-    }
-
-    /// The orders that somebody was told of.
-    pub fn orders(&self) -> BTreeSet<OrderId> {
-        self.log.lock().carts.values().filter_map(|bought| bought.order).collect()
     }
 
     pub fn take(&self) -> PurchaseLog {

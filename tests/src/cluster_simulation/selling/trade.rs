@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barrow_engine::ids::CartId;
-use barrow_engine::ports::{Clock, Entropy};
+use barrow_engine::ports::{Clock, Entropy, Outbox};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::audit::{Audit, CartStates};
 use super::buyer::{Buyer, Caller};
+use super::clerk::Clerk;
 use super::purchases::Sold;
 use super::{Sales, Selling};
 use crate::cluster_simulation::door::Door;
@@ -79,9 +80,16 @@ impl Trade {
             let mut caller = self.caller(format!("{when}-{number}"), shopper.token.clone());
             caller.calm = calm;
             let purchases = self.selling.purchases.clone();
-            let buyer = Buyer { caller, purchases };
+            let buyer = Buyer { caller, purchases, orders: Vec::new() };
             running.spawn(buyer.run(time));
         }
+        let mut caller = self.caller("clerk".to_owned(), self.selling.keys.secret.clone());
+        caller.calm = calm;
+        // What is done by hand in calm weather is something else again.
+        let commands = if calm { 1_000 } else { 0 };
+        caller.name = if calm { "calm-clerk" } else { "clerk" }.to_owned();
+        let purchases = self.selling.purchases.clone();
+        running.spawn(Clerk { caller, purchases, commands }.run(time));
         running
     }
 
@@ -90,10 +98,9 @@ impl Trade {
     pub async fn settle(&self) -> (Sold, u64) {
         let clock = &self.ground.clock;
         let give_up_at = clock.uptime() + SETTLES_WITHIN;
-        while !self.selling.rows.rows().orders.iter().all(|order| order.is_settled()) {
+        while let Some(unrest) = self.unrest().await {
             if clock.uptime() > give_up_at {
-                let what = format!("after {SETTLES_WITHIN:?} of calm orders are not settled");
-                self.history.wrong(what);
+                self.history.wrong(format!("after {SETTLES_WITHIN:?} of calm {unrest}"));
                 break;
             }
             sleep(LOOK).await;
@@ -111,9 +118,20 @@ impl Trade {
         let history = &self.history;
         let audit = Audit { rows: &rows, accounts: &accounts, told: &told, carts: &carts, history };
         audit.check();
+        self.selling.listener.check(&rows.orders);
         let mut trace = DefaultHasher::new();
         (&told, &carts, format!("{rows:?}")).hash(&mut trace);
         (told.counts, trace.finish())
+    }
+
+    /// What is left to do.
+    async fn unrest(&self) -> Option<&'static str> {
+        if !self.selling.rows.rows().orders.iter().all(|order| order.is_settled()) {
+            return Some("orders are not settled");
+        }
+        let figures = self.selling.rows.figures().await.expect("it is in memory");
+        let is_told = figures.iter().all(|figures| figures.lanes == 0);
+        (!is_told).then_some("events are not told")
     }
 
     async fn read_cart(&self, cart: CartId, token: &str, states: &mut CartStates) {
