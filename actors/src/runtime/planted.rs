@@ -45,8 +45,8 @@ pub enum Bug {
     NewestFormWritten,
     /// An order is written whatever version it is at.
     OrderOverwritten,
-    /// What is reserved is let go while nobody knows whether it was paid for.
-    ReleasedWhileUnknown,
+    /// What is reserved runs out while nobody knows whether it was paid for.
+    ReservationNotKept,
     /// A gateway that did not answer is asked again under another key.
     AskedUnderNewKey,
     /// A cart is open again before its draft is surely given up.
@@ -88,7 +88,7 @@ mod switch {
         /// Those that only show where something is sold.
         pub const OF_SALES: [Bug; 4] = [
             Bug::OrderOverwritten,
-            Bug::ReleasedWhileUnknown,
+            Bug::ReservationNotKept,
             Bug::AskedUnderNewKey,
             Bug::UnfrozenWhileDraft,
         ];

@@ -1,6 +1,6 @@
 //! What a change of stock and orders asks of a database, inside one transaction.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use barrow_engine::catalog::{Location, Sku};
 use barrow_engine::events::Event;
@@ -82,13 +82,18 @@ pub(crate) trait Transaction: Send {
         unused: &BTreeSet<(Sku, Location)>,
     ) -> impl Future<Output = Result<(), Fault>> + Send;
 
-    /// Inserts an order, unless there is one of its cart; whether it did.
-    fn insert_order(&mut self, row: &OrderRow) -> impl Future<Output = Result<bool, Fault>> + Send;
-
-    fn lock_order(
+    /// Inserts orders, sorted by their ids, each unless there is one of its cart; those that it
+    /// did. What they were paid with is written from their first change on.
+    fn insert_orders(
         &mut self,
-        id: OrderId,
-    ) -> impl Future<Output = Result<Option<LockedOrder>, Fault>> + Send;
+        rows: &[&OrderRow],
+    ) -> impl Future<Output = Result<BTreeSet<OrderId>, Fault>> + Send;
+
+    /// Locks orders in the order of their ids; those that are there.
+    fn lock_orders(
+        &mut self,
+        ids: &BTreeSet<OrderId>,
+    ) -> impl Future<Output = Result<BTreeMap<OrderId, LockedOrder>, Fault>> + Send;
 
     fn order(&mut self, id: OrderId) -> impl Future<Output = Result<Option<Order>, Fault>> + Send;
 
@@ -97,11 +102,10 @@ pub(crate) trait Transaction: Send {
         cart: CartId,
     ) -> impl Future<Output = Result<Option<Order>, Fault>> + Send;
 
-    /// Replaces an order that is locked, and its payments, and writes what there is to tell of
-    /// it.
-    fn write_order(
+    /// Replaces orders that are locked, and their payments, and writes what there is to tell of
+    /// each.
+    fn write_orders(
         &mut self,
-        row: &OrderRow,
-        events: &[Event],
+        changed: &[(&OrderRow, Vec<Event>)],
     ) -> impl Future<Output = Result<(), Fault>> + Send;
 }

@@ -42,7 +42,7 @@ pub const ALL: [Planted; 22] = [
     Planted::Actors(actors::Bug::NewestFormWritten),
     Planted::Actors(actors::Bug::OrderOverwritten),
     Planted::Actors(actors::Bug::UnfrozenWhileDraft),
-    Planted::Actors(actors::Bug::ReleasedWhileUnknown),
+    Planted::Actors(actors::Bug::ReservationNotKept),
     Planted::Actors(actors::Bug::AskedUnderNewKey),
 ];
 
@@ -59,7 +59,7 @@ impl Planted {
                     actors::Bug::LeaseIgnored => "R3, R4",
                     actors::Bug::ReplyBeforeDurable | actors::Bug::RejectionBeforeDurable => "R3",
                     actors::Bug::NewestFormWritten => "forms",
-                    actors::Bug::ReleasedWhileUnknown => "I7",
+                    actors::Bug::ReservationNotKept => "I7",
                     bug if actors::Bug::OF_SALES.contains(&bug) => "I9",
                     _ => "R6",
                 };

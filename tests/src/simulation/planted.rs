@@ -61,7 +61,7 @@ pub fn describe(bug: Bug) -> &'static str {
         Bug::ForwardedAgain => "a command without a key forwarded twice",
         Bug::NewestFormWritten => "rows in the newest form, whatever others read",
         Bug::OrderOverwritten => "an order written whatever its version",
-        Bug::ReleasedWhileUnknown => "units let go while their payment is unknown",
+        Bug::ReservationNotKept => "units not kept while their payment is unknown",
         Bug::AskedUnderNewKey => "a silent gateway asked again under another key",
         Bug::UnfrozenWhileDraft => "a cart opened before its draft is given up",
     }

@@ -20,6 +20,7 @@ use futures::FutureExt;
 use parking_lot::Mutex;
 
 use crate::commerce::events::Written;
+use crate::commerce::writes::{Outcome, Write, write_all};
 use crate::commerce::{End, Fault};
 use outbox::Outgoing;
 
@@ -107,6 +108,14 @@ impl SimulatedCommerce {
         self.state.lock().tables.clone()
     }
 
+    /// Makes one write in a transaction of its own.
+    fn write_alone(&self, write: Write) -> Result<Outcome, CommerceError> {
+        let writes = [write];
+        let written = self.write(async |tables: &mut Tables| write_all(tables, &writes).await)?;
+        let outcome = written.and_then(|mut outcomes| outcomes.pop());
+        outcome.ok_or_else(|| CommerceError::Damaged("a write of none".to_owned()))
+    }
+
     /// Runs a transaction, alone.
     fn write<T>(
         &self,
@@ -132,4 +141,8 @@ impl SimulatedCommerce {
             }
         }
     }
+}
+
+fn mixed_up(outcome: &Outcome) -> CommerceError {
+    CommerceError::Damaged(format!("another write's outcome: {outcome:?}"))
 }

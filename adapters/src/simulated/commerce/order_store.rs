@@ -11,9 +11,10 @@ use barrow_engine::ports::{
 };
 use barrow_engine::time::Timestamp;
 
-use super::{SimulatedCommerce, StoredOrder, Tables};
+use super::{SimulatedCommerce, StoredOrder, Tables, mixed_up};
+use crate::commerce::End;
 use crate::commerce::order_row::{OrderRow, number_of};
-use crate::commerce::{End, flow};
+use crate::commerce::writes::{Outcome, Write};
 
 type Result<T> = std::result::Result<T, CommerceError>;
 
@@ -21,7 +22,10 @@ type Result<T> = std::result::Result<T, CommerceError>;
 impl OrderStore for SimulatedCommerce {
     async fn open(&self, draft: &Order) -> Result<Opened> {
         let row = OrderRow::new(draft, draft.created_at)?;
-        self.write(async |tables: &mut Tables| flow::open(tables, draft, &row).await)
+        match self.write_alone(Write::Open { draft: draft.clone(), row })? {
+            Outcome::Opened(opened) => Ok(opened),
+            other => Err(mixed_up(&other)),
+        }
     }
 
     async fn get(&self, id: OrderId) -> Result<Option<Order>> {
@@ -50,7 +54,10 @@ impl OrderStore for SimulatedCommerce {
 
     async fn save(&self, change: &OrderChange) -> Result<Saved> {
         let row = OrderRow::new(&change.order, change.at)?;
-        self.write(async |tables: &mut Tables| flow::save(tables, change, &row).await)
+        match self.write_alone(Write::Save { change: change.clone(), row })? {
+            Outcome::Saved(saved) => Ok(saved),
+            other => Err(mixed_up(&other)),
+        }
     }
 
     async fn list(&self, query: &OrderQuery) -> Result<Vec<Order>> {

@@ -10,8 +10,9 @@ use barrow_engine::inventory::{Held, Level, Movement, MovementDraft, StockRefusa
 use barrow_engine::ports::{CommerceError, StockLedger};
 use barrow_engine::time::Timestamp;
 
-use super::{SimulatedCommerce, Tables};
+use super::{SimulatedCommerce, Tables, mixed_up};
 use crate::commerce::flow;
+use crate::commerce::writes::{Outcome, Write};
 
 type Result<T> = std::result::Result<T, CommerceError>;
 
@@ -62,7 +63,11 @@ impl StockLedger for SimulatedCommerce {
         allowance: Option<u64>,
         wishes: &[Wish],
     ) -> Result<Vec<Held>> {
-        self.write(async |tables: &mut Tables| flow::reserve(tables, sku, allowance, wishes).await)
+        let wish = Write::Reserve { sku: sku.clone(), allowance, wishes: wishes.to_vec() };
+        match self.write_alone(wish)? {
+            Outcome::Held(held) => Ok(held),
+            other => Err(mixed_up(&other)),
+        }
     }
 
     async fn release(&self, order: OrderId) -> Result<Vec<Sku>> {

@@ -1,7 +1,7 @@
 //! What a change asks of the tables. They are its own until it has ended, so there is nothing to
 //! lock.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use barrow_engine::catalog::{Location, Sku};
@@ -142,23 +142,30 @@ impl Transaction for Tables {
         Ok(())
     }
 
-    async fn insert_order(&mut self, row: &OrderRow) -> Result<bool> {
-        let id = OrderId(u128::from_be_bytes(row.id));
-        let cart = CartId(u128::from_be_bytes(row.cart));
-        if self.orders.contains_key(&id) || self.carts.contains_key(&cart) {
-            return Ok(false);
+    async fn insert_orders(&mut self, rows: &[&OrderRow]) -> Result<BTreeSet<OrderId>> {
+        let mut inserted = BTreeSet::new();
+        for row in rows {
+            let id = OrderId(u128::from_be_bytes(row.id));
+            let cart = CartId(u128::from_be_bytes(row.cart));
+            if !self.orders.contains_key(&id) && !self.carts.contains_key(&cart) {
+                self.put(row)?;
+                Arc::make_mut(&mut self.carts).insert(cart, id);
+                inserted.insert(id);
+            }
         }
-        self.put(row)?;
-        Arc::make_mut(&mut self.carts).insert(cart, id);
-        Ok(true)
+        Ok(inserted)
     }
 
-    async fn lock_order(&mut self, id: OrderId) -> Result<Option<LockedOrder>> {
-        let stored = self.orders.get(&id);
-        Ok(stored.map(|stored| LockedOrder {
-            version: stored.order.version,
-            timeline: stored.order.timeline.len(),
-        }))
+    async fn lock_orders(
+        &mut self,
+        ids: &BTreeSet<OrderId>,
+    ) -> Result<BTreeMap<OrderId, LockedOrder>> {
+        let found = ids.iter().filter_map(|id| {
+            let StoredOrder { order, .. } = &**self.orders.get(id)?;
+            let locked = LockedOrder { version: order.version, timeline: order.timeline.len() };
+            Some((*id, locked))
+        });
+        Ok(found.collect())
     }
 
     async fn order(&mut self, id: OrderId) -> Result<Option<Order>> {
@@ -170,18 +177,20 @@ impl Transaction for Tables {
         Ok(stored.map(|stored| stored.order.clone()))
     }
 
-    async fn write_order(&mut self, row: &OrderRow, events: &[Event]) -> Result<()> {
-        let id = OrderId(u128::from_be_bytes(row.id));
-        let cart = CartId(u128::from_be_bytes(row.cart));
-        let before = self.orders.get(&id).filter(|stored| {
-            stored.order.cart == cart && stored.order.created_at.as_millis() == row.created_at
-        });
-        if before.is_none() {
-            return refused("an order has changed its cart");
+    async fn write_orders(&mut self, changed: &[(&OrderRow, Vec<Event>)]) -> Result<()> {
+        for (row, events) in changed {
+            let id = OrderId(u128::from_be_bytes(row.id));
+            let cart = CartId(u128::from_be_bytes(row.cart));
+            let before = self.orders.get(&id).filter(|stored| {
+                stored.order.cart == cart && stored.order.created_at.as_millis() == row.created_at
+            });
+            if before.is_none() {
+                return refused("an order has changed its cart");
+            }
+            self.put(row)?;
+            self.put_parts(row)?;
+            self.outgoing.tell(events.iter().cloned(), self.now);
         }
-        self.put(row)?;
-        self.put_parts(row)?;
-        self.outgoing.tell(events.iter().cloned(), self.now);
         Ok(())
     }
 }

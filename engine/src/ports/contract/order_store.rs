@@ -2,6 +2,7 @@
 
 mod finding;
 mod stock;
+mod together;
 
 use super::{Names, concurrently};
 use crate::catalog::Sku;
@@ -43,6 +44,7 @@ pub async fn order_store(store: &dyn OrderStore, ledger: &dyn StockLedger, seed:
     suite.stock_follows_the_order().await;
     suite.an_edit_takes_what_is_available().await;
     suite.a_race_of_buyers_sells_what_there_is().await;
+    suite.writes_that_share_a_transaction_stand_alone().await;
     suite.orders_are_found_by_what_they_are().await;
     suite.orders_are_found_by_their_buyer().await;
     suite.pages_visit_each_once().await;
