@@ -7,6 +7,7 @@ use barrow_engine::ids::{MovementId, OrderId};
 use barrow_engine::inventory::{
     Claim, Ledger, LedgerChanges, Movement, MovementDraft, StockRefusal,
 };
+use barrow_engine::orders::OrderStatus;
 use barrow_engine::time::Timestamp;
 
 use super::transaction::{Locked, Transaction};
@@ -95,6 +96,11 @@ pub(crate) async fn release(
         return Ok(End::Rollback(Vec::new()));
     }
     let locked = transaction.lock_levels(&skus, &BTreeSet::new()).await?;
+    // A later try was a draft before it locked these levels to reserve.
+    let row = transaction.order(order).await?;
+    if row.is_some_and(|row| row.status == OrderStatus::Draft) {
+        return Ok(End::Rollback(Vec::new()));
+    }
     let mut claims = transaction.claims(&BTreeSet::from([order]), &skus).await?;
     claims.retain(|claim| !claim.is_allocated());
     let freed = freed(&claims);

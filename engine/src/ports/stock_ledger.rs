@@ -56,7 +56,8 @@ pub trait StockLedger: Send + Sync + 'static {
     ) -> Result<Vec<Held>, CommerceError>;
 
     /// Lets go what an order has reserved; the SKUs of which more are available now. What it has
-    /// allocated stays.
+    /// allocated stays, and so does what a draft holds: whoever gives it up may come so late that
+    /// a later try to buy it is being paid for.
     async fn release(&self, order: OrderId) -> Result<Vec<Sku>, CommerceError>;
 
     /// Lets go reservations that have run out by then, the oldest first, at most `limit` of them;

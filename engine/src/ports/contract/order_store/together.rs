@@ -40,7 +40,7 @@ impl Suite<'_> {
         let mut buyers = Vec::new();
         for n in 0..3 {
             let lines = vec![self.line_of(1, tray, 1)];
-            let (order, place) = self.paid(self.draft_of(140 + n, lines, NOW)).await;
+            let (order, place) = self.paid(self.draft_of(160 + n, lines, NOW)).await;
             if n < 2 {
                 assert_eq!(self.reserve(&order, tray, 1).await, Held::All);
             }
@@ -51,19 +51,19 @@ impl Suite<'_> {
 
     pub(super) async fn writes_that_share_a_transaction_stand_alone(&self) {
         let (tray, platter) = (self.sku("tray"), self.sku("platter"));
-        self.stock(140, &tray, 3).await;
+        self.stock(160, &tray, 3).await;
         let buyers = self.buyers_of(&tray).await;
         let [(first, _), (second, _), (without, _)] = &buyers[..] else { unreachable!() };
-        let [fresh, other] = [143, 144].map(|index| self.draft(index));
-        let known = self.opened(self.draft(145)).await;
+        let [fresh, other] = [163, 164].map(|index| self.draft(index));
+        let known = self.opened(self.draft(165)).await;
         let (_, stale) = after(&known, start_payment(), NOW);
         self.done(&known, OrderCommand::Note { text: "sooner".into() }).await;
         let changed = self.get(known.id).await.expect("it was opened");
-        let (twin, mut twice) = self.paid(self.draft(146)).await;
-        let (before, place) = self.paid(self.draft(149)).await;
+        let (twin, mut twice) = self.paid(self.draft(166)).await;
+        let (before, place) = self.paid(self.draft(169)).await;
         assert_eq!(self.save(&place).await, Saved::Done, "it is placed");
         twice.order.number = before.number;
-        let [wants, greedy] = [147, 148].map(|index| self.draft(index));
+        let [wants, greedy] = [167, 168].map(|index| self.draft(index));
         let asked = vec![
             (self.opening(&fresh), Answer::Opened(Opened::New)),
             (self.saving(&buyers[0].1), Answer::Saved(Saved::Done)),
