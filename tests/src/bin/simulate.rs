@@ -1,5 +1,5 @@
-//! Simulates a node, or with `--cluster` a cluster, on many seeds: `simulate [--cluster]
-//! [--seeds N] [--from SEED]`. Prints what every failing seed did wrong and the command that
+//! Simulates a node, or with `--cluster` a cluster, or with `--selling` besides one that sells, on
+//! many seeds: `simulate [--cluster [--selling]] [--seeds N] [--from SEED]`. Prints what every failing seed did wrong and the command that
 //! replays it, and keeps the seed.
 //!
 //! `--planted` plants one bug after another, counts the seeds until each is found, and writes the
@@ -22,22 +22,25 @@ use barrow_tests::simulation::{self, Outcome, Plan};
 const PLANTED_SEEDS_MAX: u64 = 2_000;
 const CLUSTER_SEEDS_MAX: u64 = 500;
 
-const USAGE: &str = "usage: simulate [--cluster] [--seeds N] [--from SEED] [--planted]";
+const USAGE: &str = "usage: simulate [--cluster [--selling]] [--seeds N] [--from SEED] [--planted]";
 
 struct Options {
     seeds: u64,
     from: u64,
     is_cluster: bool,
+    sells: bool,
     is_planted: bool,
 }
 
 fn options() -> Option<Options> {
-    let mut options = Options { seeds: 1_000, from: 0, is_cluster: false, is_planted: false };
+    let (is_cluster, sells, is_planted) = (false, false, false);
+    let mut options = Options { seeds: 1_000, from: 0, is_cluster, sells, is_planted };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut number = || arguments.next().and_then(|value| value.parse().ok());
         match argument.as_str() {
             "--cluster" => options.is_cluster = true,
+            "--selling" => options.sells = true,
             "--planted" => options.is_planted = true,
             "--seeds" => options.seeds = number()?,
             "--from" => options.from = number()?,
@@ -48,14 +51,17 @@ fn options() -> Option<Options> {
 }
 
 fn main() -> anyhow::Result<ExitCode> {
-    let Some(Options { seeds, from, is_cluster, is_planted }) = options() else {
+    let Some(Options { seeds, from, is_cluster, sells, is_planted }) = options() else {
         eprintln!("{USAGE}");
         return Ok(ExitCode::from(2));
     };
     let seeds: Vec<u64> = (from..from + seeds).collect();
     match (is_cluster, is_planted) {
         (false, false) => simulate(&seeds),
-        (true, false) => simulate_clusters(&seeds),
+        (true, false) if sells => {
+            simulate_clusters(&seeds, cluster::SELLING_SEEDS, cluster::Plan::selling())
+        }
+        (true, false) => simulate_clusters(&seeds, cluster::SEEDS, cluster::Plan::default()),
         (false, true) => hunt_all(),
         (true, true) => hunt_all_in_clusters(),
     }
@@ -75,10 +81,10 @@ fn simulate(seeds: &[u64]) -> anyhow::Result<ExitCode> {
     ))
 }
 
-fn simulate_clusters(seeds: &[u64]) -> anyhow::Result<ExitCode> {
-    let mut told = Told::new(cluster::SEEDS, seeds.len());
+fn simulate_clusters(seeds: &[u64], kept: Seeds, plan: cluster::Plan) -> anyhow::Result<ExitCode> {
+    let mut told = Told::new(kept, seeds.len());
     let mut total = cluster::Outcome::default();
-    cluster::run_all(seeds, cluster::Plan::default(), |seed, outcome| {
+    cluster::run_all(seeds, plan, |seed, outcome| {
         told.hear(seed, outcome.trace, &outcome.violations);
         total.add(&outcome);
     });
@@ -87,8 +93,11 @@ fn simulate_clusters(seeds: &[u64]) -> anyhow::Result<ExitCode> {
     told.sum_up(format!(
         "{}; {crashes} crashes, {pauses} pauses, {partitions} partitions, {cuts} nodes cut off \
          from table or store, {leaves} leaves, {deploys} deploys, {others} other faults; {} took \
-         the later form, {} processes were too old for it",
-        total.totals, total.raised, total.refused
+         the later form, {} processes were too old for it{}",
+        total.totals,
+        total.raised,
+        total.refused,
+        if plan.sales.is_some() { format!("; {}", total.sold) } else { String::new() }
     ))
 }
 

@@ -60,6 +60,10 @@ const FORM_WAIT_SECONDS: u64 = 10;
 /// Those that once found something in a cluster.
 pub const SEEDS: Seeds = Seeds { file: "cluster-seeds.txt", command: "./dev sim --cluster" };
 
+/// The same of those that sell.
+pub const SELLING_SEEDS: Seeds =
+    Seeds { file: "selling-seeds.txt", command: "./dev sim --cluster --selling" };
+
 /// How much one run does, and what goes wrong in it.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {

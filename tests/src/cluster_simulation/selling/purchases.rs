@@ -1,6 +1,7 @@
 //! What buyers, and whoever works for the house, were told of orders.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use barrow_engine::ids::{CartId, OrderId};
 use parking_lot::Mutex;
@@ -60,6 +61,18 @@ pub struct Sold {
     pub given_up: usize,
     /// Commands that were done to placed orders.
     pub commands: usize,
+}
+
+impl fmt::Display for Sold {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Sold { placed, pending, declined, short, given_up, commands } = self;
+        write!(
+            to,
+            "{placed} orders placed, {commands} commands done to them; checkouts were told \
+             {pending} times to wait, {declined} times that they were declined, {short} times \
+             that there is too little; {given_up} were given up"
+        )
+    }
 }
 
 impl Sold {
