@@ -9,9 +9,10 @@ use barrow_actors::runtime::NEXT_FORM;
 use barrow_adapters::decorators::Faults;
 use barrow_cluster::node::HEARTBEAT_PREFIX;
 use barrow_cluster::{ControlTable, SHARDS, VIEW_KEY, View, plan};
-use barrow_engine::entity::EntityKind;
+use barrow_engine::entity::{EntityKey, EntityKind};
 use barrow_engine::ids::CartId;
 use barrow_engine::ports::Clock;
+use barrow_engine::time::Timestamp;
 use tokio::time::sleep;
 
 use super::door::Door;
@@ -114,9 +115,11 @@ impl Converging<'_> {
         let ground = &self.weather.ground;
         ground.store.set_faults(Faults::default());
         let give_up_at = ground.clock.uptime() + DONE_WITHIN;
-        while self.is_anything_due() {
+        while let Some((key, due)) = self.next_due() {
             if ground.clock.uptime() > give_up_at {
-                self.history.wrong(format!("after {DONE_WITHIN:?} of calm something is due"));
+                let late = ground.clock.now().since(due);
+                let what = format!("after {DONE_WITHIN:?} of calm {key} is due since {late:?}");
+                self.history.wrong(what);
                 break;
             }
             sleep(LOOK).await;
@@ -135,13 +138,15 @@ impl Converging<'_> {
         finals
     }
 
-    fn is_anything_due(&self) -> bool {
+    fn next_due(&self) -> Option<(EntityKey, Timestamp)> {
         let ground = &self.weather.ground;
         let now = ground.clock.now();
         // Timers of carts are days away; what is delivered at once is due when it is written, by
         // a clock that may be fast.
         let horizon = now.plus(DONE_WITHIN);
-        ground.rows.rows().values().any(|row| row.due.is_some_and(|due| due <= horizon))
+        let rows = ground.rows.rows();
+        let due = rows.into_iter().filter_map(|(key, row)| Some((key, row.due?)));
+        due.into_iter().find(|(_, due)| *due <= horizon)
     }
 
     /// The cart, if every node shows the same one.

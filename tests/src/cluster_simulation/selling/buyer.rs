@@ -212,7 +212,8 @@ impl Buyer {
                         self.purchases.count(|sold| sold.short += 1);
                         return None;
                     }
-                    (409, "order_state") => ask = self.checkout(cart, total, "ok"),
+                    // Somebody gave it up meanwhile, and the cart is open.
+                    (409, "order_state" | "cart_changed") => ask = self.checkout(cart, total, "ok"),
                     (409, "cart_ordered") => return self.look_up(cart, &answer.json()).await,
                     (409, "checkout_in_progress") | (429 | 503, _) => {}
                     _ => {
