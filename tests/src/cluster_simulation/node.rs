@@ -256,12 +256,6 @@ impl Boot {
             Arc::new(StoreFromMachine { ground: ground.clone(), machine: run.machine });
         let shop = Arc::new(Shop::sample());
         let settings = RuntimeSettings { reads: run.reads, ..pressed(entropy) };
-        // While a cart tells that it was frozen it must not be put away: whoever hears of it waits a
-        // moment first, and what takes longer than the cart is kept would be told for ever.
-        let settings = match ground.selling.is_some() {
-            true => RuntimeSettings { idle_timeout: Duration::from_secs(4), ..settings },
-            false => settings,
-        };
         let sessions = Sessions::start(SessionParts {
             store: store.clone(),
             cache: Arc::new(EmbeddedCache::new(1 << 20)),
