@@ -46,6 +46,7 @@ impl Inner {
         // The order remembers the key: the cart would take a repeat for done that is to be decided
         // anew, since what came of the first has left nothing behind.
         let expected_version = ask.expected_version;
+        let expected_version = self.parts.carts.hold_again(cart, by, expected_version).await?;
         let options = CommandOptions { key: None, expected_version, shape: Shape::Minimal };
         self.parts.carts.execute(cart, command, options).await?;
         Ok(())
@@ -119,7 +120,7 @@ impl Inner {
     /// Lets go what is reserved for an order. Who tries again at once finds it free: the shelf here
     /// knows before the buyer is told, and not only when the news have come round.
     pub(super) async fn let_go(&self, order: &Order) -> Result<(), CheckoutError> {
-        let freed = self.parts.stock.release(order.id).await?;
+        let freed = self.parts.carts.let_go(&self.parts.stock, order).await?;
         if let Err(error) = self.parts.shelf.stock_changed(&freed).await {
             tracing::warn!(%error, order = %order.id, "what was let go is seen late");
         }

@@ -20,14 +20,14 @@ use super::{End, Fault};
 type Result<T> = std::result::Result<T, Fault>;
 
 /// A ledger of what is locked, and the levels that were made for that.
-struct Opening {
-    ledger: Ledger,
+pub(super) struct Opening {
+    pub(super) ledger: Ledger,
     made: BTreeSet<(Sku, Location)>,
 }
 
 impl Opening {
     /// Of a claim at a level that came while others were locked nothing may be decided.
-    fn new(locked: Locked, claims: Vec<Claim>) -> Result<Opening> {
+    pub(super) fn new(locked: Locked, claims: Vec<Claim>) -> Result<Opening> {
         let levels: BTreeSet<_> =
             locked.levels.iter().map(|level| (&level.sku, &level.location)).collect();
         if claims.iter().any(|claim| !levels.contains(&(&claim.sku, &claim.location))) {
@@ -37,7 +37,7 @@ impl Opening {
     }
 
     /// Writes what has changed; it is answered.
-    async fn write(self, transaction: &mut impl Transaction) -> Result<LedgerChanges> {
+    pub(super) async fn write(self, transaction: &mut impl Transaction) -> Result<LedgerChanges> {
         let changes = self.ledger.into_changes();
         let used = |key: &(Sku, Location)| {
             changes.levels.iter().any(|level| level.sku == key.0 && level.location == key.1)
@@ -86,7 +86,7 @@ pub(crate) async fn book(
     }
 }
 
-fn committed<T>(has_news: bool, answer: T) -> End<T> {
+pub(super) fn committed<T>(has_news: bool, answer: T) -> End<T> {
     if has_news { End::Announce(answer) } else { End::Commit(answer) }
 }
 

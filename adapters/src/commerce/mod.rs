@@ -5,6 +5,7 @@
 pub(crate) mod conditions;
 pub(crate) mod events;
 pub(crate) mod flow;
+pub(crate) mod keeping;
 pub(crate) mod key_rows;
 pub(crate) mod order_row;
 pub(crate) mod rows;

@@ -29,6 +29,7 @@ mod form;
 mod codec;
 mod effect;
 mod frozen;
+mod hold;
 pub mod policy;
 mod sent;
 
@@ -48,6 +49,7 @@ pub use contact::{Contact, EMAIL_CHARS_MAX, EMAIL_LOCAL_CHARS_MAX, PHONE_CHARS_M
 pub use effect::{CheckoutNews, SessionNews};
 pub use event::{CartChange, CartEvent};
 pub use form::{FieldError, FieldErrorCode};
+pub use hold::{Hold, Holdable, HoldableLine, HoldableStatus, Holding};
 pub use line::{InvalidLineId, Line, LineId};
 pub use problems::Problem;
 pub use quote::{Adjustment, LINE_TOTAL_MAX, LINES_MAX, Quote, ShippingOption, Totals};
