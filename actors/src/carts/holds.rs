@@ -233,7 +233,8 @@ impl Carts {
             Ok(cart) => cart,
             Err(error) => return Tried::Refused(error),
         };
-        let command = |steps| CartCommand { by: By::Shopper(by), action: CartAction::Change(steps) };
+        let command =
+            |steps| CartCommand { by: By::Shopper(by), action: CartAction::Change(steps) };
         let insists = options.expected_version.is_some_and(|version| version != cart.version);
         if cart.status != HoldableStatus::Open || insists {
             // It refuses, or has had that key.

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use barrow_engine::cart::{By, CartAction, CartCommand, CartRejectionCode, LineId, Owner};
 use barrow_engine::catalog::{Sellable, Sku};
 use barrow_engine::ids::{CartId, OrderId};
-use barrow_engine::inventory::{Held, Wish};
+use barrow_engine::inventory::{Held, StockRefusal, Wish};
 use barrow_engine::orders::{
-    Actor, Order, OrderCommand, OrderRejection, OrderStatus, PaymentChoice,
+    Actor, Order, OrderCommand, OrderRejection, OrderStatus, OverLimit, PaymentChoice,
 };
 use barrow_engine::ports::Opened;
 use futures::future::join_all;
@@ -60,6 +60,9 @@ impl Inner {
         let order = match self.parts.orders.open(&draft).await? {
             Opened::New => draft,
             Opened::Existing(order) => order,
+            Opened::OverLimit(over) => {
+                return self.refuse_over_limit(&draft, new.freeze, over).await;
+            }
         };
         let is_earlier_try = order.status == OrderStatus::Abandoned && order.freeze < new.freeze;
         if !is_earlier_try {
@@ -70,10 +73,27 @@ impl Inner {
             self.unfreeze(cart, new.freeze).await?;
             return Err(CheckoutError::Order(OrderRejection::PaymentOpen));
         }
+        let freeze = new.freeze;
         match self.write(&order, OrderCommand::Reopen(new), Actor::System).await? {
             Written::Done(order) => Ok(Some(order)),
+            Written::Refused(StockRefusal::OverLimit(over)) => {
+                self.refuse_over_limit(&order, freeze, over).await
+            }
             Written::Stale | Written::Refused(_) => self.look(order.id).await.map(Some),
         }
+    }
+
+    /// Its buyer would have more than one may have: the cart is open again.
+    async fn refuse_over_limit(
+        &self,
+        order: &Order,
+        freeze: u32,
+        over: OverLimit,
+    ) -> Result<Option<Order>, CheckoutError> {
+        self.unfreeze(order.cart, freeze).await?;
+        // What was held for the cart is not any more.
+        self.let_go(order).await?;
+        Err(CheckoutError::OverLimit(over))
     }
 
     /// An order as it is now.

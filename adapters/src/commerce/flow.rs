@@ -13,6 +13,7 @@ use barrow_engine::orders::{Order, StockChange};
 use barrow_engine::ports::{Opened, OrderChange, Saved};
 use barrow_engine::time::Timestamp;
 
+use super::limits::over_limit;
 use super::order_row::OrderRow;
 use super::transaction::{Locked, Transaction};
 use super::{End, Fault};
@@ -162,6 +163,9 @@ pub(crate) async fn open(
     row: &OrderRow,
 ) -> Result<End<Opened>> {
     if transaction.insert_order(row).await? {
+        if let Some(over) = over_limit(transaction, draft).await? {
+            return Ok(End::Rollback(Opened::OverLimit(over)));
+        }
         return Ok(End::Commit(Opened::New));
     }
     match transaction.order_of_cart(draft.cart).await? {
@@ -183,6 +187,11 @@ pub(crate) async fn save(
             current == order.version && transaction.order(order.id).await?.as_ref() == Some(order);
         let saved = if is_same { Saved::Done } else { Saved::Stale { current } };
         return Ok(End::Rollback(saved));
+    }
+    if order.takes_limits_up(locked.timeline)
+        && let Some(over) = over_limit(transaction, order).await?
+    {
+        return Ok(End::Rollback(Saved::Refused(StockRefusal::OverLimit(over))));
     }
     let mut has_news = false;
     if !change.stock.is_empty() {

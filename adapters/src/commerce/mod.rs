@@ -7,6 +7,7 @@ pub(crate) mod events;
 pub(crate) mod flow;
 pub(crate) mod keeping;
 pub(crate) mod key_rows;
+pub(crate) mod limits;
 pub(crate) mod order_row;
 pub(crate) mod rows;
 pub(crate) mod transaction;

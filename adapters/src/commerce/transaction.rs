@@ -1,6 +1,6 @@
 //! What a change of stock and orders asks of a database, inside one transaction.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use barrow_engine::catalog::{Location, Sku};
 use barrow_engine::events::Event;
@@ -10,6 +10,7 @@ use barrow_engine::orders::Order;
 use barrow_engine::time::Timestamp;
 
 use super::Fault;
+use super::limits::Buyer;
 use super::order_row::OrderRow;
 
 /// Levels that nobody else can change until the transaction has ended.
@@ -96,6 +97,14 @@ pub(crate) trait Transaction: Send {
         &mut self,
         cart: CartId,
     ) -> impl Future<Output = Result<Option<Order>, Fault>> + Send;
+
+    /// Units of these SKUs in the other orders of a buyer, for whom nobody else opens a draft until
+    /// the transaction has ended.
+    fn bought(
+        &mut self,
+        buyer: &Buyer,
+        skus: &BTreeSet<Sku>,
+    ) -> impl Future<Output = Result<BTreeMap<Sku, u64>, Fault>> + Send;
 
     /// Replaces an order that is locked, and its payments, and writes what there is to tell of
     /// it.

@@ -12,8 +12,8 @@ use sqlx::postgres::PgConnection;
 
 use super::primary::Postgres;
 use super::transaction::TRIES_MAX;
-use crate::commerce::{flow, keeping};
 use crate::commerce::rows::{LevelRow, MovementRow, in_order, levels, limit, movements};
+use crate::commerce::{flow, keeping};
 
 type Result<T> = std::result::Result<T, CommerceError>;
 

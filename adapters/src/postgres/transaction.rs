@@ -1,7 +1,7 @@
 //! What a change of stock and orders asks of Postgres: rows are locked in one order, and many are
 //! written by one statement.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use barrow_engine::catalog::{Location, Sku};
@@ -15,9 +15,11 @@ use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
 use super::errors::CallError;
+use super::limits;
 use super::order_store::{READ, READ_OF_CART};
 use super::primary::Postgres;
 use crate::commerce::events::stored as position;
+use crate::commerce::limits::Buyer;
 use crate::commerce::order_row::{DocumentRow, FORMAT, OrderRow, order};
 use crate::commerce::rows::{
     ClaimRow, LevelRow, MovementRow, claims, levels, limit, movements, stored,
@@ -302,6 +304,10 @@ impl Transaction for PgConnection {
             tell_stock(self, news).await?;
         }
         Ok(())
+    }
+
+    async fn bought(&mut self, buyer: &Buyer, skus: &BTreeSet<Sku>) -> Result<BTreeMap<Sku, u64>> {
+        limits::bought(self, buyer, &texts(skus.iter(), Sku::as_str)).await
     }
 
     async fn insert_order(&mut self, row: &OrderRow) -> Result<bool> {

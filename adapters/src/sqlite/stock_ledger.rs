@@ -10,8 +10,8 @@ use barrow_engine::ports::{CommerceError, STOCK_BATCH_MAX, StockLedger};
 use barrow_engine::time::Timestamp;
 
 use super::database::Sqlite;
-use crate::commerce::{flow, keeping};
 use crate::commerce::rows::{LevelRow, MovementRow, in_order, levels, limit, movements};
+use crate::commerce::{flow, keeping};
 
 type Result<T> = std::result::Result<T, CommerceError>;
 
@@ -116,8 +116,7 @@ impl StockLedger for SqliteStockLedger {
         keep: &BTreeMap<Sku, u64>,
         until: Timestamp,
     ) -> Result<Kept> {
-        let keep =
-            async |transaction: &mut _| keeping::keep(transaction, order, keep, until).await;
+        let keep = async |transaction: &mut _| keeping::keep(transaction, order, keep, until).await;
         self.sqlite.write(keep).await
     }
 

@@ -7,7 +7,7 @@ use super::level::{DEFAULT_LOCATION, UNITS_MAX, default_location};
 use super::{Claim, Held, Kept, Level, Movement, MovementDraft, Standing, StockNews, Wish};
 use crate::catalog::{Location, Sku};
 use crate::ids::{MovementId, OrderId};
-use crate::orders::{Order, StockChange};
+use crate::orders::{Order, OverLimit, StockChange};
 use crate::time::Timestamp;
 
 /// Why stock does not change.
@@ -24,6 +24,9 @@ pub enum StockRefusal {
     /// What the order reserved is not all there any more.
     #[error("the reservation of {sku} is gone")]
     ReservationGone { sku: Sku },
+    /// Its customer would have more than one may have.
+    #[error("no more than {} of {} for one customer", .0.maximum, .0.sku)]
+    OverLimit(OverLimit),
     /// The order has fewer allocated than that.
     #[error("{allocated} of {sku} are allocated")]
     NotAllocated { sku: Sku, allocated: u64 },

@@ -115,9 +115,8 @@ impl Plan {
 
     /// What is wanted still and was taken for held, and is not.
     pub fn lost(&self, held: &BTreeMap<Sku, u64>) -> BTreeMap<Sku, Needed> {
-        let is_there = |sku, want: &Want| {
-            held.get(sku).is_some_and(|held| *held >= u64::from(want.after))
-        };
+        let is_there =
+            |sku, want: &Want| held.get(sku).is_some_and(|held| *held >= u64::from(want.after));
         let lost = self.wants.iter().filter(|(sku, want)| want.after > 0 && !is_there(*sku, want));
         lost.map(|(sku, want)| (sku.clone(), want.needed())).collect()
     }
@@ -131,9 +130,8 @@ impl Plan {
 
     /// Whether something that is held is wanted no more, or cannot be had as a whole.
     pub fn gives_back(&self, wanted: &BTreeMap<Sku, u64>) -> bool {
-        let is_left = |sku: &Sku, held: u32| {
-            wanted.get(sku).is_none_or(|wanted| *wanted < u64::from(held))
-        };
+        let is_left =
+            |sku: &Sku, held: u32| wanted.get(sku).is_none_or(|wanted| *wanted < u64::from(held));
         self.wants.iter().any(|(sku, want)| want.held > 0 && is_left(sku, want.held))
     }
 }
