@@ -181,6 +181,14 @@ impl Carts {
         })
     }
 
+    /// What a cart holds now of each SKU.
+    pub async fn held(&self, id: CartId, by: Owner) -> Result<BTreeMap<Sku, u64>, CartError> {
+        let Some(holds) = &self.holds else { return Ok(BTreeMap::new()) };
+        let cart = self.holdable(id, By::Shopper(by)).await?;
+        let held = held_of(&cart, holds.parts.clock.now());
+        Ok(held.map(|(held, _)| held).unwrap_or_default())
+    }
+
     async fn holdable(&self, id: CartId, by: By) -> Result<Holdable, CartError> {
         let view = self.runtime.read(id.0, CartAsk { by, look: Look::Hold }).await?.view;
         serde_json::from_slice(&view).map_err(|_| CommandError::Unreadable)
