@@ -255,7 +255,10 @@ impl Carts {
         let (order, until) = (order_of(id), holds.until());
         let short = match holds.reserve(order, &plan, until).await {
             Ok(short) => Some(short),
-            Err(error) if plan.grows() => return Tried::Refused(failed(&error)),
+            Err(error) if plan.grows() => {
+                self.correct(holds, id).await;
+                return Tried::Refused(failed(&error));
+            }
             // What takes from a cart is not kept from it. It stays held as long as it was.
             Err(error) => {
                 tracing::warn!(%error, cart.id = %id, "a hold is not renewed");
