@@ -5,12 +5,12 @@ use std::time::Duration;
 use barrow_engine::ids::CartId;
 use barrow_engine::inventory::StockRefusal;
 use barrow_engine::orders::{
-    Actor, OperationState, Order, OrderCommand, OrderStatus, PaymentChoice,
+    Actor, OperationState, Order, OrderCommand, OrderStatus, PaymentChoice, PaymentOutcome,
 };
 
-use super::steps::Shortage;
+use super::steps::{BUYER, Shortage, TOO_LITTLE};
 use super::{CheckoutError, Inner, Progress};
-use crate::orders::book::Written;
+use crate::orders::book::{BookError, Written};
 
 /// Steps of one drive: an ordinary checkout takes four.
 const STEPS_MAX: usize = 30;
@@ -28,14 +28,23 @@ enum Next {
 }
 
 impl Inner {
-    /// Buys a frozen cart.
+    /// Buys a frozen cart, which had no order when it was looked at where `is_first`.
     pub(super) async fn buy(
         &self,
         cart: CartId,
         payment: PaymentChoice,
+        is_first: bool,
     ) -> Result<Progress, CheckoutError> {
-        match self.open(cart).await? {
-            Some(order) => self.drive(order, Some(payment)).await,
+        let opened = match is_first {
+            true => self.open_begun(cart, &payment).await?,
+            false => self.open(cart).await?.map(|order| (order, Vec::new())),
+        };
+        match opened {
+            Some((order, shortages)) if !shortages.is_empty() => {
+                self.undo(order).await?;
+                Ok(Progress::Short(shortages))
+            }
+            Some((order, _)) => self.drive(order, Some(payment)).await,
             None => {
                 let order = self.parts.orders.of_cart(cart).await?;
                 match order {
@@ -109,7 +118,7 @@ impl Inner {
             None => self.place(order).await,
             Some(choice) => {
                 let start = OrderCommand::StartPayment(choice.clone());
-                self.step(&order, start, Actor::Customer { id: None }).await
+                self.step(&order, start, BUYER).await
             }
         }
     }
@@ -124,14 +133,49 @@ impl Inner {
         }
     }
 
-    /// Asks the gateway. While it does not know, what is reserved stays so.
+    /// Asks the gateway.
     async fn await_payment(&self, order: Order) -> Result<Next, CheckoutError> {
-        let asked = self.book.settle_money(order).await?;
-        if asked.pending_operations().next().is_none() {
-            return Ok(Next::Go(asked));
+        let asked = match self.place_paid(&order).await? {
+            Some(next) => return Ok(next),
+            None => self.book.settle_money(order).await?,
+        };
+        let is_asked = asked.pending_operations().next().is_some();
+        if is_asked { self.wait(asked).await } else { Ok(Next::Go(asked)) }
+    }
+
+    /// Keeps what is reserved for whoever pays elsewhere, or may have paid.
+    async fn wait(&self, order: Order) -> Result<Next, CheckoutError> {
+        self.reserve(&order).await?;
+        Ok(Next::End(Progress::Pending(order)))
+    }
+
+    /// Asks a gateway for the one thing that an order waits for, and places the order in the
+    /// transaction that records a yes: what was reserved a moment ago is still there. `None`
+    /// where it is not as simple as that.
+    async fn place_paid(&self, order: &Order) -> Result<Option<Next>, CheckoutError> {
+        let mut pending = order.pending_operations();
+        let (Some((key, payment, operation)), None) = (pending.next(), pending.next()) else {
+            return Ok(None);
+        };
+        let Some(outcome) = self.book.answer(order, key, payment, operation).await else {
+            return self.wait(order.clone()).await.map(Some);
+        };
+        let by = Actor::Gateway { name: payment.gateway.clone() };
+        if matches!(outcome, PaymentOutcome::Succeeded { .. }) {
+            let number = self.parts.orders.next_number().await?;
+            let record = OrderCommand::RecordOutcome { key, outcome: outcome.clone() };
+            let both = [(record, by), (OrderCommand::Place { number }, Actor::System)];
+            match self.book.write_all(order, both, None).await {
+                Ok(Written::Done(order)) => return Ok(Some(Next::Go(order))),
+                // The answer stands, whatever keeps the order from being placed with it.
+                Ok(Written::Stale | Written::Refused(_)) | Err(BookError::Rejected(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
-        self.reserve(&asked).await?;
-        Ok(Next::End(Progress::Pending(asked)))
+        let gateway = payment.gateway.clone();
+        let recorded = self.book.record_outcome(order.clone(), key, outcome, gateway).await?;
+        let is_open = recorded.pending_operations().any(|(pending, ..)| pending == key);
+        Ok(Some(if is_open { self.wait(recorded).await? } else { Next::Go(recorded) }))
     }
 
     async fn place(&self, order: Order) -> Result<Next, CheckoutError> {
@@ -167,7 +211,7 @@ impl Inner {
         order: Order,
         shortages: Vec<Shortage>,
     ) -> Result<Next, CheckoutError> {
-        let next = self.abandon(&order, "too little stock").await?;
+        let next = self.abandon(&order, TOO_LITTLE).await?;
         if let Next::Go(order) = next {
             self.undo(order).await?;
             return Ok(Next::End(Progress::Short(shortages)));
@@ -215,7 +259,7 @@ impl Inner {
                 break;
             }
             let reason = OrderCommand::Abandon { reason: "given up by the buyer".to_owned() };
-            let next = self.step(&order, reason, Actor::Customer { id: None }).await?;
+            let next = self.step(&order, reason, BUYER).await?;
             order = match next {
                 Next::Go(order) => order,
                 _ => self.look(order.id).await?,

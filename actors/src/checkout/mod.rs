@@ -182,6 +182,7 @@ impl Checkouts {
         let inner = &self.inner;
         inner.check_payment(&ask.payment)?;
         let known = inner.parts.orders.of_cart(cart).await?.filter(|order| order.owner == by);
+        let is_first = known.is_none();
         let told = known.as_ref().map(|order| repeats::told_before(order, ask.payment.request));
         match (told.transpose()?.flatten(), known) {
             (Some(Told::Ended(progress)), _) => return Ok(progress),
@@ -194,7 +195,7 @@ impl Checkouts {
         let (to, driven) = tokio::sync::oneshot::channel();
         let running = inner.clone();
         inner.tasks.spawn(async move {
-            drop(to.send(running.buy(cart, ask.payment).await));
+            drop(to.send(running.buy(cart, ask.payment, is_first).await));
         });
         match tokio::time::timeout(inner.parts.settings.reply_max, driven).await {
             Ok(progress) => progress.unwrap_or(Err(CheckoutError::Busy)),

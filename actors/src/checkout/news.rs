@@ -17,6 +17,10 @@ use crate::runtime::{DeliveryError, Receiver, Request, SequencedEffect};
 /// How long the cart's actor waits for the end of a checkout. It is told again after that.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
 
+/// How long the request that froze a cart has for itself. It knows how it is to be paid, and would
+/// only be met by somebody who does not.
+const HEAD_START: Duration = Duration::from_millis(250);
+
 pub(super) fn register(inner: &Arc<Inner>) {
     let receiver: Weak<Inner> = Arc::downgrade(inner);
     inner.parts.effects.register(EntityKind::Checkout, receiver);
@@ -33,6 +37,7 @@ impl Receiver for Inner {
         let (to, driven) = tokio::sync::oneshot::channel();
         let running = self.clone();
         self.tasks.spawn(async move {
+            tokio::time::sleep(HEAD_START).await;
             drop(to.send(running.go_on_with(CartId(source.id), news.freeze).await));
         });
         match tokio::time::timeout(ANSWER_MAX, driven).await {

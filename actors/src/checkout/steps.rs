@@ -8,7 +8,8 @@ use barrow_engine::catalog::{Sellable, Sku};
 use barrow_engine::ids::{CartId, OrderId};
 use barrow_engine::inventory::{Held, StockRefusal, Wish};
 use barrow_engine::orders::{
-    Actor, Order, OrderCommand, OrderRejection, OrderStatus, OverLimit, PaymentChoice,
+    Actor, NewOrder, Order, OrderCommand, OrderRejection, OrderStatus, OverLimit, PaymentChoice,
+    decide,
 };
 use barrow_engine::ports::Opened;
 use futures::future::join_all;
@@ -16,6 +17,12 @@ use futures::future::join_all;
 use super::{CheckoutAsk, CheckoutError, Inner};
 use crate::carts::{CommandOptions, Shape};
 use crate::orders::book::Written;
+
+/// A guest has no account.
+pub(super) const BUYER: Actor = Actor::Customer { id: None };
+
+/// Why an order is given up that cannot be reserved.
+pub(super) const TOO_LITTLE: &str = "too little stock";
 
 /// Too few units of a SKU for an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,41 +64,81 @@ impl Inner {
     pub(super) async fn open(&self, cart: CartId) -> Result<Option<Order>, CheckoutError> {
         let Some(new) = self.parts.carts.to_order(cart).await? else { return Ok(None) };
         let draft = Order::draft(new.clone(), self.parts.clock.now());
-        let order = match self.parts.orders.open(&draft).await? {
-            Opened::New => draft,
-            Opened::Existing(order) => order,
-            Opened::OverLimit(over) => {
-                return self.refuse_over_limit(&draft, new.freeze, over).await;
+        match self.parts.orders.open(&draft).await? {
+            Opened::New => Ok(Some(draft)),
+            Opened::Existing(order) => self.try_again(order, new).await.map(Some),
+            Opened::OverLimit(over) => self.refuse_over_limit(&draft, new.freeze, over).await,
+        }
+    }
+
+    /// The same of a cart that seems to have no order yet, as far as an ordinary checkout goes
+    /// before its gateway is asked, in one transaction: what it needs is reserved first, so that
+    /// its order begins with its payment; or it is given up at once, where there is too little.
+    /// Who comes to an order that was there goes on with that one.
+    pub(super) async fn open_begun(
+        &self,
+        cart: CartId,
+        payment: &PaymentChoice,
+    ) -> Result<Option<(Order, Vec<Shortage>)>, CheckoutError> {
+        let Some(new) = self.parts.carts.to_order(cart).await? else { return Ok(None) };
+        let now = self.parts.clock.now();
+        let draft = Order::draft(new.clone(), now);
+        let shortages = self.reserve(&draft).await?;
+        let first = match shortages.is_empty() {
+            true if draft.totals().total == 0 => None,
+            true => Some((OrderCommand::StartPayment(payment.clone()), BUYER)),
+            false => {
+                let reason = TOO_LITTLE.to_owned();
+                Some((OrderCommand::Abandon { reason }, Actor::System))
             }
         };
+        let begun = match first {
+            None => draft,
+            Some((command, by)) => {
+                let decided = decide(&draft, command, by, now, self.parts.settings.capture);
+                let order = decided.map_err(CheckoutError::Order)?.order;
+                Order { version: draft.version, ..order }
+            }
+        };
+        match self.parts.orders.open(&begun).await? {
+            Opened::New => Ok(Some((begun, shortages))),
+            Opened::Existing(order) => {
+                self.try_again(order, new).await.map(|order| Some((order, Vec::new())))
+            }
+            Opened::OverLimit(over) => self.refuse_over_limit(&begun, new.freeze, over).await,
+        }
+    }
+
+    /// Goes on with a cart's order, which may be that of an earlier try.
+    async fn try_again(&self, order: Order, new: NewOrder) -> Result<Order, CheckoutError> {
         let is_earlier_try = order.status == OrderStatus::Abandoned && order.freeze < new.freeze;
         if !is_earlier_try {
-            return Ok(Some(order));
+            return Ok(order);
         }
         if order.live_payment().is_some() {
             // What an earlier try was paid with is not back yet: this one cannot begin.
-            self.unfreeze(cart, new.freeze).await?;
+            self.unfreeze(new.cart, new.freeze).await?;
             return Err(CheckoutError::Order(OrderRejection::PaymentOpen));
         }
         let freeze = new.freeze;
         match self.write(&order, OrderCommand::Reopen(new), Actor::System).await? {
-            Written::Done(order) => Ok(Some(order)),
+            Written::Done(order) => Ok(order),
             Written::Refused(StockRefusal::OverLimit(over)) => {
                 self.refuse_over_limit(&order, freeze, over).await
             }
-            Written::Stale | Written::Refused(_) => self.look(order.id).await.map(Some),
+            Written::Stale | Written::Refused(_) => self.look(order.id).await,
         }
     }
 
     /// Its buyer would have more than one may have: the cart is open again.
-    async fn refuse_over_limit(
+    async fn refuse_over_limit<T>(
         &self,
         order: &Order,
         freeze: u32,
         over: OverLimit,
-    ) -> Result<Option<Order>, CheckoutError> {
+    ) -> Result<T, CheckoutError> {
         self.unfreeze(order.cart, freeze).await?;
-        // What was held for the cart is not any more.
+        // What is reserved for it, or was held for the cart.
         self.let_go(order).await?;
         Err(CheckoutError::OverLimit(over))
     }

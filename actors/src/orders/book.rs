@@ -71,24 +71,37 @@ impl OrderBook {
         by: Actor,
         key: Option<CommandKey>,
     ) -> Result<Written, BookError> {
+        self.write_all(order, [(command, by)], key).await
+    }
+
+    /// As [`OrderBook::write`], of commands of which each goes on from the one before: all of them
+    /// in one transaction, or none.
+    pub async fn write_all(
+        &self,
+        order: &Order,
+        commands: impl IntoIterator<Item = (OrderCommand, Actor)>,
+        key: Option<CommandKey>,
+    ) -> Result<Written, BookError> {
         let at = self.clock.now();
-        let actor = match &by {
-            Actor::Staff { name, .. } | Actor::Gateway { name } => name.clone(),
-            Actor::Customer { .. } => "customer".to_owned(),
-            Actor::System => "system".to_owned(),
-        };
-        let decision = decide(order, command, by, at, self.capture);
-        let OrderDecision { order: mut next, events, stock } =
-            decision.map_err(BookError::Rejected)?;
-        if events.is_empty() && key.is_none() {
+        let (mut next, mut made, mut moved, mut actor) =
+            (order.clone(), Vec::new(), Vec::new(), String::new());
+        for (command, by) in commands {
+            actor = name_of(&by);
+            let decision = decide(&next, command, by, at, self.capture);
+            let OrderDecision { order, events, stock } = decision.map_err(BookError::Rejected)?;
+            next = order;
+            made.extend(events);
+            moved.extend(stock);
+        }
+        if made.is_empty() && key.is_none() {
             return Ok(Written::Done(next));
         }
         next.version = order.version + 1;
         if let Some(key) = key {
-            let made = events.iter().find_map(barrow_engine::orders::OrderEvent::made);
+            let made = made.iter().find_map(barrow_engine::orders::OrderEvent::made);
             next.remember(key, made, at);
         }
-        self.save(order, OrderChange { order: next, stock, actor, at }).await
+        self.save(order, OrderChange { order: next, stock: moved, actor, at }).await
     }
 
     async fn save(&self, before: &Order, change: OrderChange) -> Result<Written, BookError> {
@@ -113,6 +126,15 @@ impl OrderBook {
                 }
             }
         }
+    }
+}
+
+/// For the movements of its stock.
+fn name_of(actor: &Actor) -> String {
+    match actor {
+        Actor::Staff { name, .. } | Actor::Gateway { name } => name.clone(),
+        Actor::Customer { .. } => "customer".to_owned(),
+        Actor::System => "system".to_owned(),
     }
 }
 

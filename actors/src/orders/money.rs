@@ -24,16 +24,27 @@ impl OrderBook {
                 return Ok(order);
             };
             asked.insert(key);
-            let request = request_of(&order, key, payment, operation);
-            let name = payment.gateway.clone();
+            let (payment, operation) = (payment.clone(), operation.clone());
             drop(pending);
-            let exchange = order.exchange_of.filter(|_| name == EXCHANGE_GATEWAY);
-            let answer = match exchange {
-                Some(exchange) => self.ask_order(exchange, request).await,
-                None => self.ask(&name, request).await,
-            };
-            let Some(outcome) = answer else { continue };
+            let answer = self.answer(&order, key, &payment, &operation).await;
+            let (Some(outcome), name) = (answer, payment.gateway) else { continue };
             order = self.record_outcome(order, key, outcome, name).await?;
+        }
+    }
+
+    /// What came of an operation of an order; `None` while nobody knows.
+    pub async fn answer(
+        &self,
+        order: &Order,
+        key: OperationKey,
+        payment: &Payment,
+        operation: &Operation,
+    ) -> Option<PaymentOutcome> {
+        let request = request_of(order, key, payment, operation);
+        let exchange = order.exchange_of.filter(|_| payment.gateway == EXCHANGE_GATEWAY);
+        match exchange {
+            Some(exchange) => self.ask_order(exchange, request).await,
+            None => self.ask(&payment.gateway, request).await,
         }
     }
 
@@ -56,7 +67,7 @@ impl OrderBook {
         Err(BookError::Busy)
     }
 
-    /// What came of an operation; `None` while nobody knows.
+    /// The same of one that a gateway answers.
     async fn ask(&self, gateway: &str, request: PaymentRequest) -> Option<PaymentOutcome> {
         let Some(gateway) = self.gateways.get(gateway) else {
             tracing::error!(gateway, "an order has a payment at a gateway that is not configured");

@@ -1,20 +1,14 @@
-//! How stock and orders change, whatever the database: lock, read, let the ledger decide, write.
+//! How stock changes, whatever the database: lock, read, let the ledger decide, write.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use barrow_engine::catalog::{Location, Sku};
-use barrow_engine::events::order_events;
 use barrow_engine::ids::{MovementId, OrderId};
 use barrow_engine::inventory::{
-    Claim, Held, Ledger, LedgerChanges, Movement, MovementDraft, StockRefusal, Wish,
-    default_location,
+    Claim, Ledger, LedgerChanges, Movement, MovementDraft, StockRefusal,
 };
-use barrow_engine::orders::{Order, StockChange};
-use barrow_engine::ports::{Opened, OrderChange, Saved};
 use barrow_engine::time::Timestamp;
 
-use super::limits::over_limit;
-use super::order_row::OrderRow;
 use super::transaction::{Locked, Transaction};
 use super::{End, Fault};
 
@@ -83,32 +77,12 @@ pub(crate) async fn book(
     let changes = opening.write(transaction).await?;
     match changes.levels.is_empty() {
         true => Ok(End::Rollback(outcomes)),
-        false => Ok(committed(!changes.news.is_empty(), outcomes)),
+        false => Ok(committed(changes.has_news(), outcomes)),
     }
 }
 
 pub(super) fn committed<T>(has_news: bool, answer: T) -> End<T> {
     if has_news { End::Announce(answer) } else { End::Commit(answer) }
-}
-
-pub(crate) async fn reserve(
-    transaction: &mut impl Transaction,
-    sku: &Sku,
-    allowance: Option<u64>,
-    wishes: &[Wish],
-) -> Result<End<Vec<Held>>> {
-    let skus = BTreeSet::from([sku.clone()]);
-    let needed = BTreeSet::from([(sku.clone(), default_location())]);
-    let locked = transaction.lock_levels(&skus, &needed).await?;
-    let orders = wishes.iter().map(|wish| wish.order).collect();
-    let claims = transaction.claims(&orders, &skus).await?;
-    let mut opening = Opening::new(locked, claims)?;
-    let held = opening.ledger.reserve(sku, allowance, wishes);
-    if !held.contains(&Held::All) {
-        return Ok(End::Rollback(held));
-    }
-    let changes = opening.write(transaction).await?;
-    Ok(committed(!changes.news.is_empty(), held))
 }
 
 pub(crate) async fn release(
@@ -127,7 +101,7 @@ pub(crate) async fn release(
     let mut opening = Opening::new(locked, claims)?;
     opening.ledger.release(order);
     let changes = opening.write(transaction).await?;
-    Ok(committed(!changes.news.is_empty(), freed))
+    Ok(committed(changes.has_news(), freed))
 }
 
 /// `None` where others have taken away all that had run out: there may be more.
@@ -154,94 +128,5 @@ pub(crate) async fn expire(
     let mut opening = Opening::new(locked, claims)?;
     opening.ledger.expire(now);
     let changes = opening.write(transaction).await?;
-    Ok(committed(!changes.news.is_empty(), Some(freed)))
-}
-
-pub(crate) async fn open(
-    transaction: &mut impl Transaction,
-    draft: &Order,
-    row: &OrderRow,
-) -> Result<End<Opened>> {
-    if transaction.insert_order(row).await? {
-        if let Some(over) = over_limit(transaction, draft).await? {
-            return Ok(End::Rollback(Opened::OverLimit(over)));
-        }
-        return Ok(End::Commit(Opened::New));
-    }
-    match transaction.order_of_cart(draft.cart).await? {
-        Some(order) => Ok(End::Rollback(Opened::Existing(order))),
-        None => Err(Fault::Damaged(format!("{} is the order of another cart", draft.id))),
-    }
-}
-
-pub(crate) async fn save(
-    transaction: &mut impl Transaction,
-    change: &OrderChange,
-    row: &OrderRow,
-) -> Result<End<Saved>> {
-    let order = &change.order;
-    let locked = transaction.lock_order(order.id).await?.unwrap_or_default();
-    let current = locked.version;
-    if current == 0 || current + 1 != order.version {
-        let is_same =
-            current == order.version && transaction.order(order.id).await?.as_ref() == Some(order);
-        let saved = if is_same { Saved::Done } else { Saved::Stale { current } };
-        return Ok(End::Rollback(saved));
-    }
-    if order.takes_limits_up(locked.timeline)
-        && let Some(over) = over_limit(transaction, order).await?
-    {
-        return Ok(End::Rollback(Saved::Refused(StockRefusal::OverLimit(over))));
-    }
-    let mut has_news = false;
-    if !change.stock.is_empty() {
-        match change_stock(transaction, change).await? {
-            Ok(changes) => has_news = !changes.news.is_empty(),
-            Err(refusal) => return Ok(End::Rollback(Saved::Refused(refusal))),
-        }
-    }
-    let events = order_events(order, locked.timeline);
-    transaction.write_order(row, &events).await?;
-    Ok(committed(has_news || !events.is_empty(), Saved::Done))
-}
-
-async fn change_stock(
-    transaction: &mut impl Transaction,
-    change: &OrderChange,
-) -> Result<std::result::Result<LedgerChanges, StockRefusal>> {
-    let OrderChange { order, stock, actor, at } = change;
-    let (skus, needed) = concerned(order, stock);
-    let locked = transaction.lock_levels(&skus, &needed).await?;
-    let claims = transaction.claims(&BTreeSet::from([order.id]), &skus).await?;
-    let mut opening = Opening::new(locked, claims)?;
-    if let Err(refusal) = opening.ledger.change(order, stock, (actor, *at)) {
-        return Ok(Err(refusal));
-    }
-    Ok(Ok(opening.write(transaction).await?))
-}
-
-/// The SKUs that a change is about, and the levels that units come to, there or not.
-fn concerned(order: &Order, stock: &[StockChange]) -> (BTreeSet<Sku>, BTreeSet<(Sku, Location)>) {
-    let (mut skus, mut needed) = (BTreeSet::new(), BTreeSet::new());
-    for change in stock {
-        match change {
-            StockChange::Allocate => {
-                let tracked = order.lines.iter().filter(|line| line.tracked);
-                skus.extend(tracked.map(|line| line.sku.clone()));
-            }
-            StockChange::Ship { sku, .. } | StockChange::Release { sku, .. } => {
-                skus.insert(sku.clone());
-            }
-            StockChange::AllocateMore { sku, .. } | StockChange::Unship { sku, .. } => {
-                skus.insert(sku.clone());
-                needed.insert((sku.clone(), default_location()));
-            }
-            StockChange::Restock { sku, location, .. } => {
-                skus.insert(sku.clone());
-                let location = location.clone().unwrap_or_else(default_location);
-                needed.insert((sku.clone(), location));
-            }
-        }
-    }
-    (skus, needed)
+    Ok(committed(changes.has_news(), Some(freed)))
 }

@@ -29,5 +29,5 @@ pub(crate) async fn keep(
     let mut opening = Opening::new(locked, claims)?;
     let kept = opening.ledger.keep(order, keep, until);
     let changes = opening.write(transaction).await?;
-    Ok(committed(!changes.news.is_empty(), kept))
+    Ok(committed(changes.has_news(), kept))
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use barrow_engine::cart::Owner;
 use barrow_engine::catalog::Sku;
 use barrow_engine::ids::MovementId;
-use barrow_engine::orders::{Order, OverLimit};
+use barrow_engine::orders::{Order, OrderStatus, OverLimit};
 
 use super::Fault;
 use super::rows::{Damage, sku};
@@ -34,15 +34,12 @@ impl Buyer {
         }
     }
 
-    /// What a database without one writer at a time locks, in the order in which it does. Two
-    /// customers of one number wait for each other, and no more than that.
+    /// What a database without one writer at a time locks. Two customers of one number wait for
+    /// each other, and no more than that.
     pub fn locks(&self) -> [i64; 2] {
         // 64 of the bits of a hash.
         let lock = |name: &str| MovementId::derived(name).0 as i64;
-        let mut locks =
-            [lock(&format!("owner {}", self.owner)), lock(&format!("email {}", self.email))];
-        locks.sort_unstable();
-        locks
+        [lock(&format!("owner {}", self.owner)), lock(&format!("email {}", self.email))]
     }
 }
 
@@ -54,16 +51,26 @@ pub(crate) fn bought(rows: Vec<BoughtRow>) -> Result<BTreeMap<Sku, u64>, Damage>
     rows.into_iter().map(read).collect()
 }
 
-/// What a draft wants beyond its customer's limits. No statement where it wants nothing that has
-/// one.
-pub(super) async fn over_limit(
+/// The first of these drafts that wants more than its customer may have. No statement where they
+/// want nothing that has a limit.
+pub(super) async fn first_over(
     transaction: &mut impl Transaction,
-    draft: &Order,
+    drafts: &[&Order],
 ) -> Result<Option<OverLimit>, Fault> {
-    let limited: BTreeSet<Sku> = draft.limited().into_keys().collect();
+    let limited = drafts.iter().filter(|draft| draft.status == OrderStatus::Draft);
+    let limited = limited.map(|draft| (*draft, draft.limited().into_keys().collect()));
+    let limited: Vec<(&Order, BTreeSet<Sku>)> =
+        limited.filter(|(_, skus): &(_, BTreeSet<Sku>)| !skus.is_empty()).collect();
     if limited.is_empty() {
         return Ok(None);
     }
-    let bought = transaction.bought(&Buyer::of(draft), &limited).await?;
-    Ok(draft.over_limit(&bought))
+    let buyers: Vec<Buyer> = limited.iter().map(|(draft, _)| Buyer::of(draft)).collect();
+    transaction.lock_buyers(&buyers).await?;
+    for ((draft, skus), buyer) in limited.iter().zip(&buyers) {
+        let bought = transaction.bought(buyer, skus).await?;
+        if let Some(over) = draft.over_limit(&bought) {
+            return Ok(Some(over));
+        }
+    }
+    Ok(None)
 }

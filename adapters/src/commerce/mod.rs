@@ -8,9 +8,12 @@ pub(crate) mod flow;
 pub(crate) mod keeping;
 pub(crate) mod key_rows;
 pub(crate) mod limits;
+pub(crate) mod numbers;
 pub(crate) mod order_row;
 pub(crate) mod rows;
 pub(crate) mod transaction;
+pub(crate) mod write_queue;
+pub(crate) mod writes;
 
 use barrow_engine::ports::CommerceError;
 

@@ -83,13 +83,18 @@ pub(crate) trait Transaction: Send {
         unused: &BTreeSet<(Sku, Location)>,
     ) -> impl Future<Output = Result<(), Fault>> + Send;
 
-    /// Inserts an order, unless there is one of its cart; whether it did.
-    fn insert_order(&mut self, row: &OrderRow) -> impl Future<Output = Result<bool, Fault>> + Send;
-
-    fn lock_order(
+    /// Inserts orders, sorted by their ids, each unless there is one of its cart; those that it
+    /// did. What they were paid with is written from their first change on.
+    fn insert_orders(
         &mut self,
-        id: OrderId,
-    ) -> impl Future<Output = Result<Option<LockedOrder>, Fault>> + Send;
+        rows: &[&OrderRow],
+    ) -> impl Future<Output = Result<BTreeSet<OrderId>, Fault>> + Send;
+
+    /// Locks orders in the order of their ids; those that are there.
+    fn lock_orders(
+        &mut self,
+        ids: &BTreeSet<OrderId>,
+    ) -> impl Future<Output = Result<BTreeMap<OrderId, LockedOrder>, Fault>> + Send;
 
     fn order(&mut self, id: OrderId) -> impl Future<Output = Result<Option<Order>, Fault>> + Send;
 
@@ -98,19 +103,20 @@ pub(crate) trait Transaction: Send {
         cart: CartId,
     ) -> impl Future<Output = Result<Option<Order>, Fault>> + Send;
 
-    /// Units of these SKUs in the other orders of a buyer, for whom nobody else opens a draft until
-    /// the transaction has ended.
+    /// Lets nobody else open drafts of these buyers until the transaction has ended.
+    fn lock_buyers(&mut self, buyers: &[Buyer]) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Units of these SKUs in the other orders of a buyer.
     fn bought(
         &mut self,
         buyer: &Buyer,
         skus: &BTreeSet<Sku>,
     ) -> impl Future<Output = Result<BTreeMap<Sku, u64>, Fault>> + Send;
 
-    /// Replaces an order that is locked, and its payments, and writes what there is to tell of
-    /// it.
-    fn write_order(
+    /// Replaces orders that are locked, and their payments, and writes what there is to tell of
+    /// each.
+    fn write_orders(
         &mut self,
-        row: &OrderRow,
-        events: &[Event],
+        changed: &[(&OrderRow, Vec<Event>)],
     ) -> impl Future<Output = Result<(), Fault>> + Send;
 }

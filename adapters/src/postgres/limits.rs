@@ -22,12 +22,18 @@ const BOUGHT: &str = "SELECT line ->> 'sku',
         AND id <> $3 AND status IN ('draft', 'placed', 'completed') AND line ->> 'sku' = ANY($4)
     GROUP BY line ->> 'sku'";
 
+pub(super) async fn lock(connection: &mut PgConnection, buyers: &[Buyer]) -> Result<(), Fault> {
+    let mut names: Vec<i64> = buyers.iter().flat_map(Buyer::locks).collect();
+    names.sort_unstable();
+    sqlx::query(LOCK).bind(&names[..]).execute(connection).await?;
+    Ok(())
+}
+
 pub(super) async fn bought(
     connection: &mut PgConnection,
     buyer: &Buyer,
     skus: &[&str],
 ) -> Result<BTreeMap<Sku, u64>, Fault> {
-    sqlx::query(LOCK).bind(&buyer.locks()[..]).execute(&mut *connection).await?;
     let query = sqlx::query_as(BOUGHT).bind(&buyer.owner).bind(&buyer.email);
     let found: Vec<BoughtRow> = query.bind(buyer.order).bind(skus).fetch_all(connection).await?;
     Ok(read(found)?)

@@ -10,6 +10,7 @@ mod entity_store;
 mod errors;
 mod hosts;
 mod limits;
+mod order_rows;
 mod order_store;
 mod outbox;
 mod primary;

@@ -12,22 +12,22 @@ use sqlx::postgres::PgConnection;
 
 use super::primary::Postgres;
 use crate::commerce::conditions::{Conditions, NARROW_MAX, conditions, merge, push};
-use crate::commerce::order_row::{
-    DocumentRow, OrderRow, ReturnedRow, number_of, order, order_ids, orders, returned,
-};
+use crate::commerce::numbers::{NUMBERS_DRAWN, Numbers};
+use crate::commerce::order_row::{DocumentRow, ReturnedRow, order, order_ids, orders, returned};
 use crate::commerce::rows::limit;
-use crate::commerce::{End, Fault, flow};
+use crate::commerce::{End, Fault};
 
 type Result<T> = std::result::Result<T, CommerceError>;
 
 /// Where orders are kept.
 pub struct PostgresOrderStore {
     postgres: Postgres,
+    numbers: Numbers,
 }
 
 impl PostgresOrderStore {
     pub fn new(postgres: &Postgres) -> PostgresOrderStore {
-        PostgresOrderStore { postgres: postgres.clone() }
+        PostgresOrderStore { postgres: postgres.clone(), numbers: Numbers::default() }
     }
 
     async fn one(&self, sql: &'static str, key: Key) -> Result<Option<Order>> {
@@ -70,7 +70,7 @@ const RETURNS_OF_STATUS: &str = "SELECT order_return.id, format, document::text
     WHERE (order_return.created_at, order_return.id) < ($1, $2) AND order_return.status = $4
     ORDER BY order_return.created_at DESC, order_return.id DESC LIMIT $3";
 
-const NEXT_NUMBER: &str = "SELECT nextval('order_number')";
+const DRAW_NUMBERS: &str = "SELECT nextval('order_number') FROM generate_series(1, $1)";
 
 const UNSETTLED: &str = "SELECT id FROM customer_order WHERE NOT settled AND changed_at < $1
     ORDER BY changed_at, id LIMIT $2";
@@ -78,12 +78,7 @@ const UNSETTLED: &str = "SELECT id FROM customer_order WHERE NOT settled AND cha
 #[async_trait]
 impl OrderStore for PostgresOrderStore {
     async fn open(&self, draft: &Order) -> Result<Opened> {
-        let row = OrderRow::new(draft, draft.created_at)?;
-        let row = &row;
-        let open = || {
-            async move |transaction: &mut PgConnection| flow::open(transaction, draft, row).await
-        };
-        self.postgres.transact(open).await
+        self.postgres.writes().open(draft).await
     }
 
     async fn get(&self, id: OrderId) -> Result<Option<Order>> {
@@ -99,22 +94,17 @@ impl OrderStore for PostgresOrderStore {
     }
 
     async fn next_number(&self) -> Result<OrderNumber> {
-        let next = || {
+        let draw = || {
             async move |transaction: &mut PgConnection| {
-                let next: i64 = sqlx::query_scalar(NEXT_NUMBER).fetch_one(transaction).await?;
-                Ok::<_, Fault>(End::Commit(next))
+                let query = sqlx::query_scalar(DRAW_NUMBERS).bind(NUMBERS_DRAWN);
+                Ok::<_, Fault>(End::Commit(query.fetch_all(transaction).await?))
             }
         };
-        number_of(self.postgres.transact(next).await?)
+        self.numbers.next(async || self.postgres.transact(draw).await).await
     }
 
     async fn save(&self, change: &OrderChange) -> Result<Saved> {
-        let row = OrderRow::new(&change.order, change.at)?;
-        let row = &row;
-        let save = || {
-            async move |transaction: &mut PgConnection| flow::save(transaction, change, row).await
-        };
-        self.postgres.transact(save).await
+        self.postgres.writes().save(change).await
     }
 
     async fn list(&self, query: &OrderQuery) -> Result<Vec<Order>> {

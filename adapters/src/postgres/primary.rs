@@ -5,7 +5,7 @@
 //! primary has come back: the one with the higher timeline was promoted after it, and it holds
 //! what was acknowledged since. A timeline never goes back.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -19,6 +19,7 @@ use tokio::time::timeout;
 use super::errors::{CallError, ConnectError};
 use super::hosts::{Host, hosts};
 use crate::commerce::events::Written;
+use crate::commerce::write_queue::WriteQueue;
 use crate::migrations::{self, MissingMigrations};
 
 /// How the tables came to be, step by step.
@@ -32,6 +33,10 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How soon again while there is no primary.
 const SEARCH_INTERVAL: Duration = Duration::from_millis(200);
+
+/// Transactions with changes of orders and reservations that are under way at once. While one
+/// waits for the disk another is made ready; more only split what could be one commit.
+const WRITERS: usize = 4;
 
 /// What the stores take of Postgres.
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +83,7 @@ struct Inner {
     durability: &'static str,
     /// Told when there is something for the consumers of events.
     written: Written,
+    writes: WriteQueue,
 }
 
 struct Current {
@@ -114,13 +120,12 @@ impl Postgres {
         let pool = open(&hosts[found.host], options);
         let current = Mutex::new(Current { pool, found });
         let trouble = Notify::new();
-        let inner = Arc::new(Inner {
-            hosts,
-            options,
-            current,
-            trouble,
-            durability,
-            written: Written::default(),
+        let inner = Arc::new_cyclic(|inner: &Weak<Inner>| {
+            let inner = inner.clone();
+            let database = move || inner.upgrade().map(|inner| Postgres { inner });
+            let writes = WriteQueue::start(WRITERS, options.acquire_max, database);
+            let written = Written::default();
+            Inner { hosts, options, current, trouble, durability, written, writes }
         });
         let postgres = Postgres { inner };
         if options.migrates {
@@ -141,6 +146,11 @@ impl Postgres {
     /// What an acknowledged write survives.
     pub fn durability(&self) -> &'static str {
         self.inner.durability
+    }
+
+    /// Where changes of orders and reservations are written, together with others.
+    pub(super) fn writes(&self) -> &WriteQueue {
+        &self.inner.writes
     }
 
     pub(super) fn written(&self) -> &Written {

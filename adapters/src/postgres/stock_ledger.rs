@@ -102,12 +102,7 @@ impl StockLedger for PostgresStockLedger {
         allowance: Option<u64>,
         wishes: &[Wish],
     ) -> Result<Vec<Held>> {
-        let reserve = || {
-            async move |transaction: &mut PgConnection| {
-                flow::reserve(transaction, sku, allowance, wishes).await
-            }
-        };
-        self.postgres.transact(reserve).await
+        self.postgres.writes().reserve(sku, allowance, wishes).await
     }
 
     async fn release(&self, order: OrderId) -> Result<Vec<Sku>> {

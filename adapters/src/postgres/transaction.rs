@@ -16,15 +16,17 @@ use sqlx::postgres::PgConnection;
 
 use super::errors::CallError;
 use super::limits;
+use super::order_rows;
 use super::order_store::{READ, READ_OF_CART};
 use super::primary::Postgres;
-use crate::commerce::events::stored as position;
 use crate::commerce::limits::Buyer;
-use crate::commerce::order_row::{DocumentRow, FORMAT, OrderRow, order};
+use crate::commerce::order_row::{DocumentRow, OrderRow, order};
 use crate::commerce::rows::{
-    ClaimRow, LevelRow, MovementRow, claims, levels, limit, movements, stored,
+    self, ClaimRow, LevelRow, MovementRow, claims, levels, limit, movements, stored,
 };
 use crate::commerce::transaction::{Locked, LockedOrder, Transaction};
+use crate::commerce::write_queue::WritesTogether;
+use crate::commerce::writes::{self, Outcome, Write};
 use crate::commerce::{End, Fault, refused};
 
 /// The most tries of a call that met another one.
@@ -95,6 +97,18 @@ impl Postgres {
     }
 }
 
+impl WritesTogether for Postgres {
+    async fn write_all(
+        &self,
+        writes: &[Write],
+    ) -> std::result::Result<Option<Vec<Outcome>>, CommerceError> {
+        let all = || {
+            async move |transaction: &mut PgConnection| writes::write_all(transaction, writes).await
+        };
+        self.transact(all).await
+    }
+}
+
 const LOCK: &str = "SELECT sku, location, on_hand, reserved, allocated, allowance FROM stock_level
     WHERE sku = ANY($1) ORDER BY sku, location FOR UPDATE";
 
@@ -139,48 +153,6 @@ const WRITE_MOVEMENTS: &str =
     SELECT * FROM unnest($1::bytea[], $2::text[], $3::text[], $4::int8[], $5::int8[], $6::text[],
         $7::text[], $8::bytea[], $9::int8[])";
 
-const INSERT_ORDER: &str = "INSERT INTO customer_order (id, version, cart, number, status, payment,
-        fulfilment, email, last_name, created_at, placed_at, changed_at, settled, format, document)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15::json)
-    ON CONFLICT DO NOTHING RETURNING 1::int8";
-
-/// The order, its payments, returns and events in one statement. A payment never changes its
-/// order, nor does a return: the row of another one is met, and not counted.
-const UPDATE_ORDER: &str = "WITH changed AS (
-    UPDATE customer_order SET version = $2, number = $4, status = $5, payment = $6,
-            fulfilment = $7, email = $8, last_name = $9, placed_at = $11, changed_at = $12,
-            settled = $13, format = $14, document = $15::json
-        WHERE id = $1 AND cart = $3 AND created_at = $10 RETURNING 1
-), paid AS (
-    INSERT INTO order_payment (id, order_id, authorized, captured, refunded)
-        SELECT id, $1, authorized, captured, refunded
-            FROM unnest($16::bytea[], $17::int8[], $18::int8[], $19::int8[])
-            AS wanted (id, authorized, captured, refunded)
-        ON CONFLICT (id) DO UPDATE SET authorized = EXCLUDED.authorized,
-            captured = EXCLUDED.captured, refunded = EXCLUDED.refunded
-            WHERE order_payment.order_id = EXCLUDED.order_id RETURNING 1
-), returned AS (
-    INSERT INTO order_return (id, order_id, status, created_at)
-        SELECT id, $1, status, created_at
-            FROM unnest($20::bytea[], $21::text[], $22::int8[]) AS wanted (id, status, created_at)
-        ON CONFLICT (id) DO UPDATE SET status = EXCLUDED.status
-            WHERE order_return.order_id = EXCLUDED.order_id RETURNING 1
-), told AS (
-    INSERT INTO event (aggregate, position, kind, at, data)
-        SELECT $23, position, kind, at, data
-            FROM unnest($24::int8[], $25::text[], $26::int8[], $27::text[])
-            AS made (position, kind, at, data)
-        WHERE EXISTS (SELECT FROM event_consumer)
-), laned AS (
-    INSERT INTO event_lane (consumer, aggregate, position, last, due_at)
-        SELECT name, $23, first, last, (extract(epoch FROM statement_timestamp()) * 1000)::int8
-            FROM event_consumer,
-                (SELECT min(p) AS first, max(p) AS last FROM unnest($24::int8[]) AS p) AS made
-            WHERE first IS NOT NULL ORDER BY name
-        ON CONFLICT (consumer, aggregate) DO UPDATE SET last = EXCLUDED.last
-) SELECT (SELECT count(*) FROM changed) + (SELECT count(*) FROM paid)
-    + (SELECT count(*) FROM returned)";
-
 /// Whoever tells of a SKU waits for whoever told of it before, and comes after them.
 const TELL_STOCK: &str = "WITH made AS (
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
@@ -202,7 +174,7 @@ const TELL_STOCK: &str = "WITH made AS (
         ORDER BY aggregate, name
     ON CONFLICT (consumer, aggregate) DO UPDATE SET last = EXCLUDED.last";
 
-fn texts<'a, T: 'a>(
+pub(super) fn texts<'a, T: 'a>(
     all: impl Iterator<Item = &'a T>,
     text: impl Fn(&'a T) -> &'a str,
 ) -> Vec<&'a str> {
@@ -237,7 +209,6 @@ impl Transaction for PgConnection {
             let query = sqlx::query_as(MAKE).bind(&skus[..]).bind(&locations[..]);
             let rows: Vec<(String, String)> = query.fetch_all(&mut *self).await?;
             for (sku, location) in rows {
-                use crate::commerce::rows;
                 made.insert((rows::sku(&sku)?, rows::location(&location)?));
             }
         }
@@ -306,26 +277,31 @@ impl Transaction for PgConnection {
         Ok(())
     }
 
+    async fn lock_buyers(&mut self, buyers: &[Buyer]) -> Result<()> {
+        limits::lock(self, buyers).await
+    }
+
     async fn bought(&mut self, buyer: &Buyer, skus: &BTreeSet<Sku>) -> Result<BTreeMap<Sku, u64>> {
         limits::bought(self, buyer, &texts(skus.iter(), Sku::as_str)).await
     }
 
-    async fn insert_order(&mut self, row: &OrderRow) -> Result<bool> {
-        let query = sqlx::query_scalar(INSERT_ORDER).bind(row.id).bind(row.version);
-        let query = query.bind(row.cart).bind(&row.number).bind(row.status).bind(row.payment);
-        let query = query.bind(row.fulfilment).bind(&row.email).bind(&row.last_name);
-        let query = query.bind(row.created_at).bind(row.placed_at).bind(row.changed_at);
-        let query = query.bind(row.settled).bind(FORMAT).bind(&row.document);
-        let inserted: Option<i64> = query.fetch_optional(self).await?;
-        Ok(inserted.is_some())
+    async fn insert_orders(&mut self, rows: &[&OrderRow]) -> Result<BTreeSet<OrderId>> {
+        let inserted = order_rows::insert(self, rows).await?;
+        let ids = inserted.iter().map(|bytes| rows::id(bytes).map(OrderId));
+        Ok(ids.collect::<std::result::Result<_, _>>()?)
     }
 
-    async fn lock_order(&mut self, id: OrderId) -> Result<Option<LockedOrder>> {
-        const LOCK: &str = "SELECT version, coalesce(json_array_length(document -> 'timeline'), 0)
-            FROM customer_order WHERE id = $1 FOR UPDATE";
-        let found: Option<(i64, i32)> =
-            sqlx::query_as(LOCK).bind(id.0.to_be_bytes()).fetch_optional(self).await?;
-        Ok(found.map(LockedOrder::from))
+    async fn lock_orders(
+        &mut self,
+        ids: &BTreeSet<OrderId>,
+    ) -> Result<BTreeMap<OrderId, LockedOrder>> {
+        let ids: Vec<_> = ids.iter().map(|id| id.0.to_be_bytes()).collect();
+        let mut locked = BTreeMap::new();
+        for (bytes, version, timeline) in order_rows::lock(self, &ids).await? {
+            let id = rows::id(&bytes).map(OrderId)?;
+            locked.insert(id, LockedOrder::from((version, timeline)));
+        }
+        Ok(locked)
     }
 
     async fn order(&mut self, id: OrderId) -> Result<Option<Order>> {
@@ -340,30 +316,10 @@ impl Transaction for PgConnection {
         Ok(found.map(order).transpose()?)
     }
 
-    async fn write_order(&mut self, row: &OrderRow, events: &[Event]) -> Result<()> {
-        let ids: Vec<_> = row.payments.iter().map(|payment| payment.id).collect();
-        let authorized: Vec<i64> = row.payments.iter().map(|it| it.authorized).collect();
-        let captured: Vec<i64> = row.payments.iter().map(|it| it.captured).collect();
-        let refunded: Vec<i64> = row.payments.iter().map(|it| it.refunded).collect();
-        let query = sqlx::query_scalar(UPDATE_ORDER).bind(row.id).bind(row.version);
-        let query = query.bind(row.cart).bind(&row.number).bind(row.status).bind(row.payment);
-        let query = query.bind(row.fulfilment).bind(&row.email).bind(&row.last_name);
-        let query = query.bind(row.created_at).bind(row.placed_at).bind(row.changed_at);
-        let query = query.bind(row.settled).bind(FORMAT).bind(&row.document);
-        let query = query.bind(&ids[..]).bind(&authorized[..]).bind(&captured[..]);
-        let returns: Vec<_> = row.returns.iter().map(|it| it.id).collect();
-        let statuses: Vec<&str> = row.returns.iter().map(|it| it.status).collect();
-        let asked_at: Vec<i64> = row.returns.iter().map(|it| it.created_at).collect();
-        let query = query.bind(&refunded[..]).bind(&returns[..]).bind(&statuses[..]);
-        let query = query.bind(&asked_at[..]);
-        let aggregate = events.first().map(|event| event.aggregate.to_string());
-        let positions: Vec<i64> = events.iter().map(|event| position(event.position)).collect();
-        let kinds = texts(events.iter(), |event| event.kind.as_str());
-        let times: Vec<i64> = events.iter().map(|event| event.at.as_millis()).collect();
-        let data: Vec<String> = events.iter().map(|event| event.data.to_string()).collect();
-        let query = query.bind(aggregate).bind(&positions[..]).bind(&kinds[..]);
-        let written: i64 = query.bind(&times[..]).bind(&data[..]).fetch_one(self).await?;
-        let expected = 1 + row.payments.len() + row.returns.len();
+    async fn write_orders(&mut self, changed: &[(&OrderRow, Vec<Event>)]) -> Result<()> {
+        let parts = changed.iter().map(|(row, _)| 1 + row.payments.len() + row.returns.len());
+        let expected: usize = parts.sum();
+        let written = order_rows::update(self, changed).await?;
         match usize::try_from(written).is_ok_and(|written| written == expected) {
             true => Ok(()),
             false => Err(Fault::Damaged("an order, a payment or a return is another's".to_owned())),

@@ -2,8 +2,8 @@
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use barrow_engine::ports::CommerceError;
@@ -16,6 +16,7 @@ use sqlx::sqlite::{
 use tokio::time::timeout;
 
 use crate::commerce::events::Written;
+use crate::commerce::write_queue::WriteQueue;
 use crate::commerce::{End, Fault, refused};
 use crate::migrations::{self, MissingMigrations};
 
@@ -71,6 +72,7 @@ struct Inner {
     options: SqliteOptions,
     /// Told when there is something for the consumers of events.
     written: Written,
+    writes: WriteQueue,
 }
 
 impl Sqlite {
@@ -99,9 +101,19 @@ impl Sqlite {
         MIGRATIONS.run(&writer).await.map_err(|error| unusable(&error))?;
         let connect = connect.create_if_missing(false).read_only(true);
         let readers = pool().max_connections(options.readers_max).connect_lazy_with(connect);
-        Ok(Sqlite {
-            inner: Arc::new(Inner { writer, readers, options, written: Written::default() }),
-        })
+        let inner = Arc::new_cyclic(|inner: &Weak<Inner>| {
+            let inner = inner.clone();
+            let database = move || inner.upgrade().map(|inner| Sqlite { inner });
+            // One transaction at a time can write.
+            let writes = WriteQueue::start(1, options.call_max, database);
+            Inner { writer, readers, options, written: Written::default(), writes }
+        });
+        Ok(Sqlite { inner })
+    }
+
+    /// Where changes of orders and reservations are written, together with others.
+    pub(super) fn writes(&self) -> &WriteQueue {
+        &self.inner.writes
     }
 
     pub(super) fn written(&self) -> &Written {

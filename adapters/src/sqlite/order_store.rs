@@ -1,7 +1,5 @@
 //! Orders.
 
-use std::ops::Range;
-
 use async_trait::async_trait;
 use barrow_engine::ids::{CartId, OrderId, ReturnId};
 use barrow_engine::orders::{Order, OrderNumber};
@@ -11,28 +9,25 @@ use barrow_engine::ports::{
 use barrow_engine::time::Timestamp;
 use sqlx::QueryBuilder;
 use sqlx::sqlite::SqliteConnection;
-use tokio::sync::Mutex;
 
 use super::database::Sqlite;
 use crate::commerce::conditions::{Condition, Conditions, NARROW_MAX, conditions, merge, push};
-use crate::commerce::order_row::{
-    DocumentRow, OrderRow, ReturnedRow, number_of, order, order_ids, orders, returned,
-};
+use crate::commerce::numbers::{NUMBERS_DRAWN, Numbers};
+use crate::commerce::order_row::{DocumentRow, ReturnedRow, order, order_ids, orders, returned};
 use crate::commerce::rows::limit;
-use crate::commerce::{End, Fault, flow};
+use crate::commerce::{End, Fault};
 
 type Result<T> = std::result::Result<T, CommerceError>;
 
 /// Where orders are kept.
 pub struct SqliteOrderStore {
     sqlite: Sqlite,
-    /// Drawn from the sequence, and not given yet. What a crash leaves of them is never given.
-    numbers: Mutex<Range<i64>>,
+    numbers: Numbers,
 }
 
 impl SqliteOrderStore {
     pub fn new(sqlite: &Sqlite) -> SqliteOrderStore {
-        SqliteOrderStore { sqlite: sqlite.clone(), numbers: Mutex::new(0..0) }
+        SqliteOrderStore { sqlite: sqlite.clone(), numbers: Numbers::default() }
     }
 
     async fn one(&self, sql: &'static str, key: Key) -> Result<Option<Order>> {
@@ -74,9 +69,6 @@ const RETURNS_OF_STATUS: &str = "SELECT order_return.id, format, document
     WHERE (order_return.created_at, order_return.id) < (?1, ?2) AND order_return.status = ?4
     ORDER BY order_return.created_at DESC, order_return.id DESC LIMIT ?3";
 
-/// Each draw is a write of its own, which an order would wait for as long as for itself.
-const NUMBERS_DRAWN: i64 = 64;
-
 const DRAW_NUMBERS: &str = "UPDATE order_number SET next = next + ?1 RETURNING next - ?1";
 
 const UNSETTLED: &str = "SELECT id FROM customer_order WHERE NOT settled AND changed_at < ?1
@@ -85,8 +77,7 @@ const UNSETTLED: &str = "SELECT id FROM customer_order WHERE NOT settled AND cha
 #[async_trait]
 impl OrderStore for SqliteOrderStore {
     async fn open(&self, draft: &Order) -> Result<Opened> {
-        let row = OrderRow::new(draft, draft.created_at)?;
-        self.sqlite.write(async |transaction| flow::open(transaction, draft, &row).await).await
+        self.sqlite.writes().open(draft).await
     }
 
     async fn get(&self, id: OrderId) -> Result<Option<Order>> {
@@ -102,23 +93,16 @@ impl OrderStore for SqliteOrderStore {
     }
 
     async fn next_number(&self) -> Result<OrderNumber> {
-        let mut numbers = self.numbers.lock().await;
-        if let Some(next) = numbers.next() {
-            return number_of(next);
-        }
         let draw = async |transaction: &mut SqliteConnection| {
             let query = sqlx::query_scalar(DRAW_NUMBERS).bind(NUMBERS_DRAWN);
             let first: i64 = query.fetch_one(transaction).await?;
-            Ok::<_, Fault>(End::Commit(first))
+            Ok::<_, Fault>(End::Commit((first..first + NUMBERS_DRAWN).collect()))
         };
-        let first = self.sqlite.write(draw).await?;
-        *numbers = first + 1..first + NUMBERS_DRAWN;
-        number_of(first)
+        self.numbers.next(async || self.sqlite.write(draw).await).await
     }
 
     async fn save(&self, change: &OrderChange) -> Result<Saved> {
-        let row = OrderRow::new(&change.order, change.at)?;
-        self.sqlite.write(async |transaction| flow::save(transaction, change, &row).await).await
+        self.sqlite.writes().save(change).await
     }
 
     async fn list(&self, query: &OrderQuery) -> Result<Vec<Order>> {

@@ -101,9 +101,7 @@ impl StockLedger for SqliteStockLedger {
         allowance: Option<u64>,
         wishes: &[Wish],
     ) -> Result<Vec<Held>> {
-        let reserve =
-            async |transaction: &mut _| flow::reserve(transaction, sku, allowance, wishes).await;
-        self.sqlite.write(reserve).await
+        self.sqlite.writes().reserve(sku, allowance, wishes).await
     }
 
     async fn release(&self, order: OrderId) -> Result<Vec<Sku>> {

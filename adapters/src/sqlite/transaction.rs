@@ -8,21 +8,25 @@ use barrow_engine::events::{EVENTS_OF_A_CHANGE_MAX, Event, stock_aggregate, stoc
 use barrow_engine::ids::{CartId, MovementId, OrderId};
 use barrow_engine::inventory::{Claim, LedgerChanges, Movement, StockNews};
 use barrow_engine::orders::Order;
+use barrow_engine::ports::CommerceError;
 use barrow_engine::time::Timestamp;
 use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnection;
 
+use super::database::Sqlite;
 use super::limits;
 use super::order_store::{READ, READ_OF_CART};
 use super::stock_ledger::{READ_LEVELS, skus_json};
 use crate::commerce::Fault;
 use crate::commerce::events::stored as position;
 use crate::commerce::limits::Buyer;
-use crate::commerce::order_row::{DocumentRow, FORMAT, OrderRow, order};
+use crate::commerce::order_row::{DocumentRow, FORMAT, OrderRow, PaymentRow, ReturnRow, order};
 use crate::commerce::rows::{
     ClaimRow, LevelRow, MovementRow, claims, levels, limit, movements, stored,
 };
 use crate::commerce::transaction::{Locked, LockedOrder, Transaction};
+use crate::commerce::write_queue::WritesTogether;
+use crate::commerce::writes::{self, Outcome, Write};
 
 type Result<T> = std::result::Result<T, Fault>;
 
@@ -74,15 +78,16 @@ const UPDATE_ORDER: &str = "UPDATE customer_order SET version = ?2, number = ?4,
 /// A payment never changes its order: the row of another one is met, and refused.
 const WRITE_PAYMENTS: &str =
     "INSERT INTO order_payment (id, order_id, authorized, captured, refunded)
-    SELECT unhex(value ->> 0), ?1, value ->> 1, value ->> 2, value ->> 3
-        FROM json_each(?2) WHERE true
+    SELECT unhex(value ->> 0), unhex(value ->> 1), value ->> 2, value ->> 3, value ->> 4
+        FROM json_each(?1) WHERE true
     ON CONFLICT (id) DO UPDATE SET authorized = excluded.authorized,
         captured = excluded.captured, refunded = excluded.refunded
         WHERE order_payment.order_id = excluded.order_id";
 
 /// A return neither.
 const WRITE_RETURNS: &str = "INSERT INTO order_return (id, order_id, status, created_at)
-    SELECT unhex(value ->> 0), ?1, value ->> 1, value ->> 2 FROM json_each(?2) WHERE true
+    SELECT unhex(value ->> 0), unhex(value ->> 1), value ->> 2, value ->> 3
+        FROM json_each(?1) WHERE true
     ON CONFLICT (id) DO UPDATE SET status = excluded.status
         WHERE order_return.order_id = excluded.order_id";
 
@@ -202,20 +207,37 @@ impl Transaction for SqliteConnection {
         if news.is_empty() { Ok(()) } else { tell_stock(self, news).await }
     }
 
+    async fn lock_buyers(&mut self, _buyers: &[Buyer]) -> Result<()> {
+        Ok(())
+    }
+
     async fn bought(&mut self, buyer: &Buyer, skus: &BTreeSet<Sku>) -> Result<BTreeMap<Sku, u64>> {
         limits::bought(self, buyer, skus_json(skus)).await
     }
 
-    async fn insert_order(&mut self, row: &OrderRow) -> Result<bool> {
-        Ok(write(INSERT_ORDER, row, self).await? == 1)
+    async fn insert_orders(&mut self, rows: &[&OrderRow]) -> Result<BTreeSet<OrderId>> {
+        let mut inserted = BTreeSet::new();
+        for row in rows {
+            if write(INSERT_ORDER, row, self).await? == 1 {
+                inserted.insert(OrderId(u128::from_be_bytes(row.id)));
+            }
+        }
+        Ok(inserted)
     }
 
-    async fn lock_order(&mut self, id: OrderId) -> Result<Option<LockedOrder>> {
+    async fn lock_orders(
+        &mut self,
+        ids: &BTreeSet<OrderId>,
+    ) -> Result<BTreeMap<OrderId, LockedOrder>> {
         const READ: &str = "SELECT version, coalesce(json_array_length(document, '$.timeline'), 0)
             FROM customer_order WHERE id = ?1";
-        let query = sqlx::query_as(READ).bind(id.0.to_be_bytes().to_vec());
-        let found: Option<(i64, i32)> = query.fetch_optional(self).await?;
-        Ok(found.map(LockedOrder::from))
+        let mut locked = BTreeMap::new();
+        for id in ids {
+            let query = sqlx::query_as(READ).bind(id.0.to_be_bytes().to_vec());
+            let found: Option<(i64, i32)> = query.fetch_optional(&mut *self).await?;
+            locked.extend(found.map(|row| (*id, LockedOrder::from(row))));
+        }
+        Ok(locked)
     }
 
     async fn order(&mut self, id: OrderId) -> Result<Option<Order>> {
@@ -230,29 +252,39 @@ impl Transaction for SqliteConnection {
         Ok(found.map(order).transpose()?)
     }
 
-    async fn write_order(&mut self, row: &OrderRow, events: &[Event]) -> Result<()> {
-        if write(UPDATE_ORDER, row, self).await? != 1 {
-            return Err(Fault::Damaged("an order has changed its cart".to_owned()));
+    async fn write_orders(&mut self, changed: &[(&OrderRow, Vec<Event>)]) -> Result<()> {
+        for (row, _) in changed {
+            if write(UPDATE_ORDER, row, self).await? != 1 {
+                return Err(Fault::Damaged("an order has changed its cart".to_owned()));
+            }
         }
-        let payments = row.payments.iter();
-        let payments =
-            payments.map(|it| json!([hex_of(&it.id), it.authorized, it.captured, it.refunded]));
-        let returns = row.returns.iter();
-        let returns = returns.map(|it| json!([hex_of(&it.id), it.status, it.created_at]));
-        write_parts((WRITE_PAYMENTS, "a payment"), row.id, payments.collect(), self).await?;
-        write_parts((WRITE_RETURNS, "a return"), row.id, returns.collect(), self).await?;
-        let told = events.iter().map(|it| {
+        let payments = changed.iter().flat_map(|(row, _)| {
+            let order = hex_of(&row.id);
+            let one = move |it: &PaymentRow| {
+                json!([hex_of(&it.id), order, it.authorized, it.captured, it.refunded])
+            };
+            row.payments.iter().map(one)
+        });
+        let returns = changed.iter().flat_map(|(row, _)| {
+            let order = hex_of(&row.id);
+            let one =
+                move |it: &ReturnRow| json!([hex_of(&it.id), order, it.status, it.created_at]);
+            row.returns.iter().map(one)
+        });
+        write_parts((WRITE_PAYMENTS, "a payment"), payments.collect(), self).await?;
+        write_parts((WRITE_RETURNS, "a return"), returns.collect(), self).await?;
+        let told = changed.iter().flat_map(|(_, events)| events).map(|it| {
             let (position, at) = (position(it.position), it.at.as_millis());
             json!([it.aggregate.to_string(), position, it.kind.as_str(), at, it.data.to_string()])
         });
-        if events.is_empty() { Ok(()) } else { tell(self, rows(told)).await }
+        let told = rows(told);
+        if told == "[]" { Ok(()) } else { tell(self, told).await }
     }
 }
 
-/// Writes the rows of an order's parts; what they are is for people.
+/// Writes the rows of orders' parts; what they are is for people.
 async fn write_parts(
     (sql, what): (&'static str, &str),
-    order: [u8; 16],
     parts: Vec<Value>,
     connection: &mut SqliteConnection,
 ) -> Result<()> {
@@ -260,7 +292,7 @@ async fn write_parts(
         return Ok(());
     }
     let count = parts.len();
-    let query = sqlx::query(sql).bind(order.to_vec()).bind(rows(parts.into_iter()));
+    let query = sqlx::query(sql).bind(rows(parts.into_iter()));
     let written = query.execute(connection).await?.rows_affected();
     match usize::try_from(written).is_ok_and(|written| written == count) {
         true => Ok(()),
@@ -301,4 +333,13 @@ async fn write(
     let query = query.bind(row.placed_at).bind(row.changed_at).bind(row.settled);
     let query = query.bind(FORMAT).bind(&row.document);
     Ok(query.execute(connection).await?.rows_affected())
+}
+
+impl WritesTogether for Sqlite {
+    async fn write_all(
+        &self,
+        writes: &[Write],
+    ) -> std::result::Result<Option<Vec<Outcome>>, CommerceError> {
+        self.write(async |transaction| writes::write_all(transaction, writes).await).await
+    }
 }

@@ -60,6 +60,13 @@ pub struct LedgerChanges {
     pub news: Vec<StockNews>,
 }
 
+impl LedgerChanges {
+    /// Whether there is something to tell.
+    pub fn has_news(&self) -> bool {
+        !self.news.is_empty()
+    }
+}
+
 impl Ledger {
     pub fn new(
         levels: impl IntoIterator<Item = Level>,

@@ -18,7 +18,10 @@ async fn a_cart_is_bought_and_its_buyer_goes_on_with_another() {
     let order = placed.json();
     assert_eq!(placed.header("location"), order_path(&order));
     assert_eq!(placed.header("cache-control"), "no-store");
-    crate::assert_reply!("a_placed_order", order.clone());
+    // How many writes it took depends on who drove it.
+    let mut shown = order.clone();
+    shown["version"] = json!("[version]");
+    crate::assert_reply!("a_placed_order", shown);
     for same in ["contact", "addresses", "totals"] {
         assert_eq!(order[same], before[same], "{same}");
     }
