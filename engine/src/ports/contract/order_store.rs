@@ -3,6 +3,7 @@
 mod finding;
 mod limits;
 mod stock;
+mod together;
 
 use super::{Names, concurrently};
 use crate::catalog::Sku;
@@ -44,6 +45,7 @@ pub async fn order_store(store: &dyn OrderStore, ledger: &dyn StockLedger, seed:
     suite.stock_follows_the_order().await;
     suite.an_edit_takes_what_is_available().await;
     suite.a_race_of_buyers_sells_what_there_is().await;
+    suite.writes_that_share_a_transaction_stand_alone().await;
     suite.a_customers_orders_count_together().await;
     suite.a_draft_that_is_opened_again_is_counted_anew().await;
     suite.of_checkouts_at_once_only_so_many_pass().await;
