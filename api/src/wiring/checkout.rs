@@ -1,4 +1,5 @@
-//! How the shop sells: when units are reserved, the ways to pay, and the checkouts on the stores of stock and orders.
+//! How the shop sells: when units are reserved, the ways to pay, and the checkouts on the stores of
+//! stock and orders.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

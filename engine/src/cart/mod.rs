@@ -4,7 +4,8 @@
 //! exact to the minor unit and costs what the change costs, that a shopper is never charged a
 //! price they did not see, and that a line's name is never used twice. It refuses what cannot be
 //! sold at all; what merely cannot be sold *now*, too little stock or a changed price, it takes
-//! and reports as a [`Problem`].
+//! and reports as a [`Problem`]. In a shop that reserves what is in a cart it refuses what cannot
+//! be reserved, too ([`Hold`]).
 //!
 //! Its row holds SKUs, quantities and accepted prices. Everything else comes from the catalog's
 //! snapshots ([`crate::catalog::Sellable`]) that the runtime hands in with [`Cart::refresh`].
