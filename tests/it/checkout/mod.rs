@@ -7,5 +7,6 @@ mod crashes;
 mod expiry;
 mod flash_sale;
 pub mod fuse;
+mod holds;
 mod rush;
 pub mod shop;
