@@ -34,6 +34,13 @@ impl Buyer {
         }
     }
 
+    /// Whether an order is another one of theirs, which counts.
+    pub fn has_bought(&self, order: &Order) -> bool {
+        let other = Buyer::of(order);
+        let is_theirs = self.owner == other.owner || self.email == other.email;
+        is_theirs && self.order != other.order && order.is_wanted()
+    }
+
     /// What a database without one writer at a time locks. Two customers of one number wait for
     /// each other, and no more than that.
     pub fn locks(&self) -> [i64; 2] {

@@ -1,18 +1,18 @@
 //! Levels, claims and movements.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use barrow_engine::catalog::{Location, Sku};
 use barrow_engine::ids::{MovementId, OrderId};
-use barrow_engine::inventory::{Held, Level, Movement, MovementDraft, StockRefusal, Wish};
+use barrow_engine::inventory::{Held, Kept, Level, Movement, MovementDraft, StockRefusal, Wish};
 use barrow_engine::ports::{CommerceError, StockLedger};
 use barrow_engine::time::Timestamp;
 
 use super::{SimulatedCommerce, Tables, mixed_up};
-use crate::commerce::flow;
 use crate::commerce::writes::{Outcome, Write};
+use crate::commerce::{flow, keeping};
 
 type Result<T> = std::result::Result<T, CommerceError>;
 
@@ -72,6 +72,15 @@ impl StockLedger for SimulatedCommerce {
 
     async fn release(&self, order: OrderId) -> Result<Vec<Sku>> {
         self.write(async |tables: &mut Tables| flow::release(tables, order).await)
+    }
+
+    async fn keep(
+        &self,
+        order: OrderId,
+        units: &BTreeMap<Sku, u64>,
+        until: Timestamp,
+    ) -> Result<Kept> {
+        self.write(async |tables: &mut Tables| keeping::keep(tables, order, units, until).await)
     }
 
     async fn expire(&self, now: Timestamp, limit: usize) -> Result<Vec<Sku>> {

@@ -13,6 +13,7 @@ use barrow_engine::time::Timestamp;
 
 use super::{StoredOrder, Tables};
 use crate::commerce::Fault;
+use crate::commerce::limits::Buyer;
 use crate::commerce::order_row::{FORMAT, OrderRow, order};
 use crate::commerce::transaction::{Locked, LockedOrder, Transaction};
 
@@ -140,6 +141,22 @@ impl Transaction for Tables {
         }
         self.outgoing.tell_stock(&changes.news, self.now);
         Ok(())
+    }
+
+    async fn lock_buyers(&mut self, _buyers: &[Buyer]) -> Result<()> {
+        Ok(())
+    }
+
+    async fn bought(&mut self, buyer: &Buyer, skus: &BTreeSet<Sku>) -> Result<BTreeMap<Sku, u64>> {
+        let mut bought = BTreeMap::new();
+        let orders = self.orders.values().map(|stored| &stored.order);
+        for order in orders.filter(|order| buyer.has_bought(order)) {
+            for line in order.lines.iter().filter(|line| skus.contains(&line.sku)) {
+                let kept = u64::from(line.quantity.saturating_sub(line.returned));
+                *bought.entry(line.sku.clone()).or_default() += kept;
+            }
+        }
+        Ok(bought)
     }
 
     async fn insert_orders(&mut self, rows: &[&OrderRow]) -> Result<BTreeSet<OrderId>> {

@@ -4,7 +4,7 @@
 //! A commit whose answer is lost may come late: whoever reads does not see it yet. But it has its
 //! rows locked, so whoever writes comes after it, as with a real database.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use barrow_adapters::decorators::{Faults, Rate};
 use barrow_engine::catalog::{Location, Sku};
 use barrow_engine::events::Aggregate;
 use barrow_engine::ids::{CartId, DeadLetterId, MovementId, OrderId, ReturnId};
-use barrow_engine::inventory::{Held, Level, Movement, MovementDraft, StockRefusal, Wish};
+use barrow_engine::inventory::{Held, Kept, Level, Movement, MovementDraft, StockRefusal, Wish};
 use barrow_engine::orders::{Order, OrderNumber};
 use barrow_engine::ports::{
     ClaimAsk, ClaimToken, Clock, CommerceError, ConsumerFigures, DeadLetter, DeadLetterQuery, Lane,
@@ -281,6 +281,16 @@ impl StockLedger for DatabaseFromMachine {
     async fn release(&self, order: OrderId) -> Result<Vec<Sku>> {
         let stock = self.stock();
         self.write(async move { stock.release(order).await }).await
+    }
+
+    async fn keep(
+        &self,
+        order: OrderId,
+        keep: &BTreeMap<Sku, u64>,
+        until: Timestamp,
+    ) -> Result<Kept> {
+        let (stock, keep) = (self.stock(), keep.clone());
+        self.write(async move { stock.keep(order, &keep, until).await }).await
     }
 
     async fn expire(&self, now: Timestamp, limit: usize) -> Result<Vec<Sku>> {
