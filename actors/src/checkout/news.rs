@@ -37,7 +37,6 @@ impl Receiver for Inner {
         let (to, driven) = tokio::sync::oneshot::channel();
         let running = self.clone();
         self.tasks.spawn(async move {
-            tokio::time::sleep(HEAD_START).await;
             drop(to.send(running.go_on_with(CartId(source.id), news.freeze).await));
         });
         match tokio::time::timeout(ANSWER_MAX, driven).await {
@@ -72,7 +71,12 @@ impl Receiver for Inner {
 impl Inner {
     /// Drives the try that a cart was frozen for; whether it has come to an end.
     async fn go_on_with(&self, cart: CartId, freeze: u32) -> Result<bool, CheckoutError> {
-        let order = match self.parts.orders.of_cart(cart).await? {
+        let mut order = self.parts.orders.of_cart(cart).await?;
+        if order.as_ref().is_none_or(|order| order.freeze < freeze) {
+            tokio::time::sleep(HEAD_START).await;
+            order = self.parts.orders.of_cart(cart).await?;
+        }
+        let order = match order {
             Some(order) if order.freeze > freeze => return Ok(true),
             Some(order) if order.freeze == freeze => Some(order),
             _ => self.open(cart).await?,

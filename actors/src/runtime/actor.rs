@@ -342,7 +342,9 @@ impl<H: Host> Live<H> {
                 drop(myself.cast(Message::Delivered { sequence, outcome }));
             });
         }
-        if self.retiring && machine.gate.is_settled() && !self.delivering {
+        // A delivery under way is not waited for: its target may be waiting for this very entity,
+        // which answers nobody until it is gone. The next activation delivers again.
+        if self.retiring && machine.gate.is_settled() {
             self.passivate(myself);
         } else if machine.is_blank() {
             self.shared.retire_if_unused(self.key);
