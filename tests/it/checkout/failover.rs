@@ -35,7 +35,7 @@ use crate::support::until;
 const BUYERS: u64 = 32;
 
 /// Orders that have to be placed between one change of the primary and the next.
-const ORDERS_BETWEEN: usize = 100;
+const ORDERS_BETWEEN: usize = 60;
 
 /// Of this there is enough for all.
 const PLENTY: u32 = 0;
