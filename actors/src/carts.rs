@@ -1,5 +1,7 @@
 //! Carts, each an actor: what the edge talks to when a shopper clicks.
 
+mod holds;
+
 use std::sync::Arc;
 use std::sync::Weak;
 use std::time::Duration;
@@ -23,6 +25,9 @@ use crate::runtime::{
     RuntimeObservation, RuntimeParts, RuntimeSettings, Wakeable, WireError,
 };
 use crate::shelf::{Shelf, ShelfError};
+use holds::Holds;
+
+pub use holds::{HoldParts, HoldState};
 
 /// How many ids are thrown for one whose shard is here: on a node that owns a thirtieth of the
 /// shards one of them is found nine times of ten.
@@ -84,6 +89,8 @@ pub struct Carts {
     shop: Arc<Shop>,
     ownership: Arc<dyn Ownership>,
     entropy: Arc<dyn Entropy>,
+    /// Where units are reserved for what is in a cart.
+    holds: Option<Arc<Holds>>,
 }
 
 impl Carts {
@@ -100,7 +107,7 @@ impl Carts {
             effects: parts.effects,
             settings: parts.settings,
         });
-        Carts { runtime, shop, ownership, entropy }
+        Carts { runtime, shop, ownership, entropy, holds: None }
     }
 
     /// Sends a command of a shopper; the reply comes once it is durable.
@@ -114,7 +121,21 @@ impl Carts {
         let By::Shopper(by) = command.by else {
             return Err(CommandError::Rejected(CartRejectionCode::NotFound.into()));
         };
-        let ask = CartAsk { by: By::Shopper(by), look: Look::Body(options.shape) };
+        match (&self.holds, command.action) {
+            (Some(holds), CartAction::Change(steps)) => {
+                Box::pin(self.change_held(holds, id, (by, steps), options)).await
+            }
+            (_, action) => self.send(id, CartCommand { action, ..command }, options).await,
+        }
+    }
+
+    async fn send(
+        &self,
+        id: CartId,
+        command: CartCommand,
+        options: CommandOptions,
+    ) -> Result<CartReply, CartError> {
+        let ask = CartAsk { by: command.by, look: Look::Body(options.shape) };
         let CommandOptions { key, expected_version, .. } = options;
         self.runtime.execute(id.0, command, ask, key, expected_version).await.map(to_cart_reply)
     }
@@ -236,12 +257,15 @@ enum Look {
     Body(Shape),
     ShippingMethods,
     Order,
+    /// To whoever reserves for it.
+    Hold,
 }
 
 const LOOK_FULL: u8 = 1;
 const LOOK_MINIMAL: u8 = 2;
 const LOOK_SHIPPING_METHODS: u8 = 3;
 const LOOK_ORDER: u8 = 4;
+const LOOK_HOLD: u8 = 5;
 
 #[async_trait]
 impl Host for CartHost {
@@ -284,6 +308,10 @@ impl Host for CartHost {
                 let order = serde_json::to_vec(&cart.to_order(version));
                 order.expect("an order is plain data").into()
             }
+            Look::Hold => {
+                let held = serde_json::to_vec(&cart.holdable(version));
+                held.expect("names and numbers are plain data").into()
+            }
         })
     }
 
@@ -317,6 +345,7 @@ impl Host for CartHost {
             Look::Body(Shape::Minimal) => LOOK_MINIMAL,
             Look::ShippingMethods => LOOK_SHIPPING_METHODS,
             Look::Order => LOOK_ORDER,
+            Look::Hold => LOOK_HOLD,
         });
     }
 
@@ -327,6 +356,7 @@ impl Host for CartHost {
             [LOOK_MINIMAL] => Look::Body(Shape::Minimal),
             [LOOK_SHIPPING_METHODS] => Look::ShippingMethods,
             [LOOK_ORDER] => Look::Order,
+            [LOOK_HOLD] => Look::Hold,
             _ => return Err(DecodeError::Damaged("an unknown look at a cart")),
         };
         Ok(CartAsk { by, look })

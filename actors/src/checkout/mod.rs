@@ -18,7 +18,9 @@ use std::time::Duration;
 use barrow_engine::cart::{CartRejection, Owner};
 use barrow_engine::ids::CartId;
 use barrow_engine::money::Money;
-use barrow_engine::orders::{CapturePolicy, Order, OrderRejection, OrderStatus, PaymentChoice};
+use barrow_engine::orders::{
+    CapturePolicy, Order, OrderRejection, OrderStatus, OverLimit, PaymentChoice,
+};
 use barrow_engine::ports::{Clock, CommerceError, OrderStore, PaymentGateway};
 
 use crate::carts::{CartError, Carts};
@@ -106,6 +108,9 @@ pub enum CheckoutError {
     /// Under its key something else was asked.
     #[error("the idempotency key was used for another checkout of this cart")]
     KeyReused,
+    /// The cart is open again.
+    #[error("no more than {} of {} for one customer", .0.maximum, .0.sku)]
+    OverLimit(OverLimit),
     #[error("the order refuses: {0:?}")]
     Order(OrderRejection),
     #[error(transparent)]

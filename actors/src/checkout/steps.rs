@@ -6,9 +6,10 @@ use std::sync::Arc;
 use barrow_engine::cart::{By, CartAction, CartCommand, CartRejectionCode, LineId, Owner};
 use barrow_engine::catalog::{Sellable, Sku};
 use barrow_engine::ids::{CartId, OrderId};
-use barrow_engine::inventory::{Held, Ledger, Wish};
+use barrow_engine::inventory::{Held, Ledger, StockRefusal, Wish};
 use barrow_engine::orders::{
-    Actor, NewOrder, Order, OrderCommand, OrderRejection, OrderStatus, PaymentChoice, decide,
+    Actor, NewOrder, Order, OrderCommand, OrderRejection, OrderStatus, OverLimit, PaymentChoice,
+    decide,
 };
 use barrow_engine::ports::Opened;
 use futures::future::join_all;
@@ -52,6 +53,7 @@ impl Inner {
         // The order remembers the key: the cart would take a repeat for done that is to be decided
         // anew, since what came of the first has left nothing behind.
         let expected_version = ask.expected_version;
+        let expected_version = self.parts.carts.hold_again(cart, by, expected_version).await?;
         let options = CommandOptions { key: None, expected_version, shape: Shape::Minimal };
         self.parts.carts.execute(cart, command, options).await?;
         Ok(())
@@ -65,6 +67,7 @@ impl Inner {
         match self.parts.orders.open(&draft).await? {
             Opened::New => Ok(Some(draft)),
             Opened::Existing(order) => self.try_again(order, new).await.map(Some),
+            Opened::OverLimit(over) => self.refuse_over_limit(&draft, new.freeze, over).await,
         }
     }
 
@@ -102,6 +105,7 @@ impl Inner {
             Opened::Existing(order) => {
                 self.try_again(order, new).await.map(|order| Some((order, Vec::new())))
             }
+            Opened::OverLimit(over) => self.refuse_over_limit(&begun, new.freeze, over).await,
         }
     }
 
@@ -116,10 +120,27 @@ impl Inner {
             self.unfreeze(new.cart, new.freeze).await?;
             return Err(CheckoutError::Order(OrderRejection::PaymentOpen));
         }
+        let freeze = new.freeze;
         match self.write(&order, OrderCommand::Reopen(new), Actor::System).await? {
             Written::Done(order) => Ok(order),
+            Written::Refused(StockRefusal::OverLimit(over)) => {
+                self.refuse_over_limit(&order, freeze, over).await
+            }
             Written::Stale | Written::Refused(_) => self.look(order.id).await,
         }
+    }
+
+    /// Its buyer would have more than one may have: the cart is open again.
+    async fn refuse_over_limit<T>(
+        &self,
+        order: &Order,
+        freeze: u32,
+        over: OverLimit,
+    ) -> Result<T, CheckoutError> {
+        self.unfreeze(order.cart, freeze).await?;
+        // What is reserved for it, or was held for the cart.
+        self.let_go(order).await?;
+        Err(CheckoutError::OverLimit(over))
     }
 
     /// An order as it is now.
@@ -174,7 +195,7 @@ impl Inner {
     /// Lets go what is reserved for an order. Who tries again at once finds it free: the shelf here
     /// knows before the buyer is told, and not only when the news have come round.
     pub(super) async fn let_go(&self, order: &Order) -> Result<(), CheckoutError> {
-        let freed = self.parts.stock.release(order.id).await?;
+        let freed = self.parts.carts.let_go(&self.parts.stock, order).await?;
         if let Err(error) = self.parts.shelf.stock_changed(&freed).await {
             tracing::warn!(%error, order = %order.id, "what was let go is seen late");
         }

@@ -152,6 +152,7 @@ impl Inner {
             tax: tax_amount(total, tax_rate_bp, order.tax_included),
             tax_rate_bp,
             tracked: sellable.stock.track,
+            max_per_customer: sellable.stock.max_per_customer,
             fulfilled: 0,
             returned: 0,
             refunded: 0,

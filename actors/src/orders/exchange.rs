@@ -160,7 +160,9 @@ impl Inner {
             Opened::New => Ok(draft),
             // Somebody else exchanges it at this moment.
             Opened::Existing(order) if order == draft => Ok(draft),
-            Opened::Existing(_) => Err(OrderDeskError::Rejected(OrderRejection::WrongStep)),
+            Opened::Existing(_) | Opened::OverLimit(_) => {
+                Err(OrderDeskError::Rejected(OrderRejection::WrongStep))
+            }
         }
     }
 }

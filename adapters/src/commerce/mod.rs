@@ -5,7 +5,9 @@
 pub(crate) mod conditions;
 pub(crate) mod events;
 pub(crate) mod flow;
+pub(crate) mod keeping;
 pub(crate) mod key_rows;
+pub(crate) mod limits;
 pub(crate) mod numbers;
 pub(crate) mod order_row;
 pub(crate) mod rows;

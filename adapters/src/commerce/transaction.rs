@@ -10,6 +10,7 @@ use barrow_engine::orders::Order;
 use barrow_engine::time::Timestamp;
 
 use super::Fault;
+use super::limits::Buyer;
 use super::order_row::OrderRow;
 
 /// Levels that nobody else can change until the transaction has ended.
@@ -101,6 +102,16 @@ pub(crate) trait Transaction: Send {
         &mut self,
         cart: CartId,
     ) -> impl Future<Output = Result<Option<Order>, Fault>> + Send;
+
+    /// Lets nobody else open drafts of these buyers until the transaction has ended.
+    fn lock_buyers(&mut self, buyers: &[Buyer]) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Units of these SKUs in the other orders of a buyer.
+    fn bought(
+        &mut self,
+        buyer: &Buyer,
+        skus: &BTreeSet<Sku>,
+    ) -> impl Future<Output = Result<BTreeMap<Sku, u64>, Fault>> + Send;
 
     /// Replaces orders that are locked, and their payments, and writes what there is to tell of
     /// each.

@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use barrow_engine::catalog::{Location, Sku};
 use barrow_engine::events::order_events;
 use barrow_engine::ids::OrderId;
-use barrow_engine::inventory::{Held, Wish, default_location};
-use barrow_engine::orders::{Order, StockChange};
+use barrow_engine::inventory::{Held, StockRefusal, Wish, default_location};
+use barrow_engine::orders::{Order, OverLimit, StockChange};
 use barrow_engine::ports::{Opened, OrderChange, Saved};
 
 use super::flow::{Opening, committed};
+use super::limits::first_over;
 use super::order_row::OrderRow;
 use super::transaction::{LockedOrder, Transaction};
 use super::{End, Fault};
@@ -53,6 +54,13 @@ pub(crate) async fn write_all(
 ) -> Result<End<Option<Vec<Outcome>>>> {
     let mut outcomes = open(transaction, writes).await?;
     let locked = lock_orders(transaction, writes, &mut outcomes).await?;
+    if let Some(over) = first_over(transaction, &limited(writes, &outcomes, &locked)).await? {
+        // Of several, those of one customer have counted each other.
+        return Ok(End::Rollback(match writes {
+            [one] => Some(vec![over_limit(one, over)]),
+            _ => None,
+        }));
+    }
     let mut has_news = false;
     if let Some(mut opening) = open_stock(transaction, writes, &outcomes).await? {
         for (write, outcome) in writes.iter().zip(&mut outcomes) {
@@ -166,6 +174,30 @@ async fn lock_orders(
         }
     }
     Ok(locked)
+}
+
+/// The drafts that are opened now, or opened again.
+fn limited<'a>(
+    writes: &'a [Write],
+    outcomes: &[Option<Outcome>],
+    locked: &BTreeMap<OrderId, LockedOrder>,
+) -> Vec<&'a Order> {
+    let of_write = |(write, outcome): (&'a Write, &Option<Outcome>)| match (write, outcome) {
+        (Write::Open { draft, .. }, Some(Outcome::Opened(Opened::New))) => Some(draft),
+        (Write::Save { change, .. }, None) => {
+            let known = locked.get(&change.order.id).map_or(0, |locked| locked.timeline);
+            Some(&change.order).filter(|order| order.takes_limits_up(known))
+        }
+        _ => None,
+    };
+    writes.iter().zip(outcomes).filter_map(of_write).collect()
+}
+
+fn over_limit(write: &Write, over: OverLimit) -> Outcome {
+    match write {
+        Write::Open { .. } => Outcome::Opened(Opened::OverLimit(over)),
+        _ => Outcome::Saved(Saved::Refused(StockRefusal::OverLimit(over))),
+    }
 }
 
 /// A ledger of all that is concerned, where something is.

@@ -4,13 +4,13 @@
 //! whoever hears of a SKU reads it. Where nobody knows whether something happened, and to which
 //! SKUs, all may be old that is held of stock.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use barrow_engine::catalog::{Location, Sku};
 use barrow_engine::ids::{CartId, MovementId, OrderId, ReturnId};
-use barrow_engine::inventory::{Held, Level, Movement, MovementDraft, StockRefusal, Wish};
+use barrow_engine::inventory::{Held, Kept, Level, Movement, MovementDraft, StockRefusal, Wish};
 use barrow_engine::orders::{Order, OrderNumber, StockChange};
 use barrow_engine::ports::{
     Announcement, Announcements, CommerceError, Opened, OrderChange, OrderQuery, OrderStore,
@@ -166,6 +166,21 @@ impl StockLedger for AnnouncedStock {
     async fn release(&self, order: OrderId) -> Result<Vec<Sku>> {
         let result = self.inner.release(order).await;
         self.channel.tell_freed(&result).await;
+        result
+    }
+
+    async fn keep(
+        &self,
+        order: OrderId,
+        keep: &BTreeMap<Sku, u64>,
+        until: Timestamp,
+    ) -> Result<Kept> {
+        let result = self.inner.keep(order, keep, until).await;
+        match &result {
+            Ok(kept) => self.channel.tell(&kept.freed).await,
+            Err(CommerceError::OutcomeUnknown(_)) => self.channel.announce(stock_doubted()).await,
+            Err(_) => {}
+        }
         result
     }
 

@@ -9,6 +9,7 @@ mod control_table;
 mod entity_store;
 mod errors;
 mod hosts;
+mod limits;
 mod order_rows;
 mod order_store;
 mod outbox;

@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use barrow_engine::catalog::{Location, Sku};
 use barrow_engine::ids::{MovementId, OrderId};
-use barrow_engine::inventory::{Held, Level, Movement, MovementDraft, StockRefusal, Wish};
+use barrow_engine::inventory::{Held, Kept, Level, Movement, MovementDraft, StockRefusal, Wish};
 use barrow_engine::ports::{CommerceError, STOCK_BATCH_MAX, StockLedger};
 use barrow_engine::time::Timestamp;
 use sqlx::postgres::PgConnection;
 
 use super::primary::Postgres;
 use super::transaction::TRIES_MAX;
-use crate::commerce::flow;
 use crate::commerce::rows::{LevelRow, MovementRow, in_order, levels, limit, movements};
+use crate::commerce::{flow, keeping};
 
 type Result<T> = std::result::Result<T, CommerceError>;
 
@@ -109,6 +109,20 @@ impl StockLedger for PostgresStockLedger {
         let release =
             || async move |transaction: &mut PgConnection| flow::release(transaction, order).await;
         self.postgres.transact(release).await
+    }
+
+    async fn keep(
+        &self,
+        order: OrderId,
+        keep: &BTreeMap<Sku, u64>,
+        until: Timestamp,
+    ) -> Result<Kept> {
+        let keep = || {
+            async move |transaction: &mut PgConnection| {
+                keeping::keep(transaction, order, keep, until).await
+            }
+        };
+        self.postgres.transact(keep).await
     }
 
     async fn expire(&self, now: Timestamp, most: usize) -> Result<Vec<Sku>> {

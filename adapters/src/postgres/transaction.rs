@@ -15,9 +15,11 @@ use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
 use super::errors::CallError;
+use super::limits;
 use super::order_rows;
 use super::order_store::{READ, READ_OF_CART};
 use super::primary::Postgres;
+use crate::commerce::limits::Buyer;
 use crate::commerce::order_row::{DocumentRow, OrderRow, order};
 use crate::commerce::rows::{
     self, ClaimRow, LevelRow, MovementRow, claims, levels, limit, movements, stored,
@@ -273,6 +275,14 @@ impl Transaction for PgConnection {
             tell_stock(self, news).await?;
         }
         Ok(())
+    }
+
+    async fn lock_buyers(&mut self, buyers: &[Buyer]) -> Result<()> {
+        limits::lock(self, buyers).await
+    }
+
+    async fn bought(&mut self, buyer: &Buyer, skus: &BTreeSet<Sku>) -> Result<BTreeMap<Sku, u64>> {
+        limits::bought(self, buyer, &texts(skus.iter(), Sku::as_str)).await
     }
 
     async fn insert_orders(&mut self, rows: &[&OrderRow]) -> Result<BTreeSet<OrderId>> {

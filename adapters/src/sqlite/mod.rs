@@ -5,6 +5,7 @@
 
 mod api_keys;
 mod database;
+mod limits;
 mod order_store;
 mod outbox;
 mod stock_ledger;

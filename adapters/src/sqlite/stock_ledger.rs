@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use barrow_engine::catalog::{Location, Sku};
 use barrow_engine::ids::{MovementId, OrderId};
-use barrow_engine::inventory::{Held, Level, Movement, MovementDraft, StockRefusal, Wish};
+use barrow_engine::inventory::{Held, Kept, Level, Movement, MovementDraft, StockRefusal, Wish};
 use barrow_engine::ports::{CommerceError, STOCK_BATCH_MAX, StockLedger};
 use barrow_engine::time::Timestamp;
 
 use super::database::Sqlite;
-use crate::commerce::flow;
 use crate::commerce::rows::{LevelRow, MovementRow, in_order, levels, limit, movements};
+use crate::commerce::{flow, keeping};
 
 type Result<T> = std::result::Result<T, CommerceError>;
 
@@ -106,6 +106,16 @@ impl StockLedger for SqliteStockLedger {
 
     async fn release(&self, order: OrderId) -> Result<Vec<Sku>> {
         self.sqlite.write(async |transaction| flow::release(transaction, order).await).await
+    }
+
+    async fn keep(
+        &self,
+        order: OrderId,
+        keep: &BTreeMap<Sku, u64>,
+        until: Timestamp,
+    ) -> Result<Kept> {
+        let keep = async |transaction: &mut _| keeping::keep(transaction, order, keep, until).await;
+        self.sqlite.write(keep).await
     }
 
     async fn expire(&self, now: Timestamp, most: usize) -> Result<Vec<Sku>> {

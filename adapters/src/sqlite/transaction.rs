@@ -14,10 +14,12 @@ use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnection;
 
 use super::database::Sqlite;
+use super::limits;
 use super::order_store::{READ, READ_OF_CART};
 use super::stock_ledger::{READ_LEVELS, skus_json};
 use crate::commerce::Fault;
 use crate::commerce::events::stored as position;
+use crate::commerce::limits::Buyer;
 use crate::commerce::order_row::{DocumentRow, FORMAT, OrderRow, PaymentRow, ReturnRow, order};
 use crate::commerce::rows::{
     ClaimRow, LevelRow, MovementRow, claims, levels, limit, movements, stored,
@@ -203,6 +205,14 @@ impl Transaction for SqliteConnection {
             }
         }
         if news.is_empty() { Ok(()) } else { tell_stock(self, news).await }
+    }
+
+    async fn lock_buyers(&mut self, _buyers: &[Buyer]) -> Result<()> {
+        Ok(())
+    }
+
+    async fn bought(&mut self, buyer: &Buyer, skus: &BTreeSet<Sku>) -> Result<BTreeMap<Sku, u64>> {
+        limits::bought(self, buyer, skus_json(skus)).await
     }
 
     async fn insert_orders(&mut self, rows: &[&OrderRow]) -> Result<BTreeSet<OrderId>> {

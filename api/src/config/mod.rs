@@ -6,6 +6,7 @@ mod capability;
 mod error;
 #[cfg(test)]
 mod fuzz;
+mod inventory;
 mod layers;
 mod legal;
 mod payments;
@@ -16,6 +17,7 @@ mod units;
 mod validate;
 
 pub use error::{ConfigError, Origin, Problem};
+pub use inventory::{Inventory, ReserveOn};
 pub use layers::Origins;
 pub use legal::Legal;
 pub use payments::{Capture, Gateway, Payments, Stripe};

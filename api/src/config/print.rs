@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::inventory::Inventory;
 use super::legal::Legal;
 use super::payments::{Payments, Stripe};
 use super::sections::{
@@ -47,6 +48,7 @@ const SECTIONS: &[(&str, Manual)] = &[
     ("cache", Cache::MANUAL),
     ("dynamodb", Dynamodb::MANUAL),
     ("media", Media::MANUAL),
+    ("inventory", Inventory::MANUAL),
     ("payments", Payments::MANUAL),
     ("payments.stripe", Stripe::MANUAL),
     ("legal", Legal::MANUAL),

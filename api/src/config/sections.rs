@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use barrow_engine::pricing::Shop;
 use serde::{Deserialize, Serialize};
 
+use super::inventory::Inventory;
 use super::legal::Legal;
 use super::payments::Payments;
 use super::section::section;
@@ -38,6 +39,8 @@ section! {
         pub dynamodb: Dynamodb = Dynamodb::default(),
         /// Pictures, manuals and videos.
         pub media: Media = Media::default(),
+        /// When units are reserved for a shopper, and for how long.
+        pub inventory: Inventory = Inventory::default(),
         /// Who moves the money, and when it is taken.
         pub payments: Payments = Payments::default(),
         /// Who sells, as it has to stand on an invoice.

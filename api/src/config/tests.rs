@@ -354,3 +354,17 @@ fn the_secrets_of_payments_are_printed_by_nobody() {
         assert!(text.contains(MASK) && !text.contains("sesame"), "{text}");
     }
 }
+
+#[test]
+fn carts_hold_what_is_in_them_only_where_that_is_said_and_for_a_while() {
+    assert_eq!(check("", &[], &[]).inventory.hold_ttl(), None);
+    let set = "[inventory]\nreserve_on = 'cart'\n";
+    let minutes = |file: &str| check(file, &[], &[]).inventory.hold_ttl().unwrap().as_secs() / 60;
+    assert_eq!(minutes(set), 15);
+    assert_eq!(minutes(&format!("{set}hold = '2m'\n")), 2);
+    for hold in ["0s", "999ms", "25h"] {
+        let error = refused(&format!("{set}hold = '{hold}'\n"), &[], &[]);
+        assert!(error.contains("inventory.hold"), "{error}");
+    }
+    assert!(refused("inventory.reserve_on = 'never'", &[], &[]).contains("never"));
+}

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::error::Problem;
+use super::inventory;
 use super::layers::Origins;
 use super::payments;
 use super::sections::{CommerceBackend, Config, Control, EntityBackend, Server};
@@ -63,6 +64,9 @@ pub fn validate(config: &Config, origins: &Origins) -> Vec<Problem> {
     findings.check(filter.is_ok(), "log.level", || {
         format!("'{level}' is not a level (error, warn, info, debug, trace) or PART=LEVEL list")
     });
+    if let Some(what) = inventory::problem(config) {
+        findings.check(false, "inventory.hold", || what);
+    }
     for (key, what) in payments::problems(config) {
         findings.check(false, key, || what);
     }

@@ -78,6 +78,7 @@ fn change(method: HttpMethod, path: &'static str, id: &str, summary: &str) -> Op
     versioned(operation, 200).refuses([
         Code::NotFound,
         Code::CartExpired,
+        Code::InsufficientStock,
         Code::CheckoutInProgress,
         Code::CartOrdered,
         Code::IdempotencyKeyInvalid,
@@ -213,6 +214,7 @@ fn shipping_method() -> Operation {
 fn events() -> Operation {
     let sample = "retry: 1000\n\nid: 3\nevent: cart\ndata: {\"id\": \"cart_...\", ...}\n\n\
                   event: price_changed\ndata: {\"sku\": ..., \"old_price\": ..., ...}\n\n\
+                  event: hold\ndata: {\"state\": \"held\", \"expires_at\": ...}\n\n\
                   : ping\n\n";
     call(HttpMethod::Get, "/v1/carts/{id}/events", "watchCart", "The cart as it changes")
         .about(
@@ -220,7 +222,9 @@ fn events() -> Operation {
              `cart` with the version as id: first on connect unless `Last-Event-ID` is it, then \
              after changes; a slow or resuming reader gets only the newest. Without an id: \
              `price_changed`, `low_stock`, and `end {reason}` before the stream is closed. \
-             `: ping` every 15 s.",
+             Where the shop reserves what is in a cart: `hold {state, expires_at}`, `held` on \
+             connect and after each renewal, `expiring` when little time is left, `expired` when \
+             the units are not the cart's any more. `: ping` every 15 s.",
         )
         .takes([
             cart_id(),

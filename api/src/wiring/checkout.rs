@@ -1,8 +1,11 @@
-//! How the shop sells: the ways to pay, and the checkouts on the stores of stock and orders.
+//! How the shop sells: when units are reserved, the ways to pay, and the checkouts on the stores of
+//! stock and orders.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use barrow_actors::carts::{Carts, HoldParts};
+use barrow_actors::stock::Stock;
 use barrow_adapters::gateways::{ManualPayment, TestGateway};
 use barrow_engine::ports::{Clock, PaymentGateway};
 
@@ -13,6 +16,19 @@ use crate::config::{Config, Gateway};
 
 /// Where the test gateway's page is on this server.
 const TEST_PAGE: &str = "/v1/payments/test/pay";
+
+/// Carts that reserve what is in them, where the shop is configured so.
+pub(super) fn with_holds(
+    carts: Carts,
+    config: &Config,
+    stock: &Stock,
+    clock: &Arc<dyn Clock>,
+) -> Carts {
+    match config.inventory.hold_ttl() {
+        Some(ttl) => carts.held_with(HoldParts { stock: stock.clone(), clock: clock.clone(), ttl }),
+        None => carts,
+    }
+}
 
 /// The ways to pay, by the names that clients know them by.
 pub(super) struct Gateways {

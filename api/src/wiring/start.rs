@@ -24,7 +24,7 @@ use barrow_engine::ports::{
 use barrow_engine::pricing::Shop;
 
 use super::Stores;
-use super::checkout::Gateways;
+use super::checkout::{Gateways, with_holds};
 use super::cluster::{self, ClusterError};
 use super::deliveries;
 use super::figures::{collect_cluster, collect_ports};
@@ -174,6 +174,8 @@ pub async fn start(
     let effects = Arc::new(EffectRouter::default());
     let Owned { node, ownership, lease } = own(config, &ports, &effects, on_lost).await?;
     let (carts, sessions) = start_entities(config, &ports, &catalog, &ownership, &effects);
+    let stock = Stock::start(ports.stock.clone());
+    let carts = with_holds(carts, config, &stock, &ports.clock);
     if let Some(node) = &node {
         node.host(carts.clone(), sessions.clone());
     }
@@ -187,7 +189,7 @@ pub async fn start(
     let gateways = gateways.with_test(config, &token_keys, ports.clock.clone());
     let capture = config.payments.capture.policy();
     let selling = CheckoutSettings { capture, ..CheckoutSettings::default() };
-    let checkouts = start_checkouts(&ports, &carts, &catalog, &gateways, effects, selling);
+    let checkouts = start_checkouts(&ports, &carts, stock, &catalog, &gateways, effects, selling);
     let orders = Orders::start(OrderParts {
         checkouts: checkouts.clone(),
         shop: shop.clone(),
@@ -272,6 +274,7 @@ fn start_entities(
 fn start_checkouts(
     ports: &Ports,
     carts: &Carts,
+    stock: Stock,
     catalog: &Catalog,
     gateways: &Gateways,
     effects: Arc<EffectRouter>,
@@ -280,7 +283,7 @@ fn start_checkouts(
     let checkouts = Checkouts::start(CheckoutParts {
         carts: carts.clone(),
         shelf: Arc::new(catalog.clone()),
-        stock: Stock::start(ports.stock.clone()),
+        stock,
         orders: ports.orders.clone(),
         gateways: gateways.all.clone(),
         clock: ports.clock.clone(),

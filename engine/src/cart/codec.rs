@@ -9,10 +9,12 @@
 //!
 //! Version 2 is written of a cart that was ever frozen, so that other carts stay readable to the
 //! builds before it: after all of version 1, how often it was frozen and the total then agreed to.
+//! Version 3 is written of one that units are reserved for: after all of version 2, until when, and
+//! the distances of the names of the lines of which none are.
 
 use super::line::KeptLine;
 use super::terms::{Terms, is_too_much};
-use super::{Address, Addresses, Cart, CartStatus, Contact, LINES_MAX, Line, LineId, Owner};
+use super::{Address, Addresses, Cart, CartStatus, Contact, Hold, LINES_MAX, Line, LineId, Owner};
 use crate::catalog::{ChannelId, CountryCode, InvalidText, Locale, Sku};
 use crate::codec::{Reader, Writer};
 use crate::entity::DecodeError;
@@ -22,9 +24,10 @@ use crate::quantity::Quantity;
 use crate::time::Timestamp;
 
 /// The newest version that this build reads.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 
 const NEVER_FROZEN: u8 = 1;
+const NOT_HELD: u8 = 2;
 
 const ABSENT: u8 = 0;
 const OPEN: u8 = 1;
@@ -53,7 +56,11 @@ fn damaged(_: InvalidText) -> DecodeError {
 }
 
 pub(super) fn encode(cart: &Cart, out: &mut Vec<u8>) {
-    let version = if cart.freezes == 0 { NEVER_FROZEN } else { VERSION };
+    let version = match cart.hold() {
+        Some(_) => VERSION,
+        None if cart.freezes == 0 => NEVER_FROZEN,
+        None => NOT_HELD,
+    };
     let mut writer = Writer::new(out, version);
     let (kind, id) = match cart.owner {
         None => return writer.byte(ABSENT),
@@ -84,6 +91,9 @@ pub(super) fn encode(cart: &Cart, out: &mut Vec<u8>) {
     if version != NEVER_FROZEN {
         writer.varint(u64::from(cart.freezes));
         writer.varint(cart.expected_total.unsigned_abs());
+    }
+    if let Some(hold) = cart.hold() {
+        hold.encode(&mut writer);
     }
 }
 
@@ -179,9 +189,12 @@ fn decode_known(id: CartId, version: u8, mut reader: Reader<'_>) -> Result<Cart,
         cart.freezes = reader.varint_u32()?;
         let total = i64::try_from(reader.varint()?).ok().filter(|total| *total <= AMOUNT_MAX);
         cart.expected_total = total.ok_or(DecodeError::Damaged("an amount out of range"))?;
-        if cart.freezes == 0 {
+        if cart.freezes == 0 && version == NOT_HELD {
             return Err(DecodeError::Damaged("frozen, and never was"));
         }
+    }
+    if version > NOT_HELD {
+        cart.hold = Some(Box::new(Hold::decode(&mut reader)?));
     }
     reader.finish()?;
     cart.adopt(Terms::new(currency, channel, None, cart.addresses()), lines)?;

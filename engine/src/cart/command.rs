@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Addresses, Contact, LineId};
+use super::{Addresses, Contact, Holding, LineId};
 use crate::catalog::{ChannelId, Locale, Sellable};
 use crate::ids::{CustomerId, SessionId};
 use crate::money::{Currency, Money};
@@ -79,4 +79,6 @@ pub enum CartStep {
     },
     /// Accepts the current price of every line whose price has changed.
     AcceptPrices,
+    /// What was reserved for the cart as the steps before leave it. The house's own, and the last.
+    Hold(Holding),
 }

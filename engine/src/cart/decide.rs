@@ -8,6 +8,7 @@ use super::CartRejectionCode as Code;
 use super::draft::Draft;
 use super::effect::{CheckoutNews, SessionNews};
 use super::event::{CartChange, CartEvent};
+use super::hold::take_hold;
 use super::line::KeptLine;
 use super::policy::PriceChangePolicy;
 use super::terms::{Offer, is_too_much};
@@ -129,12 +130,12 @@ fn change(cart: &Cart, steps: Vec<CartStep>, now: Timestamp) -> Decided {
     }
     let mut draft = Draft::new(cart, now);
     for (index, step) in steps.into_iter().enumerate() {
-        take(&mut draft, step).map_err(|code| code.at_step(index))?;
+        take(&mut draft, cart, step).map_err(|code| code.at_step(index))?;
     }
     Ok(Decision { events: draft.into_events(), effects: Vec::new() })
 }
 
-fn take(draft: &mut Draft<'_>, step: CartStep) -> Result<(), Code> {
+fn take(draft: &mut Draft<'_>, cart: &Cart, step: CartStep) -> Result<(), Code> {
     match step {
         CartStep::AddLine { sellable, quantity } => add_line(draft, sellable, quantity),
         CartStep::SetQuantity { line, quantity: 0 } => remove_line(draft, line),
@@ -148,6 +149,7 @@ fn take(draft: &mut Draft<'_>, step: CartStep) -> Result<(), Code> {
         CartStep::SetAddresses(addresses) => set_addresses(draft, addresses),
         CartStep::SetShippingMethod { id } => set_shipping_method(draft, id),
         CartStep::AcceptPrices => accept_prices(draft),
+        CartStep::Hold(holding) => take_hold(draft, cart, holding),
     }
 }
 

@@ -131,6 +131,11 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Whether the steps so far change anything.
+    pub fn has_changes(&self) -> bool {
+        !self.events.is_empty()
+    }
+
     pub fn set_terms(&mut self, terms: Terms) {
         self.terms = Some(terms);
     }

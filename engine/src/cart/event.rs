@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Addresses, Contact, LineId, Owner};
+use super::{Addresses, Contact, Hold, LineId, Owner};
 use crate::catalog::{ChannelId, Locale, Sellable};
 use crate::money::Currency;
 use crate::pricing::Shop;
@@ -51,6 +51,8 @@ pub enum CartChange {
         /// The lines whose price had changed, each with the unit price now accepted.
         lines: Vec<(LineId, i64)>,
     },
+    /// Units are reserved for it, or none any more.
+    Held(Option<Box<Hold>>),
     Frozen {
         /// In minor units.
         expected_total: i64,

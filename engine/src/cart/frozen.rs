@@ -57,6 +57,7 @@ impl Cart {
             tax: line.tax().amount,
             tax_rate_bp: self.terms.tax_rate_bp(&sellable.tax_category),
             tracked: sellable.stock.track,
+            max_per_customer: sellable.stock.max_per_customer,
             fulfilled: 0,
             returned: 0,
             refunded: 0,

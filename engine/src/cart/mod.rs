@@ -4,7 +4,8 @@
 //! exact to the minor unit and costs what the change costs, that a shopper is never charged a
 //! price they did not see, and that a line's name is never used twice. It refuses what cannot be
 //! sold at all; what merely cannot be sold *now*, too little stock or a changed price, it takes
-//! and reports as a [`Problem`].
+//! and reports as a [`Problem`]. In a shop that reserves what is in a cart it refuses what cannot
+//! be reserved, too ([`Hold`]).
 //!
 //! Its row holds SKUs, quantities and accepted prices. Everything else comes from the catalog's
 //! snapshots ([`crate::catalog::Sellable`]) that the runtime hands in with [`Cart::refresh`].
@@ -29,6 +30,7 @@ mod form;
 mod codec;
 mod effect;
 mod frozen;
+mod hold;
 pub mod policy;
 mod sent;
 
@@ -48,6 +50,7 @@ pub use contact::{Contact, EMAIL_CHARS_MAX, EMAIL_LOCAL_CHARS_MAX, PHONE_CHARS_M
 pub use effect::{CheckoutNews, SessionNews};
 pub use event::{CartChange, CartEvent};
 pub use form::{FieldError, FieldErrorCode};
+pub use hold::{Hold, Holdable, HoldableLine, HoldableStatus, Holding};
 pub use line::{InvalidLineId, Line, LineId};
 pub use problems::Problem;
 pub use quote::{Adjustment, LINE_TOTAL_MAX, LINES_MAX, Quote, ShippingOption, Totals};

@@ -1,6 +1,6 @@
 //! Why a cart refuses a command.
 
-use super::CartStatus;
+use super::{CartStatus, LineId};
 
 /// A refusal; the cart is as it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,14 @@ pub enum CartRejectionCode {
     UnknownShippingMethod,
     /// The cart's channel does not ship to the country of the shipping address.
     UnknownCountry,
+    /// The shop holds what is in a cart, and there is less than the change wants.
+    InsufficientStock {
+        /// `None` for a line that was to come.
+        line: Option<LineId>,
+        requested: u32,
+        /// How many the cart could have.
+        available: u64,
+    },
     /// Something keeps it from being bought: its problems.
     NotReady,
     /// It costs something else than the shopper agreed to.
@@ -50,6 +58,7 @@ impl CartRejectionCode {
             CartRejectionCode::LineLimit => "line_limit",
             CartRejectionCode::UnknownShippingMethod => "unknown_shipping_method",
             CartRejectionCode::UnknownCountry => "unknown_country",
+            CartRejectionCode::InsufficientStock { .. } => "insufficient_stock",
             CartRejectionCode::NotReady => "cart_not_ready",
             CartRejectionCode::TotalChanged => "cart_changed",
             CartRejectionCode::Closed(CartStatus::CheckingOut) => "checkout_in_progress",
@@ -69,6 +78,7 @@ impl CartRejectionCode {
             CartRejectionCode::UnknownShippingMethod => Some("/id"),
             CartRejectionCode::UnknownCountry => Some("/shipping/country"),
             CartRejectionCode::NotFound
+            | CartRejectionCode::InsufficientStock { .. }
             | CartRejectionCode::NotReady
             | CartRejectionCode::TotalChanged
             | CartRejectionCode::Closed(_)
@@ -93,6 +103,9 @@ impl CartRejectionCode {
                 "There is no such shipping method for the cart's channel and country."
             }
             CartRejectionCode::UnknownCountry => "The cart's channel does not ship to the country.",
+            CartRejectionCode::InsufficientStock { .. } => {
+                "There is less of it than the cart is to hold."
+            }
             CartRejectionCode::NotReady => "The cart has problems that keep it from being bought.",
             CartRejectionCode::TotalChanged => "The cart costs something else by now.",
             CartRejectionCode::Closed(CartStatus::CheckingOut) => {

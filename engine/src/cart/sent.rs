@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::codec::{flag, read_address, read_optional, write_address};
 use super::{
     Addresses, By, CartAction, CartCommand, CartRejection, CartRejectionCode, CartStatus, CartStep,
-    Contact, LineId, Owner, STEPS_MAX,
+    Contact, Holding, LineId, Owner, STEPS_MAX,
 };
 use crate::catalog::{ChannelId, Locale, Sellable, Sku};
 use crate::codec::{Reader, Writer};
@@ -19,10 +19,13 @@ use crate::pricing::Shop;
 use crate::quantity::Quantity;
 
 /// The newest form; nodes of the build before it read one less.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// The form of all that is not about checkouts.
 const BEFORE_CHECKOUTS: u8 = 1;
+
+/// The form of all that is not about holds.
+const BEFORE_HOLDS: u8 = 2;
 
 const BY_SYSTEM: u8 = 0;
 const BY_SESSION: u8 = 1;
@@ -42,6 +45,7 @@ const SET_CONTACT: u8 = 4;
 const SET_ADDRESSES: u8 = 5;
 const SET_SHIPPING_METHOD: u8 = 6;
 const ACCEPT_PRICES: u8 = 7;
+const HOLD: u8 = 8;
 
 /// The codes of refusals, by the byte they travel as, less one.
 const CODES: [CartRejectionCode; 15] = [
@@ -64,10 +68,11 @@ const CODES: [CartRejectionCode; 15] = [
 
 /// Appends a command.
 pub fn encode_command(command: &CartCommand, out: &mut Vec<u8>) {
-    let version = match command.action {
+    let version = match &command.action {
+        CartAction::Change(steps) if matches!(steps.last(), Some(CartStep::Hold(_))) => VERSION,
         CartAction::Create { .. } | CartAction::Change(_) | CartAction::Expire => BEFORE_CHECKOUTS,
         CartAction::Freeze { .. } | CartAction::Unfreeze { .. } | CartAction::MarkOrdered => {
-            VERSION
+            BEFORE_HOLDS
         }
     };
     let mut writer = Writer::new(out, version);
@@ -165,6 +170,10 @@ fn write_step(writer: &mut Writer<'_>, step: &CartStep) {
             writer.text(id);
         }
         CartStep::AcceptPrices => writer.byte(ACCEPT_PRICES),
+        CartStep::Hold(holding) => {
+            writer.byte(HOLD);
+            holding.encode(writer);
+        }
     }
 }
 
@@ -209,7 +218,8 @@ impl SentCommand {
                 locale: Locale::new(reader.text()?).map_err(|_| ODD_NAME)?,
             },
             CHANGE => {
-                let count = reader.count(STEPS_MAX)?;
+                // One more is the house's own.
+                let count = reader.count(STEPS_MAX + 1)?;
                 let steps = (0..count).map(|_| read_step(&mut reader));
                 SentAction::Change(steps.collect::<Result<_, _>>()?)
             }
@@ -307,6 +317,7 @@ fn read_step(reader: &mut Reader<'_>) -> Result<SentStep, DecodeError> {
         }
         SET_SHIPPING_METHOD => CartStep::SetShippingMethod { id: reader.text()?.to_owned() },
         ACCEPT_PRICES => CartStep::AcceptPrices,
+        HOLD => CartStep::Hold(Holding::decode(reader)?),
         _ => return Err(DecodeError::Damaged("an unknown step")),
     };
     Ok(SentStep::Whole(whole))
@@ -320,11 +331,22 @@ fn read_flag(reader: &mut Reader<'_>) -> Result<bool, DecodeError> {
     }
 }
 
+/// The byte of a refusal for want of stock, which tells more than its code.
+const INSUFFICIENT_STOCK: u8 = 255;
+
 /// Appends a refusal.
 pub fn encode_rejection(rejection: &CartRejection, out: &mut Vec<u8>) {
-    let mut writer = Writer::new(out, BEFORE_CHECKOUTS);
-    let place = CODES.iter().position(|code| *code == rejection.code);
-    writer.byte(place.expect("every code is in the list") as u8 + 1);
+    let is_of_stock = matches!(rejection.code, CartRejectionCode::InsufficientStock { .. });
+    let mut writer = Writer::new(out, if is_of_stock { VERSION } else { BEFORE_CHECKOUTS });
+    if let CartRejectionCode::InsufficientStock { line, requested, available } = rejection.code {
+        writer.byte(INSUFFICIENT_STOCK);
+        writer.varint(line.map_or(0, |line| u64::from(line.0)));
+        writer.varint(u64::from(requested));
+        writer.varint(available);
+    } else {
+        let place = CODES.iter().position(|code| *code == rejection.code);
+        writer.byte(place.expect("every other code is in the list") as u8 + 1);
+    }
     writer.varint(rejection.step.map_or(0, |step| step as u64 + 1));
 }
 
@@ -334,9 +356,19 @@ pub fn encode_rejection(rejection: &CartRejection, out: &mut Vec<u8>) {
 /// As [`crate::entity::Entity::decode`].
 pub fn decode_rejection(bytes: &[u8]) -> Result<CartRejection, DecodeError> {
     let (_, mut reader) = Reader::open(bytes, VERSION)?;
-    let place = usize::from(reader.byte()?).checked_sub(1);
-    let code = place.and_then(|place| CODES.get(place)).copied();
-    let code = code.ok_or(DecodeError::Damaged("an unknown refusal"))?;
+    let code = match reader.byte()? {
+        INSUFFICIENT_STOCK => CartRejectionCode::InsufficientStock {
+            // Names of lines begin at 1.
+            line: Some(LineId(reader.varint_u32()?)).filter(|line| line.0 > 0),
+            requested: reader.varint_u32()?,
+            available: reader.varint()?,
+        },
+        byte => {
+            let place = usize::from(byte).checked_sub(1);
+            let code = place.and_then(|place| CODES.get(place)).copied();
+            code.ok_or(DecodeError::Damaged("an unknown refusal"))?
+        }
+    };
     let step = reader.varint_u32()?.checked_sub(1).map(|step| step as usize);
     reader.finish()?;
     Ok(CartRejection { code, step })

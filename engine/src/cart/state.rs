@@ -10,7 +10,7 @@ use super::line::KeptLine;
 use super::problems::Problem;
 use super::quote::{Quote, ShippingOption};
 use super::terms::Terms;
-use super::{Addresses, Contact, Line, LineId, Owner, order_of};
+use super::{Addresses, Contact, Hold, Line, LineId, Owner, order_of};
 use crate::catalog::{ChannelId, Locale, Sellable, Sku};
 use crate::entity::DecodeError;
 use crate::ids::{CartId, OrderId};
@@ -75,6 +75,10 @@ pub struct Cart {
     pub(super) freezes: u32,
     /// What the shopper agreed to pay, in minor units, when it was frozen last.
     pub(super) expected_total: i64,
+    /// Boxed: most carts of most shops have none.
+    pub(super) hold: Option<Box<Hold>>,
+    /// Whether it had not run out when the cart was looked at last.
+    pub(super) hold_lasts: bool,
     /// In the order of their ids: a list is smaller than a tree, and a cart has few.
     lines: Vec<Line>,
     by_sku: SkuIndex<LineId>,
@@ -103,6 +107,8 @@ impl Cart {
             next_line: LineId::FIRST,
             freezes: 0,
             expected_total: 0,
+            hold: None,
+            hold_lasts: false,
             lines: Vec::new(),
             by_sku: SkuIndex::default(),
             troubled: BTreeSet::new(),
@@ -244,6 +250,7 @@ impl Cart {
         for (line, sellable) in kept.into_iter().zip(sellables) {
             self.put_line(line, sellable, now);
         }
+        self.look_at_hold(now);
         self.settle();
     }
 
@@ -257,10 +264,8 @@ impl Cart {
     pub fn problems(&self) -> Vec<Problem> {
         let troubled = self.troubled.iter().filter_map(|id| self.line(*id));
         let mut problems: Vec<_> = troubled.flat_map(Line::problems).collect();
-        if self.status != CartStatus::Open {
-            // What it needs is reserved in its name, and is missing from what is left for others.
-            problems.retain(|problem| !matches!(problem, Problem::InsufficientStock { .. }));
-        }
+        // What is reserved in its name is missing from what is left for others.
+        problems.retain(|problem| !self.has_reserved(problem));
         if self.lines.is_empty() {
             problems.push(Problem::CartEmpty);
         }
@@ -310,11 +315,25 @@ impl Cart {
         sellable: Option<Arc<Sellable>>,
         now: Timestamp,
     ) {
-        let boundary = sellable.as_ref().and_then(|sellable| sellable.next_boundary(now));
-        if let (Some(fresh), Some(boundary)) = (&mut self.freshness, boundary) {
-            fresh.until = Some(fresh.until.map_or(boundary, |until| until.min(boundary)));
+        if let Some(boundary) = sellable.as_ref().and_then(|it| it.next_boundary(now)) {
+            self.stay_fresh_until(boundary);
         }
         self.store_line(line.priced(sellable, &self.terms, now));
+    }
+
+    fn stay_fresh_until(&mut self, boundary: Timestamp) {
+        if let Some(fresh) = &mut self.freshness {
+            fresh.until = Some(fresh.until.map_or(boundary, |until| until.min(boundary)));
+        }
+    }
+
+    /// When a hold runs out its units may be missing: the problems are others then.
+    fn look_at_hold(&mut self, now: Timestamp) {
+        let until = self.hold().map(|hold| hold.until).filter(|until| now < *until);
+        self.hold_lasts = until.is_some();
+        if let Some(until) = until {
+            self.stay_fresh_until(until);
+        }
     }
 
     fn store_line(&mut self, line: Line) {
@@ -375,15 +394,22 @@ impl Cart {
                 let kept =
                     KeptLine { id: line, sku: sellable.sku.clone(), quantity, accepted_unit };
                 self.next_line = line.next().unwrap_or(line);
+                self.hold.iter_mut().for_each(|hold| hold.leave_out(line));
                 self.put_line(kept, Some(sellable), at);
             }
             CartChange::QuantityChanged { line, sellable, quantity, accepted_unit } => {
+                let grows = self.line(line).is_some_and(|before| before.quantity() < quantity);
+                self.hold.iter_mut().filter(|_| grows).for_each(|hold| hold.leave_out(line));
                 self.change_line(line, sellable, at, |kept| {
                     kept.quantity = quantity;
                     kept.accepted_unit = accepted_unit;
                 });
             }
             CartChange::LineRemoved { line } => self.remove_line(line),
+            CartChange::Held(hold) => {
+                self.hold = hold;
+                self.look_at_hold(at);
+            }
             CartChange::ContactSet(contact) => self.contact = Some(contact),
             CartChange::AddressesSet(addresses) => self.set_addresses(addresses),
             CartChange::ShippingMethodSet { id } => self.shipping_method = Some(id),
@@ -397,12 +423,18 @@ impl Cart {
                 self.freezes += 1;
                 self.expected_total = expected_total;
             }
-            CartChange::Unfrozen => self.status = CartStatus::Open,
-            CartChange::Ordered => self.status = CartStatus::Ordered,
-            CartChange::Expired => self.status = CartStatus::Expired,
+            // What its order had reserved is let go, and was the cart's own before.
+            CartChange::Unfrozen => self.end_hold(CartStatus::Open),
+            CartChange::Ordered => self.end_hold(CartStatus::Ordered),
+            CartChange::Expired => self.end_hold(CartStatus::Expired),
         }
         self.updated_at = self.updated_at.max(at);
         self.settle();
+    }
+
+    fn end_hold(&mut self, status: CartStatus) {
+        self.status = status;
+        self.hold = None;
     }
 
     /// Changes what is kept of a line; a newer snapshot replaces the one it has.

@@ -1,5 +1,7 @@
 //! Units that an order holds.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::catalog::{Location, Sku};
 use crate::ids::OrderId;
 use crate::time::Timestamp;
@@ -41,4 +43,13 @@ pub enum Held {
     All,
     /// Too few are left, counting what the order holds; it holds what it held.
     Short { available: u64 },
+}
+
+/// What came of renewing what an order has reserved.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// What it has reserved now; of what had run out and was let go, nothing.
+    pub held: BTreeMap<Sku, u64>,
+    /// The SKUs of which more are available now.
+    pub freed: BTreeSet<Sku>,
 }

@@ -4,10 +4,10 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::level::{DEFAULT_LOCATION, UNITS_MAX, default_location};
-use super::{Claim, Held, Level, Movement, MovementDraft, Standing, StockNews, Wish};
+use super::{Claim, Held, Kept, Level, Movement, MovementDraft, Standing, StockNews, Wish};
 use crate::catalog::{Location, Sku};
 use crate::ids::{MovementId, OrderId};
-use crate::orders::{Order, StockChange};
+use crate::orders::{Order, OverLimit, StockChange};
 use crate::time::Timestamp;
 
 /// Why stock does not change.
@@ -24,6 +24,9 @@ pub enum StockRefusal {
     /// What the order reserved is not all there any more.
     #[error("the reservation of {sku} is gone")]
     ReservationGone { sku: Sku },
+    /// Its customer would have more than one may have.
+    #[error("no more than {} of {} for one customer", .0.maximum, .0.sku)]
+    OverLimit(OverLimit),
     /// The order has fewer allocated than that.
     #[error("{allocated} of {sku} are allocated")]
     NotAllocated { sku: Sku, allocated: u64 },
@@ -152,6 +155,37 @@ impl Ledger {
         let own = self.claims.values().filter(|claim| claim.order == order);
         let reserved: Vec<Claim> = own.filter(|claim| !claim.is_allocated()).cloned().collect();
         reserved.iter().for_each(|claim| self.drop_claim(claim));
+    }
+
+    /// Renews what the order has reserved, of each SKU no more units than are to be kept: the rest
+    /// is let go. What it has allocated stays.
+    pub fn keep(&mut self, order: OrderId, keep: &BTreeMap<Sku, u64>, until: Timestamp) -> Kept {
+        let own = self.claims.values().filter(|claim| claim.order == order);
+        let reserved: Vec<Claim> = own.filter(|claim| !claim.is_allocated()).cloned().collect();
+        let mut kept = Kept::default();
+        for claim in reserved {
+            let held = kept.held.get(&claim.sku).copied().unwrap_or(0);
+            let wanted = keep.get(&claim.sku).map_or(0, |wanted| wanted - held.min(*wanted));
+            let part = claim.quantity.min(wanted);
+            if part < claim.quantity {
+                self.drop_claim(&claim);
+                kept.freed.insert(claim.sku.clone());
+            }
+            if part == 0 {
+                continue;
+            }
+            *kept.held.entry(claim.sku.clone()).or_default() += part;
+            let claim = Claim { quantity: part, expires_at: Some(until), ..claim };
+            match self.claims.entry(claim_key(&claim)) {
+                // Its level is as it was.
+                Entry::Occupied(mut same) => {
+                    self.changed_claims.insert(claim_key(&claim));
+                    same.insert(claim);
+                }
+                Entry::Vacant(_) => self.put_claim(claim),
+            }
+        }
+        kept
     }
 
     /// Lets go whatever reservation has run out.

@@ -15,7 +15,7 @@ mod standing;
 #[cfg(test)]
 mod tests;
 
-pub use claim::{Claim, Held, Wish};
+pub use claim::{Claim, Held, Kept, Wish};
 pub use ledger::{Ledger, LedgerChanges, StockRefusal};
 pub use level::{DEFAULT_LOCATION, Level, UNITS_MAX, default_location};
 pub use movement::{MOVEMENT_REASON_CHARS_MAX, Movement, MovementDraft};

@@ -140,6 +140,38 @@ fn what_has_run_out_is_not_allocated_even_while_it_stands_there() {
 }
 
 #[test]
+fn what_is_kept_lasts_longer_and_the_rest_is_let_go() {
+    let other = || "SKU-2".parse::<Sku>().unwrap();
+    let mut ledger = stocked(&[("default", 2), ("shop", 3)]);
+    ledger.book(MovementDraft { sku: other(), ..draft_of(2, "default", 4) }).unwrap();
+    ledger.reserve(&sku(), Some(0), &[wish(1, 4), wish(2, 1)]);
+    ledger.reserve(&other(), Some(0), &[wish(1, 1)]);
+    let later = Timestamp(SOON.0 + 1);
+    let keep = [(sku(), 3), ("SKU-3".parse().unwrap(), 9)].into();
+    let kept = ledger.keep(OrderId(1), &keep, later);
+    assert_eq!(kept, Kept { held: [(sku(), 3)].into(), freed: [sku(), other()].into() });
+    ledger.expire(SOON);
+    assert_eq!((level(&ledger, "default"), level(&ledger, "shop")), ((2, 2, 0), (3, 1, 0)));
+    // Renewed alone: no level is written.
+    let before = ledger.into_changes();
+    let mut again = Ledger::new(before.levels, before.claims);
+    assert_eq!(again.keep(OrderId(1), &keep, SOON).freed, [].into());
+    let changes = again.into_changes();
+    assert_eq!((changes.levels.len(), changes.claims.len(), changes.released.len()), (0, 2, 0));
+    assert!(changes.claims.iter().all(|claim| claim.expires_at == Some(SOON)));
+}
+
+#[test]
+fn what_is_allocated_is_not_kept_for_a_while() {
+    let mut ledger = stocked(&[("default", 5)]);
+    ledger.reserve(&sku(), Some(0), &[wish(1, 2)]);
+    change(&mut ledger, &order(1, 2), StockChange::Allocate).unwrap();
+    assert_eq!(ledger.keep(OrderId(1), &[].into(), SOON), Kept::default());
+    ledger.expire(SOON);
+    assert_eq!(level(&ledger, "default"), (5, 0, 2));
+}
+
+#[test]
 fn a_count_of_nothing_makes_a_level_and_no_line() {
     let mut ledger = stocked(&[]);
     let counted = draft_of(1, "default", 0);
@@ -205,6 +237,7 @@ enum Step {
     Book(&'static str, i64),
     Reserve { order: u128, quantity: u32, allowance: Option<u64>, ttl: i64 },
     Release(u128),
+    Keep { order: u128, quantity: u64, ttl: i64 },
     Expire(i64),
     Allocate { order: u128, quantity: u32 },
     Change(u128, StockChange),
@@ -229,6 +262,8 @@ fn step() -> impl Strategy<Value = Step> {
             |(order, quantity, allowance, ttl)| Step::Reserve { order, quantity, allowance, ttl }
         ),
         1 => order().prop_map(Step::Release),
+        2 => (order(), 0_u64..6, 0_i64..10)
+            .prop_map(|(order, quantity, ttl)| Step::Keep { order, quantity, ttl }),
         1 => (0_i64..10).prop_map(Step::Expire),
         3 => (order(), units()).prop_map(|(order, quantity)| Step::Allocate { order, quantity }),
         4 => (order(), of_order).prop_map(|(order, change)| Step::Change(order, change)),
@@ -245,6 +280,11 @@ fn run(ledger: &mut Ledger, step: Step) -> Result<(), StockRefusal> {
         }
         Step::Release(order) => {
             ledger.release(OrderId(order));
+            Ok(())
+        }
+        Step::Keep { order, quantity, ttl } => {
+            let keep = [(sku(), quantity)].into();
+            ledger.keep(OrderId(order), &keep, Timestamp(NOW.0 + ttl));
             Ok(())
         }
         Step::Expire(now) => {

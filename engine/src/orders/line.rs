@@ -28,6 +28,9 @@ pub struct OrderLine {
     pub tax_rate_bp: u32,
     /// Whether stock is kept of it.
     pub tracked: bool,
+    /// How many units one customer might have, over all their orders.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_per_customer: Option<u32>,
 
     #[serde(default)]
     pub fulfilled: u32,

@@ -14,6 +14,7 @@ mod decide;
 mod edit;
 mod event;
 mod fulfilment;
+mod limits;
 mod line;
 mod memory;
 mod number;
@@ -35,6 +36,7 @@ pub use decide::{CapturePolicy, OrderDecision, decide};
 pub use edit::{EDIT_CHANGES_MAX, EDITS_MAX, Edit, EditChange};
 pub use event::{OrderEvent, Recorded};
 pub use fulfilment::{Fulfilment, FulfilmentStatus, LineUnits, Tracking};
+pub use limits::{LimitedUnits, OverLimit};
 pub use line::OrderLine;
 pub use memory::{
     CommandKey, KeyRecall, ORDER_KEY_AGE_MIN, ORDER_KEYS_MAX, ORDER_KEYS_MIN, UsedKey,

@@ -20,6 +20,7 @@ pub fn line(id: u32, quantity: u32, unit_price: i64, discount: i64, tax: i64) ->
         tax,
         tax_rate_bp: 1900,
         tracked: true,
+        max_per_customer: None,
         fulfilled: 0,
         returned: 0,
         refunded: 0,

@@ -6,7 +6,8 @@ use super::CommerceError;
 use crate::ids::{CartId, OrderId, ReturnId};
 use crate::inventory::StockRefusal;
 use crate::orders::{
-    FulfilmentProgress, Order, OrderNumber, OrderStatus, PaymentProgress, ReturnStatus, StockChange,
+    FulfilmentProgress, Order, OrderNumber, OrderStatus, OverLimit, PaymentProgress, ReturnStatus,
+    StockChange,
 };
 use crate::time::Timestamp;
 
@@ -20,6 +21,8 @@ pub enum Opened {
     New,
     /// The cart has an order already: it has one for ever.
     Existing(Order),
+    /// Its customer would have more of something than one may have: nothing was written.
+    OverLimit(OverLimit),
 }
 
 /// What came of writing an order.
@@ -93,6 +96,12 @@ pub struct ReturnQuery {
 pub trait OrderStore: Send + Sync + 'static {
     /// Opens the draft of a cart, at version 1, unless the cart has an order. Opened again it is
     /// an existing one.
+    ///
+    /// Of SKUs that have a limit for each customer it counts what is in that customer's other
+    /// orders: those of the same owner, and those of the same e-mail address, unless they were
+    /// given up or cancelled, and without what came back. Of two that are opened at once only one
+    /// may come up to a limit. A draft that is opened again by [`OrderStore::save`] is counted
+    /// anew, and refused as [`StockRefusal::OverLimit`].
     async fn open(&self, draft: &Order) -> Result<Opened, CommerceError>;
 
     async fn get(&self, id: OrderId) -> Result<Option<Order>, CommerceError>;

@@ -1,13 +1,13 @@
 //! Where stock is kept.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use async_trait::async_trait;
 
 use super::CommerceError;
 use crate::catalog::{Location, Sku};
 use crate::ids::{MovementId, OrderId};
-use crate::inventory::{Held, Level, Movement, MovementDraft, StockRefusal, Wish};
+use crate::inventory::{Held, Kept, Level, Movement, MovementDraft, StockRefusal, Wish};
 use crate::time::Timestamp;
 
 /// The most SKUs, wishes or movements of one call.
@@ -58,6 +58,15 @@ pub trait StockLedger: Send + Sync + 'static {
     /// Lets go what an order has reserved; the SKUs of which more are available now. What it has
     /// allocated stays.
     async fn release(&self, order: OrderId) -> Result<Vec<Sku>, CommerceError>;
+
+    /// Renews what an order has reserved until then, of each SKU no more units than `keep` says:
+    /// the rest is let go. Nothing is reserved that was not, and what it has allocated stays.
+    async fn keep(
+        &self,
+        order: OrderId,
+        keep: &BTreeMap<Sku, u64>,
+        until: Timestamp,
+    ) -> Result<Kept, CommerceError>;
 
     /// Lets go reservations that have run out by then, the oldest first, at most `limit` of them;
     /// the SKUs of which more are available now. Empty once there are none.

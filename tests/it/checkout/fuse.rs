@@ -1,6 +1,7 @@
 //! Stores and a gateway that end the process at one of their calls: before it, or after it and
 //! before its answer.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use barrow_engine::catalog::{Location, Sku};
 use barrow_engine::ids::{CartId, MovementId, OrderId, ReturnId};
-use barrow_engine::inventory::{Held, Level, Movement, MovementDraft, StockRefusal, Wish};
+use barrow_engine::inventory::{Held, Kept, Level, Movement, MovementDraft, StockRefusal, Wish};
 use barrow_engine::orders::{Order, OrderNumber};
 use barrow_engine::ports::{
     CommerceError, GatewayAnswer, GatewayError, Notice, Opened, OrderChange, OrderQuery,
@@ -144,6 +145,15 @@ impl StockLedger for Fused<dyn StockLedger> {
 
     async fn release(&self, order: OrderId) -> Result<Vec<Sku>, CommerceError> {
         self.fuse.around(self.inner.release(order)).await
+    }
+
+    async fn keep(
+        &self,
+        order: OrderId,
+        keep: &BTreeMap<Sku, u64>,
+        until: Timestamp,
+    ) -> Result<Kept, CommerceError> {
+        self.fuse.around(self.inner.keep(order, keep, until)).await
     }
 
     async fn expire(&self, now: Timestamp, limit: usize) -> Result<Vec<Sku>, CommerceError> {

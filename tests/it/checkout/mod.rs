@@ -8,5 +8,6 @@ mod expiry;
 mod failover;
 mod flash_sale;
 pub mod fuse;
+mod holds;
 mod rush;
 pub mod shop;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use barrow_actors::carts::{CartParts, Carts, CommandOptions, Shape};
+use barrow_actors::carts::{CartParts, Carts, CommandOptions, HoldParts, Shape};
 use barrow_actors::checkout::{
     CheckoutAsk, CheckoutError, CheckoutParts, CheckoutSettings, Checkouts, Progress,
 };
@@ -48,6 +48,8 @@ pub struct Shop {
     rows: Arc<SimulatedEntityStore>,
     pub clock: Arc<SimulatedClock>,
     pub books: Arc<Books>,
+    /// How long carts hold what is in them, if they do.
+    hold: Option<Duration>,
 }
 
 /// What a process keeps carts, orders and stock in.
@@ -75,7 +77,13 @@ impl Shop {
             rows: Arc::new(SimulatedEntityStore::new()),
             clock: Arc::new(SimulatedClock::default()),
             books: Arc::default(),
+            hold: None,
         }
+    }
+
+    /// One whose carts hold what is in them.
+    pub fn holding(ttl: Duration) -> Shop {
+        Shop { hold: Some(ttl), ..Shop::new() }
     }
 
     /// Time passes, for all that looks at the wall clock.
@@ -111,10 +119,19 @@ impl Shop {
             Arc::new(Bank { gateway, books: self.books.clone() });
         let effects = Arc::new(EffectRouter::default());
         let (carts, sessions) = self.start_carts(rows, &effects);
+        let fused = Fused { inner: ledger.clone(), fuse: fuse.clone() };
+        let stock = Stock::start(Arc::new(fused));
+        let carts = match self.hold {
+            Some(ttl) => {
+                let (stock, clock) = (stock.clone(), self.clock.clone());
+                carts.held_with(HoldParts { stock, clock, ttl })
+            }
+            None => carts,
+        };
         let checkouts = Checkouts::start(CheckoutParts {
             carts: carts.clone(),
             shelf: Arc::new(EndlessShelf),
-            stock: Stock::start(Arc::new(Fused { inner: ledger.clone(), fuse: fuse.clone() })),
+            stock,
             orders: Arc::new(Fused { inner: orders.clone(), fuse: fuse.clone() }),
             gateways: BTreeMap::from([(
                 "test".to_owned(),

@@ -1,6 +1,7 @@
 //! The catalog of a simulated shop: every SKU that a client may think of is for sale, and
 //! nothing else is asked of it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use barrow_actors::shelf::{Shelf, ShelfError};
 use barrow_engine::cart::workload;
 use barrow_engine::catalog::{Collection, Location, Product, Review, Sellable, Sku, Slug};
 use barrow_engine::ids::{MovementId, OrderId, ProductId, ReviewId};
-use barrow_engine::inventory::{Held, Level, Movement, MovementDraft, StockRefusal, Wish};
+use barrow_engine::inventory::{Held, Kept, Level, Movement, MovementDraft, StockRefusal, Wish};
 use barrow_engine::ports::{
     CommerceError, MediaError, MediaInfo, MediaStore, ProductStore, ProductStoreError,
     SignedRequest, StockLedger, Upload,
@@ -159,6 +160,15 @@ impl StockLedger for Empty {
 
     async fn release(&self, _: OrderId) -> Result<Vec<Sku>, CommerceError> {
         Ok(Vec::new())
+    }
+
+    async fn keep(
+        &self,
+        _: OrderId,
+        _: &BTreeMap<Sku, u64>,
+        _: Timestamp,
+    ) -> Result<Kept, CommerceError> {
+        Err(nothing_is_sold())
     }
 
     async fn expire(&self, _: Timestamp, _: usize) -> Result<Vec<Sku>, CommerceError> {

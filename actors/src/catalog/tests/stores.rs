@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use barrow_engine::catalog::{Collection, Location, Product, Review, Sku, Slug};
 use barrow_engine::ids::{MovementId, OrderId, ProductId, ReviewId};
 use barrow_engine::inventory::{
-    DEFAULT_LOCATION, Held, Level, Movement, MovementDraft, StockRefusal, Wish,
+    DEFAULT_LOCATION, Held, Kept, Level, Movement, MovementDraft, StockRefusal, Wish,
 };
 use barrow_engine::ports::{
     Clock, CommerceError, ProductStore, ProductStoreError, STOCK_BATCH_MAX, StockLedger,
@@ -213,6 +213,15 @@ impl StockLedger for Stores {
     }
 
     async fn release(&self, _: OrderId) -> Result<Vec<Sku>, CommerceError> {
+        Err(no_orders())
+    }
+
+    async fn keep(
+        &self,
+        _: OrderId,
+        _: &BTreeMap<Sku, u64>,
+        _: Timestamp,
+    ) -> Result<Kept, CommerceError> {
         Err(no_orders())
     }
 

@@ -1,10 +1,12 @@
 //! A ledger of stock with faults. A call that is late has simply not been answered yet: nothing
 //! lands here after its caller was told.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use barrow_engine::catalog::{Location, Sku};
 use barrow_engine::ids::{MovementId, OrderId};
-use barrow_engine::inventory::{Held, Level, Movement, MovementDraft, StockRefusal, Wish};
+use barrow_engine::inventory::{Held, Kept, Level, Movement, MovementDraft, StockRefusal, Wish};
 use barrow_engine::ports::{CommerceError, StockLedger};
 use barrow_engine::time::Timestamp;
 
@@ -72,6 +74,15 @@ impl StockLedger for Faulty<dyn StockLedger> {
 
     async fn release(&self, order: OrderId) -> Result<Vec<Sku>> {
         self.transact(self.inner.release(order)).await
+    }
+
+    async fn keep(
+        &self,
+        order: OrderId,
+        keep: &BTreeMap<Sku, u64>,
+        until: Timestamp,
+    ) -> Result<Kept> {
+        self.transact(self.inner.keep(order, keep, until)).await
     }
 
     async fn expire(&self, now: Timestamp, limit: usize) -> Result<Vec<Sku>> {

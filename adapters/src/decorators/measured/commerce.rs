@@ -1,11 +1,12 @@
 //! Stock and orders, measured.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use barrow_engine::catalog::{Location, Sku};
 use barrow_engine::ids::{CartId, MovementId, OrderId, ReturnId};
-use barrow_engine::inventory::{Held, Level, Movement, MovementDraft, StockRefusal, Wish};
+use barrow_engine::inventory::{Held, Kept, Level, Movement, MovementDraft, StockRefusal, Wish};
 use barrow_engine::orders::{Order, OrderNumber};
 use barrow_engine::ports::{
     Clock, CommerceError, Opened, OrderChange, OrderQuery, OrderStore, ReturnQuery, Saved,
@@ -32,8 +33,8 @@ fn saved_outcome(result: &Result<Saved>) -> Outcome {
     }
 }
 
-const STOCK_OPERATIONS: [&str; 7] =
-    ["levels", "scan", "book", "movements", "reserve", "release", "expire"];
+const STOCK_OPERATIONS: [&str; 8] =
+    ["levels", "scan", "book", "movements", "reserve", "release", "expire", "keep"];
 
 impl Measured<dyn StockLedger> {
     pub fn new(inner: Arc<dyn StockLedger>, clock: Arc<dyn Clock>) -> Measured<dyn StockLedger> {
@@ -78,6 +79,15 @@ impl StockLedger for Measured<dyn StockLedger> {
 
     async fn release(&self, order: OrderId) -> Result<Vec<Sku>> {
         self.meter.time(5, self.inner.release(order), commerce_outcome).await
+    }
+
+    async fn keep(
+        &self,
+        order: OrderId,
+        keep: &BTreeMap<Sku, u64>,
+        until: Timestamp,
+    ) -> Result<Kept> {
+        self.meter.time(7, self.inner.keep(order, keep, until), commerce_outcome).await
     }
 
     async fn expire(&self, now: Timestamp, limit: usize) -> Result<Vec<Sku>> {

@@ -126,6 +126,7 @@ fn refused(refusal: StockRefusal) -> Problem {
         StockRefusal::TooMany { .. }
         | StockRefusal::ReservationGone { .. }
         | StockRefusal::TooFew { .. }
+        | StockRefusal::OverLimit(_)
         | StockRefusal::NotAllocated { .. } => {
             Problem::invalid(vec![FieldError::new("/quantity", "out_of_range", detail)])
         }

@@ -9,7 +9,7 @@ use barrow_actors::checkout::{CheckoutAsk, CheckoutError, Checkouts, Progress, S
 use barrow_actors::stock::StockError;
 use barrow_engine::cart::{CartRejectionCode, Owner};
 use barrow_engine::ids::CartId;
-use barrow_engine::orders::{Order, OrderRejection, PaymentChoice, RequestKey};
+use barrow_engine::orders::{Order, OrderRejection, OverLimit, PaymentChoice, RequestKey};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
@@ -205,6 +205,7 @@ async fn refused(app: &App, cart: CartId, owner: Owner, error: CheckoutError) ->
             let detail = "the idempotency key was used for another checkout of this cart";
             Problem::new(Code::IdempotencyKeyReused, detail)
         }
+        CheckoutError::OverLimit(over) => over_limit(&over),
         CheckoutError::Order(OrderRejection::PaymentOpen) => {
             let detail = "an earlier payment of this cart is still being given back; come again";
             Problem::new(Code::CheckoutInProgress, detail).retry_after(PENDING_RETRY)
@@ -226,6 +227,16 @@ async fn refused(app: &App, cart: CartId, owner: Owner, error: CheckoutError) ->
         }
         CheckoutError::Busy => outcome_unknown(),
     }
+}
+
+/// As a cart that by itself holds more than one customer may have.
+fn over_limit(over: &OverLimit) -> Problem {
+    let OverLimit { line, maximum, bought, .. } = over;
+    let detail = format!("At most {maximum} can be ordered, and {bought} were before.");
+    let problem = json!({"code": "quantity_limit", "line_id": line.to_string(), "detail": detail});
+    let more = More { problems: Some(json!([problem])), ..More::default() };
+    let detail = "one customer may not have that many of something; the cart is open again";
+    Problem::new(Code::CartNotReady, detail).with(more)
 }
 
 /// The cart as its owner sees it, to say more about a refusal.

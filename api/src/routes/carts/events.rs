@@ -24,6 +24,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use super::change::CartAddress;
+use super::held::HoldWatch;
 use super::refusal;
 use super::streams::{NoRoom, Place};
 use crate::app::SharedApp;
@@ -60,6 +61,7 @@ pub async fn stream(
         pings: every(app.settings.stream_ping),
         checks: every(CHECK_INTERVAL),
         ends_at: Instant::now() + shopper.expires_at.since(app.clock.now()),
+        hold: app.carts.hold_expiring().map(HoldWatch::new),
         known: None,
         sent: seen,
         phase: Phase::Greeting,
@@ -131,6 +133,8 @@ struct EventStream {
     pings: Interval,
     checks: Interval,
     ends_at: Instant,
+    /// Where carts hold units: what is told of that.
+    hold: Option<HoldWatch>,
     /// What the catalog does to the cart, as it was told last.
     known: Option<Seen>,
     /// The version that the reader has.
@@ -146,6 +150,8 @@ struct EventStream {
 enum Happening {
     Changed(Option<CartReply>),
     Ping,
+    /// The time of a hold has come.
+    HoldDue,
     End(End),
 }
 
@@ -163,9 +169,10 @@ impl EventStream {
         loop {
             let happening = self.happening().await;
             let chunk = match happening {
-                Happening::Changed(Some(reply)) => self.changed(&reply),
+                Happening::Changed(Some(reply)) => self.changed(&reply).await,
                 Happening::Changed(None) => self.resubscribe().await,
                 Happening::Ping => self.ping().await,
+                Happening::HoldDue => self.tell_hold(),
                 Happening::End(end) => self.end(end),
             };
             if !chunk.is_empty() {
@@ -175,6 +182,8 @@ impl EventStream {
     }
 
     async fn happening(&mut self) -> Happening {
+        let hold_due = self.hold.as_ref().and_then(HoldWatch::due);
+        let hold_due = hold_due.map(|at| Instant::now() + at.since(self.app.clock.now()));
         loop {
             tokio::select! {
                 biased;
@@ -188,13 +197,14 @@ impl EventStream {
                         return Happening::End(End::Unauthorized);
                     }
                 }
+                () = at(hold_due) => return Happening::HoldDue,
                 _ = self.pings.tick() => return Happening::Ping,
             }
         }
     }
 
     /// The events of a change; empty if the reader has that version.
-    fn changed(&mut self, reply: &CartReply) -> Vec<u8> {
+    async fn changed(&mut self, reply: &CartReply) -> Vec<u8> {
         let mut out = Vec::new();
         let seen = Seen::read(&reply.body);
         if self.sent != Some(reply.version) {
@@ -205,8 +215,31 @@ impl EventStream {
         }
         let end = seen.as_ref().and_then(Seen::end);
         self.tell_news(seen, &mut out);
-        if let Some(end) = end {
-            out.extend(self.end(end));
+        match end {
+            Some(end) => out.extend(self.end(end)),
+            None => out.extend(self.look_at_hold().await),
+        }
+        out
+    }
+
+    /// Looks how long the cart's units are held now.
+    async fn look_at_hold(&mut self) -> Vec<u8> {
+        let Some(watch) = &mut self.hold else { return Vec::new() };
+        let owner = Owner::Session(self.shopper.session);
+        // One that cannot be read now is looked at again with the next change.
+        if let Ok(state) = self.app.carts.hold(self.cart, owner).await {
+            watch.set(state);
+        }
+        self.tell_hold()
+    }
+
+    fn tell_hold(&mut self) -> Vec<u8> {
+        let mut out = Vec::new();
+        let now = self.app.clock.now();
+        if let Some(watch) = &mut self.hold {
+            while let Some(data) = watch.next(now) {
+                write_event(&mut out, "hold", None, &data);
+            }
         }
         out
     }
@@ -267,6 +300,14 @@ impl EventStream {
         let data = json!({"reason": reason, "order_id": order, "next_cart_id": next});
         write_event(&mut out, "end", None, &data.to_string());
         out
+    }
+}
+
+/// When that time has come; never, where there is none.
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
     }
 }
 

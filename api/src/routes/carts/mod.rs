@@ -6,6 +6,7 @@ mod checkout;
 mod events;
 #[cfg(test)]
 mod fuzz;
+mod held;
 mod refusal;
 mod steps;
 mod streams;

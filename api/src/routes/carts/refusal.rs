@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use barrow_actors::carts::CartError;
 use barrow_actors::runtime::CommandError;
-use barrow_engine::cart::{CartRejection, CartRejectionCode, CartStatus, next_of, order_of};
+use barrow_engine::cart::{
+    CartRejection, CartRejectionCode, CartStatus, LineId, next_of, order_of,
+};
 use barrow_engine::ids::CartId;
+use serde_json::json;
 
 use crate::edge::{Code, FieldError, More, Problem};
 
@@ -91,6 +94,9 @@ fn rejected(cart: CartId, rejection: CartRejection, place: Place) -> Problem {
         Why::VariantUnavailable => with_code(Code::VariantUnavailable),
         Why::QuantityLimit => with_code(Code::QuantityLimit),
         Why::LineLimit => with_code(Code::LineLimit),
+        Why::InsufficientStock { line, requested, available } => {
+            too_few(line, requested, available, why.detail())
+        }
         // It can still be read, so it is no 404; but nothing can change now, or any more.
         Why::Closed(CartStatus::Ordered) => ordered(cart),
         Why::Closed(status) => Problem::new(closed(status), why.detail()),
@@ -98,6 +104,16 @@ fn rejected(cart: CartId, rejection: CartRejection, place: Place) -> Problem {
         Why::TotalChanged => Problem::new(Code::CartChanged, why.detail()),
         Why::CreatedDifferently => Problem::new(Code::IdempotencyKeyReused, why.detail()),
     }
+}
+
+/// The shop holds what is in a cart, and cannot hold that.
+fn too_few(line: Option<LineId>, requested: u32, available: u64, detail: &'static str) -> Problem {
+    let told = format!("Only {available} of {requested} are available.");
+    let line = line.map(|line| line.to_string());
+    let problem = json!({"code": "insufficient_stock", "line_id": line, "detail": told,
+        "requested": requested, "available": available});
+    let more = More { problems: Some(json!([problem])), ..More::default() };
+    Problem::new(Code::InsufficientStock, detail).with(more)
 }
 
 /// The cart was bought: what became of it, and where its shopper goes on.

@@ -82,6 +82,18 @@ fn unfrozen() -> Cart {
     cart
 }
 
+/// Two lines that are held, and two that are not.
+fn held() -> Cart {
+    let mut bench = Bench::new();
+    (1..=4).for_each(|n| bench.stock(n, |_| {}));
+    let short = vec![(sku(2), 1), (sku(4), 0)];
+    let until = Some(bench.now.plus(std::time::Duration::from_secs(900)));
+    let steps = (1..=4).map(|n| bench.add(n, 3)).collect();
+    bench.change(steps).unwrap();
+    bench.step(CartStep::Hold(Holding { until, short })).unwrap();
+    bench.cart
+}
+
 fn of_a_customer() -> Cart {
     let mut cart = CartEntity::initial(1);
     let mut command = workload::create(Arc::new(Shop::sample()));
@@ -106,7 +118,7 @@ fn kept(cart: &Cart) -> String {
         cart.addresses(),
         cart.shipping_method_id(),
         (cart.created_at(), cart.updated_at()),
-        (cart.next_line, cart.freezes, cart.expected_total),
+        (cart.next_line, cart.freezes, cart.expected_total, cart.hold()),
     )
 }
 
@@ -128,6 +140,7 @@ fn the_stored_form_never_changes() {
     check_golden(include_str!("../golden/v2_checking_out.hex"), &checking_out());
     check_golden(include_str!("../golden/v2_ordered.hex"), &ordered());
     check_golden(include_str!("../golden/v2_unfrozen.hex"), &unfrozen());
+    check_golden(include_str!("../golden/v3_held.hex"), &held());
 }
 
 /// A row also holds the runtime's memory of 16 keys, about 16 bytes each, and a header; together
@@ -142,9 +155,9 @@ fn an_ordinary_cart_fits_its_row() {
 #[test]
 fn a_later_version_is_told_from_damage() {
     let mut blob = encoded(&full());
-    blob[0] = 3;
+    blob[0] = 4;
     let refused = CartEntity::decode(1, &blob).unwrap_err();
-    assert_eq!(refused, DecodeError::FutureVersion { found: 3, supported: 2 });
+    assert_eq!(refused, DecodeError::FutureVersion { found: 4, supported: 3 });
     blob[0] = 0;
     assert!(matches!(CartEntity::decode(1, &blob), Err(DecodeError::Damaged(_))));
     assert!(matches!(CartEntity::decode(1, &[]), Err(DecodeError::Damaged(_))));
@@ -152,7 +165,7 @@ fn a_later_version_is_told_from_damage() {
 
 #[test]
 fn a_blob_that_ends_too_early_or_late_is_damaged() {
-    for cart in [CartEntity::initial(1), ordinary(), full(), expired(), checking_out()] {
+    for cart in [CartEntity::initial(1), ordinary(), full(), expired(), checking_out(), held()] {
         let blob = encoded(&cart);
         for len in 0..blob.len() {
             let cut = CartEntity::decode(1, &blob[..len]);
@@ -204,21 +217,21 @@ fn no_blob_makes_it_reserve_more_than_it_holds() {
 }
 
 /// The blobs that are damaged in the proofs below, made once.
-static SOUND: LazyLock<[Vec<u8>; 3]> =
-    LazyLock::new(|| [encoded(&full()), encoded(&ordinary()), encoded(&checking_out())]);
+static SOUND: LazyLock<[Vec<u8>; 4]> =
+    LazyLock::new(|| [full(), ordinary(), checking_out(), held()].map(|cart| encoded(&cart)));
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
-    fn noise_is_an_error_or_a_cart_and_never_a_panic(noise: Vec<u8>, version in 0..4u8) {
+    fn noise_is_an_error_or_a_cart_and_never_a_panic(noise: Vec<u8>, version in 0..5u8) {
         let _ = CartEntity::decode(1, &noise);
         let _ = CartEntity::decode(1, &[&[version][..], &noise].concat());
     }
 
     #[test]
     fn a_damaged_cart_is_an_error_or_another_sound_cart(
-        which in 0..3usize,
+        which in 0..4usize,
         flips in prop::collection::vec((any::<Index>(), any::<u8>()), 1..6),
     ) {
         let mut blob = SOUND[which].clone();

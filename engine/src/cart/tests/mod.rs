@@ -4,6 +4,7 @@
 mod checkout;
 mod codec;
 mod cost;
+mod hold;
 mod merge;
 mod model;
 mod rules;

@@ -1,6 +1,7 @@
 //! The promises of an order store, together with those of the stock ledger beside it.
 
 mod finding;
+mod limits;
 mod stock;
 mod together;
 
@@ -45,6 +46,9 @@ pub async fn order_store(store: &dyn OrderStore, ledger: &dyn StockLedger, seed:
     suite.an_edit_takes_what_is_available().await;
     suite.a_race_of_buyers_sells_what_there_is().await;
     suite.writes_that_share_a_transaction_stand_alone().await;
+    suite.a_customers_orders_count_together().await;
+    suite.a_draft_that_is_opened_again_is_counted_anew().await;
+    suite.of_checkouts_at_once_only_so_many_pass().await;
     suite.orders_are_found_by_what_they_are().await;
     suite.orders_are_found_by_their_buyer().await;
     suite.pages_visit_each_once().await;

@@ -4,7 +4,7 @@ use super::{Names, concurrently};
 use crate::catalog::{Location, Sku};
 use crate::ids::{MovementId, OrderId};
 use crate::inventory::{
-    DEFAULT_LOCATION, Held, Level, Movement, MovementDraft, StockRefusal, UNITS_MAX, Wish,
+    DEFAULT_LOCATION, Held, Kept, Level, Movement, MovementDraft, StockRefusal, UNITS_MAX, Wish,
 };
 use crate::ports::{StockLedger, units_of};
 use crate::time::Timestamp;
@@ -37,6 +37,7 @@ pub async fn stock_ledger(ledger: &dyn StockLedger, seed: u64) {
     suite.units_come_from_several_locations().await;
     suite.what_comes_later_can_be_promised().await;
     suite.reservations_are_let_go().await;
+    suite.what_is_kept_lasts_longer().await;
     suite.reservations_run_out_the_oldest_first().await;
     suite.i7_a_race_oversells_nothing().await;
     suite.a_race_of_reserving_and_letting_go_leaves_nothing_held().await;
@@ -332,6 +333,34 @@ impl Suite<'_> {
         assert_eq!(self.release(self.order(1002)).await, [], "there is nothing left to let go");
         assert_eq!(self.level(&pan).await, (2, 1, 0), "and nothing is let go twice");
         assert_eq!(self.release(self.order(1004)).await, [], "who held nothing lets nothing go");
+    }
+
+    async fn what_is_kept_lasts_longer(&self) {
+        let (fork, knife) = (self.sku("fork"), self.sku("knife"));
+        let soon = Timestamp(LONG_AGO + 5);
+        for (index, sku) in [(1050, &fork), (1051, &knife)] {
+            self.stock(index, sku, DEFAULT_LOCATION, 3).await;
+            let wishes = [self.wish(1052, 2), self.wish(1053, 1)];
+            let wishes = wishes.map(|wish| Wish { expires_at: soon, ..wish });
+            assert_eq!(self.reserve(sku, Some(0), &wishes).await, [Held::All, Held::All]);
+        }
+        let keep = async |index, keep: &[(&Sku, u64)]| {
+            let keep = keep.iter().map(|(sku, units)| ((*sku).clone(), *units)).collect();
+            let kept = self.ledger.keep(self.order(index), &keep, LATER).await;
+            kept.expect("reservations are kept")
+        };
+        for freed in [vec![fork.clone(), knife.clone()], vec![]] {
+            let kept = keep(1052, &[(&fork, 1)]).await;
+            assert_eq!(kept.held, [(fork.clone(), 1)].into(), "no more than is to be kept");
+            assert!(kept.freed.into_iter().eq(freed), "the rest is let go, once");
+        }
+        assert_eq!((self.level(&fork).await, self.level(&knife).await), ((3, 2, 0), (3, 1, 0)));
+        assert_eq!(keep(1054, &[(&fork, 9)]).await, Kept::default(), "nothing is made of nothing");
+        let freed = self.ledger.expire(soon, 10).await.expect("reservations run out");
+        assert!(freed.contains(&fork) && freed.contains(&knife), "what is another's runs out");
+        assert_eq!((self.level(&fork).await, self.level(&knife).await), ((3, 1, 0), (3, 0, 0)));
+        assert_eq!(keep(1053, &[(&fork, 1)]).await, Kept::default(), "and is not kept after that");
+        self.release(self.order(1052)).await;
     }
 
     async fn reservations_run_out_the_oldest_first(&self) {

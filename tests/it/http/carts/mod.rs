@@ -4,6 +4,7 @@ mod actions;
 mod create;
 mod details;
 mod events;
+mod holds;
 mod idempotency;
 mod lines;
 mod prices;

@@ -1,5 +1,6 @@
 //! `/v1/carts/{id}/checkout` and `/v1/orders`: what a buyer sees of a purchase.
 
+mod limits;
 mod outcomes;
 mod owners;
 mod refusals;

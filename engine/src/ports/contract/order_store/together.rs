@@ -40,7 +40,7 @@ impl Suite<'_> {
         let mut buyers = Vec::new();
         for n in 0..3 {
             let lines = vec![self.line_of(1, tray, 1)];
-            let (order, place) = self.paid(self.draft_of(140 + n, lines, NOW)).await;
+            let (order, place) = self.paid(self.draft_of(152 + n, lines, NOW)).await;
             if n < 2 {
                 assert_eq!(self.reserve(&order, tray, 1).await, Held::All);
             }
