@@ -176,6 +176,14 @@ impl PostgresPair {
         self.standby.sql("SELECT pg_reload_conf()")?;
         self.standby.sql("SELECT pg_promote(true, 10)").map(drop)
     }
+
+    /// After a promotion: a new standby of what was promoted, where the former primary was.
+    pub fn rejoin(self, sync: Sync) -> anyhow::Result<PostgresPair> {
+        let PostgresPair { primary: former, standby: primary } = self;
+        let port = former.port;
+        drop(former);
+        PostgresPair::join(primary, Folder::Temporary(tempfile::tempdir()?), port, sync)
+    }
 }
 
 fn url(ports: &[u16]) -> String {

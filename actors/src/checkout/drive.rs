@@ -29,20 +29,20 @@ enum Next {
 }
 
 impl Inner {
-    /// Buys a frozen cart, which had no order when it was looked at where `is_first`.
+    /// Buys a frozen cart, whose order was at version `before` when it was looked at.
     pub(super) async fn buy(
         &self,
         cart: CartId,
         payment: PaymentChoice,
-        is_first: bool,
+        before: Option<u64>,
     ) -> Result<Progress, CheckoutError> {
-        let opened = match is_first {
-            true => self.open_begun(cart, &payment).await?,
-            false => self.open(cart).await?.map(|order| (order, Vec::new())),
+        let opened = match before {
+            None => self.open_begun(cart, &payment).await?,
+            Some(_) => self.open(cart).await?.map(|order| (order, Vec::new())),
         };
         match opened {
             Some((order, shortages)) if !shortages.is_empty() => {
-                self.undo(order).await?;
+                self.take_back(order).await?;
                 Ok(Progress::Short(shortages))
             }
             Some((order, _)) => self.drive(order, Some(payment)).await,
@@ -51,6 +51,10 @@ impl Inner {
                 match order {
                     Some(order) if super::is_over(&order) => {
                         Ok(Progress::Placed { order, before: true })
+                    }
+                    // Another request has ended the try that this one joined.
+                    Some(order) if is_given_up(&order) && Some(order.version) != before => {
+                        self.undo(order).await
                     }
                     _ => Err(Self::total_changed()),
                 }
@@ -79,7 +83,7 @@ impl Inner {
         for _ in 0..STEPS_MAX {
             let next = match order.status {
                 OrderStatus::Draft => self.go_on(order, payment.as_ref()).await?,
-                OrderStatus::Abandoned => self.undo(order).await?,
+                OrderStatus::Abandoned => Next::End(self.undo(order).await?),
                 OrderStatus::Placed | OrderStatus::Cancelled | OrderStatus::Completed => {
                     self.mark_ordered(&order).await?;
                     self.take_at_once(&order);
@@ -214,7 +218,7 @@ impl Inner {
     ) -> Result<Next, CheckoutError> {
         let next = self.abandon(&order, TOO_LITTLE).await?;
         if let Next::Go(order) = next {
-            self.undo(order).await?;
+            self.take_back(order).await?;
             return Ok(Next::End(Progress::Short(shortages)));
         }
         Ok(next)
@@ -237,20 +241,40 @@ impl Inner {
         })
     }
 
-    /// Gives back what a draft had that was given up. The cart is free at once; what is reserved
-    /// is kept while a payment may still turn out to be made.
-    async fn undo(&self, order: Order) -> Result<Next, CheckoutError> {
+    /// Gives back what a draft had that was given up, and tells what came of it.
+    async fn undo(&self, order: Order) -> Result<Progress, CheckoutError> {
+        let order = self.take_back(order).await?;
+        match order.live_payment() {
+            Some(_) => Ok(Progress::Pending(order)),
+            None => self.given_up(order).await,
+        }
+    }
+
+    /// The cart is free at once; what is reserved is kept while a payment may still turn out to be
+    /// made.
+    async fn take_back(&self, order: Order) -> Result<Order, CheckoutError> {
         self.let_cart_go(&order).await?;
         let order = self.book.settle_money(order).await?;
-        if order.live_payment().is_some() {
-            return Ok(Next::End(Progress::Pending(order)));
+        if order.live_payment().is_none() {
+            self.let_go(&order).await?;
         }
-        self.let_go(&order).await?;
-        let declined = last_refusal(&order);
-        Ok(Next::End(match declined {
+        Ok(order)
+    }
+
+    /// What a buyer is told of a draft that was given up, whichever of their requests met the
+    /// reason. Of what there was too little then there may be enough by now.
+    async fn given_up(&self, order: Order) -> Result<Progress, CheckoutError> {
+        if order.abandoned_for() == Some(TOO_LITTLE) {
+            let shortages = self.missing(&order).await?;
+            return Ok(match shortages.is_empty() {
+                true => Progress::GivenUp(order),
+                false => Progress::Short(shortages),
+            });
+        }
+        Ok(match last_refusal(&order).filter(|_| order.has_tried_to_pay()) {
             Some(code) => Progress::Declined { order, code, before: false },
             None => Progress::GivenUp(order),
-        }))
+        })
     }
 
     pub(super) async fn give_up(&self, cart: CartId) -> Result<(), CheckoutError> {
@@ -270,10 +294,14 @@ impl Inner {
             };
         }
         match order.status {
-            OrderStatus::Abandoned => self.undo(order).await.map(drop),
+            OrderStatus::Abandoned => self.take_back(order).await.map(drop),
             _ => Ok(()),
         }
     }
+}
+
+fn is_given_up(order: &Order) -> bool {
+    order.status == OrderStatus::Abandoned
 }
 
 /// Why the newest payment was refused, if it was.

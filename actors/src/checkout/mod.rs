@@ -182,7 +182,7 @@ impl Checkouts {
         let inner = &self.inner;
         inner.check_payment(&ask.payment)?;
         let known = inner.parts.orders.of_cart(cart).await?.filter(|order| order.owner == by);
-        let is_first = known.is_none();
+        let before = known.as_ref().map(|order| order.version);
         let told = known.as_ref().map(|order| repeats::told_before(order, ask.payment.request));
         match (told.transpose()?.flatten(), known) {
             (Some(Told::Ended(progress)), _) => return Ok(progress),
@@ -190,12 +190,18 @@ impl Checkouts {
                 return Ok(Progress::Placed { order, before: true });
             }
             (Some(Told::UnderWay), _) => {}
-            (None, _) => inner.freeze(cart, by, &ask).await?,
+            (None, known) => {
+                // Who came to a try that has just ended would see it end under their hands.
+                if let Some(ended) = known {
+                    inner.let_ended_try_go(&ended).await?;
+                }
+                inner.freeze(cart, by, &ask).await?;
+            }
         }
         let (to, driven) = tokio::sync::oneshot::channel();
         let running = inner.clone();
         inner.tasks.spawn(async move {
-            drop(to.send(running.buy(cart, ask.payment, is_first).await));
+            drop(to.send(running.buy(cart, ask.payment, before).await));
         });
         match tokio::time::timeout(inner.parts.settings.reply_max, driven).await {
             Ok(progress) => progress.unwrap_or(Err(CheckoutError::Busy)),

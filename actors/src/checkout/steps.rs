@@ -7,7 +7,7 @@ use std::time::Duration;
 use barrow_engine::cart::{By, CartAction, CartCommand, CartRejectionCode, LineId, Owner};
 use barrow_engine::catalog::{Sellable, Sku};
 use barrow_engine::ids::{CartId, OrderId};
-use barrow_engine::inventory::{Held, StockRefusal, Wish};
+use barrow_engine::inventory::{Held, Ledger, StockRefusal, Wish};
 use barrow_engine::orders::{
     Actor, NewOrder, Order, OrderCommand, OrderRejection, OrderStatus, OverLimit, PaymentChoice,
     decide,
@@ -162,10 +162,7 @@ impl Inner {
 
     /// Reserves all that an order needs, or renews what it has; what there is too little of.
     pub(super) async fn reserve(&self, order: &Order) -> Result<Vec<Shortage>, CheckoutError> {
-        let mut wanted: BTreeMap<&Sku, (LineId, u32)> = BTreeMap::new();
-        for line in order.tracked_lines() {
-            wanted.entry(&line.sku).or_insert((line.id, 0)).1 += line.quantity;
-        }
+        let wanted = wanted(order);
         let skus: Vec<Sku> = wanted.keys().copied().cloned().collect();
         let sellables = self.parts.shelf.sellables(&skus).await?;
         let is_asked = order.pending_operations().next().is_some();
@@ -178,17 +175,28 @@ impl Inner {
         let asked = asked.map(async |((sku, (line, quantity)), sellable)| {
             let wish = Wish { order: order.id, quantity: *quantity, expires_at };
             let held = self.parts.stock.reserve(sku, allowance(sellable.as_ref()), wish).await?;
-            Ok::<_, CheckoutError>(match held {
-                Held::All => None,
-                Held::Short { available } => {
-                    let sku = sku.clone();
-                    Some(Shortage { sku, line: *line, requested: *quantity, available })
-                }
-            })
+            Ok::<_, CheckoutError>(shortage(sku, *line, *quantity, held))
         });
         let held: Result<Vec<Option<Shortage>>, CheckoutError> =
             join_all(asked).await.into_iter().collect();
         Ok(held?.into_iter().flatten().collect())
+    }
+
+    /// What there is too little of now for an order that has nothing reserved.
+    pub(super) async fn missing(&self, order: &Order) -> Result<Vec<Shortage>, CheckoutError> {
+        let wanted = wanted(order);
+        let skus: Vec<Sku> = wanted.keys().copied().cloned().collect();
+        let sellables = self.parts.shelf.sellables(&skus).await?;
+        let levels = self.parts.stock.ledger().levels(&skus).await?;
+        let mut ledger = Ledger::new(levels, []);
+        let asked = skus.iter().zip(wanted.values()).zip(&sellables);
+        let missing = asked.filter_map(|((sku, (line, quantity)), sellable)| {
+            let wish =
+                Wish { order: order.id, quantity: *quantity, expires_at: self.parts.clock.now() };
+            let held = ledger.reserve(sku, allowance(sellable.as_ref()), &[wish]).pop()?;
+            shortage(sku, *line, *quantity, held)
+        });
+        Ok(missing.collect())
     }
 
     /// Lets go what is reserved for an order. Who tries again at once finds it free: the shelf here
@@ -215,6 +223,14 @@ impl Inner {
         }
     }
 
+    /// The same where the order is given up.
+    pub(super) async fn let_ended_try_go(&self, order: &Order) -> Result<(), CheckoutError> {
+        match order.status {
+            OrderStatus::Abandoned => self.let_cart_go(order).await,
+            _ => Ok(()),
+        }
+    }
+
     /// The cart is bought, and its buyer has another one to go on with.
     pub(super) async fn mark_ordered(&self, order: &Order) -> Result<(), CheckoutError> {
         if order.exchange_of.is_none() {
@@ -226,6 +242,24 @@ impl Inner {
 
     pub(super) fn total_changed() -> CheckoutError {
         barrow_engine::cart::CartRejection::from(CartRejectionCode::TotalChanged).into()
+    }
+}
+
+/// The units of each SKU that an order needs, and the first line that does.
+fn wanted(order: &Order) -> BTreeMap<&Sku, (LineId, u32)> {
+    let mut wanted: BTreeMap<&Sku, (LineId, u32)> = BTreeMap::new();
+    for line in order.tracked_lines() {
+        wanted.entry(&line.sku).or_insert((line.id, 0)).1 += line.quantity;
+    }
+    wanted
+}
+
+fn shortage(sku: &Sku, line: LineId, requested: u32, held: Held) -> Option<Shortage> {
+    match held {
+        Held::All => None,
+        Held::Short { available } => {
+            Some(Shortage { sku: sku.clone(), line, requested, available })
+        }
     }
 }
 

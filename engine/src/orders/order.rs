@@ -258,6 +258,16 @@ impl Order {
         since_opened.any(|event| matches!(event, OrderEvent::PaymentStarted { .. }))
     }
 
+    /// Why it is given up, if it is.
+    pub fn abandoned_for(&self) -> Option<&str> {
+        let newest_first = self.timeline.iter().rev().map(|recorded| &recorded.event);
+        let mut reasons = newest_first.filter_map(|event| match event {
+            OrderEvent::Abandoned { reason } => Some(reason.as_str()),
+            _ => None,
+        });
+        reasons.next().filter(|_| self.status == OrderStatus::Abandoned)
+    }
+
     /// Neither given up nor cancelled: what is paid for it is to be kept.
     pub fn is_wanted(&self) -> bool {
         !matches!(self.status, OrderStatus::Abandoned | OrderStatus::Cancelled)

@@ -121,6 +121,35 @@ async fn too_little_stock_is_told_and_nothing_is_kept() {
     assert_eq!(shop.books.authorizations(process.order(cart).await.unwrap().id), 0);
 }
 
+/// As clicks on a button that is slow.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_request_that_meets_a_shortage_is_told_of_it() {
+    let (_shop, process) = open_shop().await;
+    let mut carts = Vec::new();
+    for id in 1..=12 {
+        carts.push(process.full_cart(id, &[(1, 3)]).await);
+    }
+    // Some have an order of an earlier try.
+    for cart in &carts[..6] {
+        let declined = process.buy(*cart, "declined").await.unwrap();
+        assert!(matches!(declined, Progress::Declined { .. }), "{declined:?}");
+    }
+    for cart in &carts {
+        process.change(*cart, vec![CartStep::SetQuantity { line: LineId(1), quantity: 11 }]).await;
+    }
+    for _ in 0..3 {
+        let clicks = carts.iter().flat_map(|cart| std::iter::repeat_n(cart, 4));
+        let clicks = clicks.map(|cart| process.buy(*cart, "ok"));
+        for told in futures::future::join_all(clicks).await {
+            let told = told.unwrap();
+            let Progress::Short(shortages) = told else { panic!("{told:?}") };
+            let missing = shortages.iter().map(|one| (one.line, one.requested, one.available));
+            assert_eq!(missing.collect::<Vec<_>>(), [(LineId(1), 11, 10)]);
+        }
+    }
+    assert_eq!(levels(&process.level(1).await), (10, 0, 0));
+}
+
 #[tokio::test]
 async fn nobody_pays_another_total_or_at_an_unknown_gateway() {
     let (_shop, process) = open_shop().await;

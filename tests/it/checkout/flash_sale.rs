@@ -255,7 +255,7 @@ impl Sale {
 }
 
 /// All orders that are listed.
-async fn orders(process: &Process) -> Vec<Order> {
+pub async fn orders(process: &Process) -> Vec<Order> {
     let mut orders: Vec<Order> = Vec::new();
     loop {
         let after: Option<(Timestamp, OrderId)> =

@@ -29,7 +29,7 @@ use barrow_engine::ids::{CartId, MovementId};
 use barrow_engine::inventory::{DEFAULT_LOCATION, Level, MovementDraft};
 use barrow_engine::money::Money;
 use barrow_engine::orders::{Order, PaymentChoice};
-use barrow_engine::ports::{Clock, Entropy, OrderStore, PaymentGateway, StockLedger};
+use barrow_engine::ports::{Clock, EntityStore, Entropy, OrderStore, PaymentGateway, StockLedger};
 use barrow_engine::pricing::Shop as Terms;
 use barrow_engine::quantity::Quantity;
 use barrow_tests::host::{SeededEntropy, SimulatedClock};
@@ -50,6 +50,13 @@ pub struct Shop {
     pub books: Arc<Books>,
     /// How long carts hold what is in them, if they do.
     hold: Option<Duration>,
+}
+
+/// What a process keeps carts, orders and stock in.
+pub struct Stores {
+    pub rows: Arc<dyn EntityStore>,
+    pub orders: Arc<dyn OrderStore>,
+    pub ledger: Arc<dyn StockLedger>,
 }
 
 /// A process of the shop.
@@ -92,8 +99,17 @@ impl Shop {
     pub async fn start_until(&self, fuse: &Arc<Fuse>) -> Process {
         let file = self.folder.path().join("commerce.sqlite");
         let sqlite = Sqlite::open(&file, SqliteOptions::default()).await.expect("it opens");
-        let orders: Arc<dyn OrderStore> = Arc::new(SqliteOrderStore::new(&sqlite));
-        let ledger: Arc<dyn StockLedger> = Arc::new(SqliteStockLedger::new(&sqlite));
+        let stores = Stores {
+            rows: self.rows.clone(),
+            orders: Arc::new(SqliteOrderStore::new(&sqlite)),
+            ledger: Arc::new(SqliteStockLedger::new(&sqlite)),
+        };
+        self.start_on(stores, fuse)
+    }
+
+    /// The same on other stores.
+    pub fn start_on(&self, stores: Stores, fuse: &Arc<Fuse>) -> Process {
+        let Stores { rows, orders, ledger } = stores;
         let gateway: Arc<dyn PaymentGateway> = Arc::new(TestGateway {
             page: "http://shop/pay".to_owned(),
             secret: b"secret".to_vec(),
@@ -102,7 +118,7 @@ impl Shop {
         let gateway: Arc<dyn PaymentGateway> =
             Arc::new(Bank { gateway, books: self.books.clone() });
         let effects = Arc::new(EffectRouter::default());
-        let (carts, sessions) = self.start_carts(&effects);
+        let (carts, sessions) = self.start_carts(rows, &effects);
         let fused = Fused { inner: ledger.clone(), fuse: fuse.clone() };
         let stock = Stock::start(Arc::new(fused));
         let carts = match self.hold {
@@ -136,14 +152,18 @@ impl Shop {
         }
     }
 
-    fn start_carts(&self, effects: &Arc<EffectRouter>) -> (Carts, Sessions) {
+    fn start_carts(
+        &self,
+        rows: Arc<dyn EntityStore>,
+        effects: &Arc<EffectRouter>,
+    ) -> (Carts, Sessions) {
         let entropy = Arc::new(SeededEntropy::new(self.rows_written()));
         let owner = Arc::new(SoleOwner::new(entropy.next_u64(), Lease::endless()));
         let carts = Carts::start(CartParts {
             shop: Arc::new(Terms::sample()),
             shelf: Arc::new(EndlessShelf),
             renderer: Arc::new(CartJson { urls: MediaUrls::new("") }),
-            store: self.rows.clone(),
+            store: rows.clone(),
             clock: self.clock.clone(),
             entropy: entropy.clone(),
             ownership: owner.clone(),
@@ -152,7 +172,7 @@ impl Shop {
         });
         // Carts tell their sessions first that they were opened.
         let sessions = Sessions::start(SessionParts {
-            store: self.rows.clone(),
+            store: rows.clone(),
             cache: Arc::new(EmbeddedCache::new(1 << 20)),
             clock: self.clock.clone(),
             entropy,
@@ -163,7 +183,7 @@ impl Shop {
         });
         let mut targets = sessions.wakeables();
         targets.insert(EntityKind::Cart, carts.wakeable());
-        DueScanner::new(self.rows.clone(), self.clock.clone(), owner, targets).start();
+        DueScanner::new(rows, self.clock.clone(), owner, targets).start();
         (carts, sessions)
     }
 
@@ -213,26 +233,7 @@ impl Process {
     pub async fn full_cart(&self, id: u128, lines: &[(u32, u32)]) -> CartId {
         let id = CartId(id);
         self.give(id, workload::create(Arc::new(Terms::sample()))).await;
-        let mut steps: Vec<CartStep> = lines
-            .iter()
-            .map(|(index, quantity)| CartStep::AddLine {
-                sellable: Arc::new(workload::sellable(*index, UNIT)),
-                quantity: Quantity::new(*quantity).expect("a quantity"),
-            })
-            .collect();
-        let address = AddressForm {
-            first_name: "Ada".into(),
-            last_name: "Lovelace".into(),
-            line1: "Unter den Linden 1".into(),
-            city: "Berlin".into(),
-            postal_code: "10117".into(),
-            country: "DE".into(),
-            ..AddressForm::default()
-        };
-        steps.push(CartStep::SetContact(Contact::new("ada@example.com", None).expect("one")));
-        steps.push(CartStep::SetAddresses(Addresses::new(&address, None).expect("one")));
-        steps.push(CartStep::SetShippingMethod { id: "standard".into() });
-        self.change(id, steps).await;
+        self.change(id, filled(lines)).await;
         id
     }
 
@@ -265,6 +266,30 @@ impl Process {
         let total = self.cart(cart).await["totals"]["total"]["amount"].as_i64().expect("a total");
         self.checkouts.checkout(cart, BUYER, ask(method, total)).await
     }
+}
+
+/// What makes a cart one that can be bought, with so many units of each SKU.
+pub fn filled(lines: &[(u32, u32)]) -> Vec<CartStep> {
+    let mut steps: Vec<CartStep> = lines
+        .iter()
+        .map(|(index, quantity)| CartStep::AddLine {
+            sellable: Arc::new(workload::sellable(*index, UNIT)),
+            quantity: Quantity::new(*quantity).expect("a quantity"),
+        })
+        .collect();
+    let address = AddressForm {
+        first_name: "Ada".into(),
+        last_name: "Lovelace".into(),
+        line1: "Unter den Linden 1".into(),
+        city: "Berlin".into(),
+        postal_code: "10117".into(),
+        country: "DE".into(),
+        ..AddressForm::default()
+    };
+    steps.push(CartStep::SetContact(Contact::new("ada@example.com", None).expect("one")));
+    steps.push(CartStep::SetAddresses(Addresses::new(&address, None).expect("one")));
+    steps.push(CartStep::SetShippingMethod { id: "standard".into() });
+    steps
 }
 
 pub fn ask(method: &str, total: i64) -> CheckoutAsk {
