@@ -215,3 +215,17 @@ async fn i7_the_last_units_are_sold_once() {
     });
     assert_eq!(held, 5 * order.unwrap());
 }
+
+/// What is let go late, of a try that has ended, is not what the next try has reserved.
+#[tokio::test]
+async fn the_end_of_one_try_takes_nothing_from_the_next() {
+    let (_shop, process) = open_shop().await;
+    let cart = process.full_cart(1, &[(1, 3)]).await;
+    let declined = process.buy(cart, "declined").await.unwrap();
+    let Progress::Declined { order, .. } = declined else { panic!("{declined:?}") };
+    let pending = process.buy(cart, "redirect").await.unwrap();
+    assert!(matches!(pending, Progress::Pending(_)), "{pending:?}");
+    // Somebody who saw the first try end, and was held up.
+    process.ledger.release(order.id).await.unwrap();
+    assert_eq!(process.level(1).await.reserved, 3, "it is the next try's");
+}
