@@ -206,6 +206,7 @@ fn may_pass(error: &CheckoutError) -> bool {
         | CheckoutError::Busy => true,
         CheckoutError::UnknownPayment
         | CheckoutError::KeyReused
+        | CheckoutError::OverLimit(_)
         | CheckoutError::Order(_)
         | CheckoutError::Catalog(_) => false,
     }
