@@ -86,6 +86,7 @@ impl Inner {
                 OrderStatus::Abandoned => Next::End(self.undo(order).await?),
                 OrderStatus::Placed | OrderStatus::Cancelled | OrderStatus::Completed => {
                     self.mark_ordered(&order).await?;
+                    self.ended.remember(order.cart, order.freeze);
                     self.take_at_once(&order);
                     Next::End(Progress::Placed { order, before: false })
                 }

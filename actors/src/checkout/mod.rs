@@ -7,6 +7,7 @@
 //! frozen is delivered to [`Checkouts`] again and again until the order has come to an end.
 
 mod drive;
+mod ended;
 mod news;
 mod repeats;
 mod steps;
@@ -29,6 +30,7 @@ use crate::runtime::{CommandError, EffectRouter, Tasks};
 use crate::shelf::{Shelf, ShelfError};
 use crate::stock::{Stock, StockError};
 
+use ended::Ended;
 use repeats::Told;
 pub use steps::Shortage;
 
@@ -149,6 +151,7 @@ pub struct Checkouts {
 struct Inner {
     parts: CheckoutParts,
     book: Arc<OrderBook>,
+    ended: Ended,
     tasks: Tasks,
 }
 
@@ -162,7 +165,9 @@ impl Checkouts {
             capture: parts.settings.capture,
             answer_max: parts.settings.answer_max,
         });
-        let checkouts = Checkouts { inner: Arc::new(Inner { parts, book, tasks: Tasks::here() }) };
+        let checkouts = Checkouts {
+            inner: Arc::new(Inner { parts, book, ended: Ended::default(), tasks: Tasks::here() }),
+        };
         news::register(&checkouts.inner);
         checkouts
     }

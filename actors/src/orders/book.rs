@@ -101,7 +101,8 @@ impl OrderBook {
             let made = made.iter().find_map(barrow_engine::orders::OrderEvent::made);
             next.remember(key, made, at);
         }
-        self.save(order, OrderChange { order: next, stock: moved, actor, at }).await
+        let known = order.timeline.len();
+        self.save(order, OrderChange { order: next, known, stock: moved, actor, at }).await
     }
 
     async fn save(&self, before: &Order, change: OrderChange) -> Result<Written, BookError> {

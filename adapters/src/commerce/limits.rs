@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use barrow_engine::cart::Owner;
 use barrow_engine::catalog::Sku;
 use barrow_engine::ids::MovementId;
 use barrow_engine::orders::{Order, OrderStatus, OverLimit};
 
 use super::Fault;
+use super::order_row::owner_of;
 use super::rows::{Damage, sku};
 use super::transaction::Transaction;
 
@@ -25,10 +25,7 @@ pub(crate) struct Buyer {
 impl Buyer {
     fn of(order: &Order) -> Buyer {
         Buyer {
-            owner: match order.owner {
-                Owner::Session(id) => id.to_string(),
-                Owner::Customer(id) => id.to_string(),
-            },
+            owner: owner_of(order),
             email: order.contact.email.to_lowercase(),
             order: order.id.0.to_be_bytes(),
         }

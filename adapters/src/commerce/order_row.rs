@@ -1,6 +1,7 @@
 //! The stored form of an order: JSON with a format number, and beside it the columns that guard
 //! it and find it.
 
+use barrow_engine::cart::Owner;
 use barrow_engine::ids::{OrderId, ReturnId};
 use barrow_engine::orders::{Order, OrderNumber, OrderStatus};
 use barrow_engine::ports::CommerceError;
@@ -21,6 +22,8 @@ pub(crate) struct OrderRow {
     pub status: &'static str,
     pub payment: &'static str,
     pub fulfilment: &'static str,
+    /// The id of the session or of the customer.
+    pub owner: String,
     pub email: String,
     pub last_name: String,
     pub created_at: i64,
@@ -72,6 +75,7 @@ impl OrderRow {
             status: status_name(order.status),
             payment: order.payment_progress().as_str(),
             fulfilment: order.fulfilment_progress().as_str(),
+            owner: owner_of(order),
             email: order.contact.email.to_lowercase(),
             last_name: billed.last_name.to_lowercase(),
             created_at: order.created_at.as_millis(),
@@ -82,6 +86,14 @@ impl OrderRow {
             payments: payments.collect(),
             returns: returns.collect(),
         })
+    }
+}
+
+/// The id of whose it is.
+pub(crate) fn owner_of(order: &Order) -> String {
+    match order.owner {
+        Owner::Session(id) => id.to_string(),
+        Owner::Customer(id) => id.to_string(),
     }
 }
 

@@ -81,6 +81,11 @@ pub(crate) fn movements(rows: Vec<MovementRow>) -> Result<Vec<Movement>, Damage>
     rows.into_iter().map(read).collect()
 }
 
+/// An order's version.
+pub(crate) fn version_of(stored: i64) -> u64 {
+    u64::try_from(stored).unwrap_or(0)
+}
+
 pub(crate) fn id(bytes: &[u8]) -> Result<u128, Damage> {
     let bytes = bytes.try_into().map_err(|_| Damage("an id is cut short".to_owned()))?;
     Ok(u128::from_be_bytes(bytes))

@@ -21,23 +21,6 @@ pub(crate) struct Locked {
     pub made: BTreeSet<(Sku, Location)>,
 }
 
-/// An order that nobody else can change until the transaction has ended.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct LockedOrder {
-    pub version: u64,
-    /// Lines of its timeline.
-    pub timeline: usize,
-}
-
-impl From<(i64, i32)> for LockedOrder {
-    fn from((version, timeline): (i64, i32)) -> LockedOrder {
-        LockedOrder {
-            version: u64::try_from(version).unwrap_or(0),
-            timeline: usize::try_from(timeline).unwrap_or(0),
-        }
-    }
-}
-
 /// A transaction of a database. Reads see what was committed before them, and what is locked
 /// stays as it was read.
 pub(crate) trait Transaction: Send {
@@ -90,11 +73,11 @@ pub(crate) trait Transaction: Send {
         rows: &[&OrderRow],
     ) -> impl Future<Output = Result<BTreeSet<OrderId>, Fault>> + Send;
 
-    /// Locks orders in the order of their ids; those that are there.
+    /// Locks orders in the order of their ids; the versions of those that are there.
     fn lock_orders(
         &mut self,
         ids: &BTreeSet<OrderId>,
-    ) -> impl Future<Output = Result<BTreeMap<OrderId, LockedOrder>, Fault>> + Send;
+    ) -> impl Future<Output = Result<BTreeMap<OrderId, u64>, Fault>> + Send;
 
     fn order(&mut self, id: OrderId) -> impl Future<Output = Result<Option<Order>, Fault>> + Send;
 

@@ -1,7 +1,7 @@
 //! Drafts, orders and reservations, any number of them in one transaction: each stands alone, as
 //! if it had been made by itself, but they share their statements and their commit.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use barrow_engine::catalog::{Location, Sku};
 use barrow_engine::events::order_events;
@@ -13,7 +13,7 @@ use barrow_engine::ports::{Opened, OrderChange, Saved};
 use super::flow::{Opening, committed};
 use super::limits::first_over;
 use super::order_row::OrderRow;
-use super::transaction::{LockedOrder, Transaction};
+use super::transaction::Transaction;
 use super::{End, Fault};
 
 type Result<T> = std::result::Result<T, Fault>;
@@ -53,8 +53,8 @@ pub(crate) async fn write_all(
     writes: &[Write],
 ) -> Result<End<Option<Vec<Outcome>>>> {
     let mut outcomes = open(transaction, writes).await?;
-    let locked = lock_orders(transaction, writes, &mut outcomes).await?;
-    if let Some(over) = first_over(transaction, &limited(writes, &outcomes, &locked)).await? {
+    lock_orders(transaction, writes, &mut outcomes).await?;
+    if let Some(over) = first_over(transaction, &limited(writes, &outcomes)).await? {
         // Of several, those of one customer have counted each other.
         return Ok(End::Rollback(match writes {
             [one] => Some(vec![over_limit(one, over)]),
@@ -73,7 +73,7 @@ pub(crate) async fn write_all(
                     *outcome = Some(Outcome::Held(held));
                 }
                 Write::Save { change, .. } => {
-                    let OrderChange { order, stock, actor, at } = change;
+                    let OrderChange { order, stock, actor, at, .. } = change;
                     if let Err(refusal) = opening.ledger.change(order, stock, (actor, *at)) {
                         let alone = vec![Outcome::Saved(Saved::Refused(refusal))];
                         return Ok(End::Rollback((writes.len() == 1).then_some(alone)));
@@ -87,8 +87,7 @@ pub(crate) async fn write_all(
     let mut changed = Vec::new();
     for (write, outcome) in writes.iter().zip(&mut outcomes) {
         if let (Write::Save { change, row }, None) = (write, &outcome) {
-            let known = locked.get(&change.order.id).map_or(0, |locked| locked.timeline);
-            let events = order_events(&change.order, known);
+            let events = order_events(&change.order, change.known);
             has_news |= !events.is_empty();
             changed.push((row, events));
             *outcome = Some(Outcome::Saved(Saved::Done));
@@ -153,19 +152,19 @@ async fn lock_orders(
     transaction: &mut impl Transaction,
     writes: &[Write],
     outcomes: &mut [Option<Outcome>],
-) -> Result<BTreeMap<OrderId, LockedOrder>> {
+) -> Result<()> {
     let saved = |write| match write {
         &Write::Save { ref change, .. } => Some(&change.order),
         _ => None,
     };
     let ids: BTreeSet<OrderId> = writes.iter().filter_map(saved).map(|order| order.id).collect();
     if ids.is_empty() {
-        return Ok(BTreeMap::new());
+        return Ok(());
     }
     let locked = transaction.lock_orders(&ids).await?;
     for (write, outcome) in writes.iter().zip(outcomes) {
         let Some(order) = saved(write) else { continue };
-        let current = locked.get(&order.id).map_or(0, |locked| locked.version);
+        let current = locked.get(&order.id).copied().unwrap_or(0);
         if current == 0 || current + 1 != order.version {
             let is_same = current == order.version
                 && transaction.order(order.id).await?.as_ref() == Some(order);
@@ -173,20 +172,15 @@ async fn lock_orders(
             *outcome = Some(Outcome::Saved(saved));
         }
     }
-    Ok(locked)
+    Ok(())
 }
 
 /// The drafts that are opened now, or opened again.
-fn limited<'a>(
-    writes: &'a [Write],
-    outcomes: &[Option<Outcome>],
-    locked: &BTreeMap<OrderId, LockedOrder>,
-) -> Vec<&'a Order> {
+fn limited<'a>(writes: &'a [Write], outcomes: &[Option<Outcome>]) -> Vec<&'a Order> {
     let of_write = |(write, outcome): (&'a Write, &Option<Outcome>)| match (write, outcome) {
         (Write::Open { draft, .. }, Some(Outcome::Opened(Opened::New))) => Some(draft),
         (Write::Save { change, .. }, None) => {
-            let known = locked.get(&change.order.id).map_or(0, |locked| locked.timeline);
-            Some(&change.order).filter(|order| order.takes_limits_up(known))
+            Some(&change.order).filter(|order| order.takes_limits_up(change.known))
         }
         _ => None,
     };

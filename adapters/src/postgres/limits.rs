@@ -13,12 +13,10 @@ use crate::commerce::limits::{BoughtRow, Buyer, bought as read};
 const LOCK: &str =
     "SELECT pg_advisory_xact_lock(name) FROM (SELECT unnest($1::int8[]) AS name) AS names";
 
-/// Whose an order is, as `customer_order_owner` has it.
 const BOUGHT: &str = "SELECT line ->> 'sku',
         sum((line ->> 'quantity')::int8 - coalesce((line ->> 'returned')::int8, 0))::int8
     FROM customer_order, json_array_elements(document -> 'lines') AS line
-    WHERE (coalesce(document #>> '{owner,session}', document #>> '{owner,customer}') = $1
-            OR email = $2)
+    WHERE (owner = $1 OR email = $2)
         AND id <> $3 AND status IN ('draft', 'placed', 'completed') AND line ->> 'sku' = ANY($4)
     GROUP BY line ->> 'sku'";
 

@@ -10,18 +10,19 @@ use crate::commerce::order_row::{FORMAT, OrderRow, PaymentRow, ReturnRow};
 type Result<T> = std::result::Result<T, sqlx::Error>;
 
 const INSERT: &str = "INSERT INTO customer_order (id, version, cart, number, status, payment,
-        fulfilment, email, last_name, created_at, placed_at, changed_at, settled, format, document)
+        fulfilment, email, last_name, created_at, placed_at, changed_at, settled, format, document,
+        owner)
     SELECT id, version, cart, number, status, payment, fulfilment, email, last_name, created_at,
-            placed_at, changed_at, settled, $14, document::json
+            placed_at, changed_at, settled, $14, document::json, owner
         FROM unnest($1::bytea[], $2::int8[], $3::bytea[], $4::text[], $5::text[], $6::text[],
             $7::text[], $8::text[], $9::text[], $10::int8[], $11::int8[], $12::int8[],
-            $13::bool[], $15::text[])
+            $13::bool[], $15::text[], $16::text[])
         AS made (id, version, cart, number, status, payment, fulfilment, email, last_name,
-            created_at, placed_at, changed_at, settled, document)
+            created_at, placed_at, changed_at, settled, document, owner)
     ON CONFLICT DO NOTHING RETURNING id";
 
-const LOCK: &str = "SELECT id, version, coalesce(json_array_length(document -> 'timeline'), 0)
-    FROM customer_order WHERE id = ANY($1) ORDER BY id FOR UPDATE";
+const LOCK: &str =
+    "SELECT id, version FROM customer_order WHERE id = ANY($1) ORDER BY id FOR UPDATE";
 
 /// Orders, their payments, returns and events in one statement. A payment never changes its
 /// order, nor does a return: the row of another one is met, and not counted.
@@ -30,27 +31,27 @@ const UPDATE: &str = "WITH changed AS (
             status = wanted.status, payment = wanted.payment, fulfilment = wanted.fulfilment,
             email = wanted.email, last_name = wanted.last_name, placed_at = wanted.placed_at,
             changed_at = wanted.changed_at, settled = wanted.settled, format = $14,
-            document = wanted.document::json
+            document = wanted.document::json, owner = wanted.owner
         FROM unnest($1::bytea[], $2::int8[], $3::bytea[], $4::text[], $5::text[], $6::text[],
             $7::text[], $8::text[], $9::text[], $10::int8[], $11::int8[], $12::int8[],
-            $13::bool[], $15::text[])
+            $13::bool[], $15::text[], $16::text[])
         AS wanted (id, version, cart, number, status, payment, fulfilment, email, last_name,
-            created_at, placed_at, changed_at, settled, document)
+            created_at, placed_at, changed_at, settled, document, owner)
         WHERE customer_order.id = wanted.id AND customer_order.cart = wanted.cart
             AND customer_order.created_at = wanted.created_at RETURNING 1
 ), paid AS (
     INSERT INTO order_payment (id, order_id, authorized, captured, refunded)
-        SELECT * FROM unnest($16::bytea[], $17::bytea[], $18::int8[], $19::int8[], $20::int8[])
+        SELECT * FROM unnest($17::bytea[], $18::bytea[], $19::int8[], $20::int8[], $21::int8[])
         ON CONFLICT (id) DO UPDATE SET authorized = EXCLUDED.authorized,
             captured = EXCLUDED.captured, refunded = EXCLUDED.refunded
             WHERE order_payment.order_id = EXCLUDED.order_id RETURNING 1
 ), returned AS (
     INSERT INTO order_return (id, order_id, status, created_at)
-        SELECT * FROM unnest($21::bytea[], $22::bytea[], $23::text[], $24::int8[])
+        SELECT * FROM unnest($22::bytea[], $23::bytea[], $24::text[], $25::int8[])
         ON CONFLICT (id) DO UPDATE SET status = EXCLUDED.status
             WHERE order_return.order_id = EXCLUDED.order_id RETURNING 1
 ), made AS (
-    SELECT * FROM unnest($25::text[], $26::int8[], $27::text[], $28::int8[], $29::text[])
+    SELECT * FROM unnest($26::text[], $27::int8[], $28::text[], $29::int8[], $30::text[])
         AS made (aggregate, position, kind, at, data)
         WHERE EXISTS (SELECT FROM event_consumer)
 ), told AS (
@@ -81,7 +82,8 @@ macro_rules! bind_orders {
         let query = query.bind(column(rows, |row| row.placed_at));
         let query = query.bind(column(rows, |row| row.changed_at));
         let query = query.bind(column(rows, |row| row.settled)).bind(FORMAT);
-        query.bind(column(rows, |row| row.document.as_str()))
+        let query = query.bind(column(rows, |row| row.document.as_str()));
+        query.bind(column(rows, |row| row.owner.as_str()))
     }};
 }
 
@@ -97,11 +99,11 @@ pub(super) async fn insert(
     bind_orders!(sqlx::query_scalar(INSERT), rows).fetch_all(connection).await
 }
 
-/// Locks them in the order of their ids: their versions, and how long their timelines are.
+/// Locks them in the order of their ids; their versions.
 pub(super) async fn lock(
     connection: &mut PgConnection,
     ids: &[[u8; 16]],
-) -> Result<Vec<(Vec<u8>, i64, i32)>> {
+) -> Result<Vec<(Vec<u8>, i64)>> {
     sqlx::query_as(LOCK).bind(ids).fetch_all(connection).await
 }
 

@@ -35,8 +35,9 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 const SEARCH_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Transactions with changes of orders and reservations that are under way at once. While one
-/// waits for the disk another is made ready; more only split what could be one commit.
-const WRITERS: usize = 4;
+/// waits for the disk another is made ready; more wait for each other's rows. Of 1, 2 and 4 two
+/// were fastest: 64 buyers made 1,183, 1,368 and 1,245 orders a second.
+const WRITERS: usize = 2;
 
 /// What the stores take of Postgres.
 #[derive(Debug, Clone, Copy)]

@@ -22,9 +22,9 @@ use super::primary::Postgres;
 use crate::commerce::limits::Buyer;
 use crate::commerce::order_row::{DocumentRow, OrderRow, order};
 use crate::commerce::rows::{
-    self, ClaimRow, LevelRow, MovementRow, claims, levels, limit, movements, stored,
+    self, ClaimRow, LevelRow, MovementRow, claims, levels, limit, movements, stored, version_of,
 };
-use crate::commerce::transaction::{Locked, LockedOrder, Transaction};
+use crate::commerce::transaction::{Locked, Transaction};
 use crate::commerce::write_queue::WritesTogether;
 use crate::commerce::writes::{self, Outcome, Write};
 use crate::commerce::{End, Fault, refused};
@@ -291,15 +291,11 @@ impl Transaction for PgConnection {
         Ok(ids.collect::<std::result::Result<_, _>>()?)
     }
 
-    async fn lock_orders(
-        &mut self,
-        ids: &BTreeSet<OrderId>,
-    ) -> Result<BTreeMap<OrderId, LockedOrder>> {
+    async fn lock_orders(&mut self, ids: &BTreeSet<OrderId>) -> Result<BTreeMap<OrderId, u64>> {
         let ids: Vec<_> = ids.iter().map(|id| id.0.to_be_bytes()).collect();
         let mut locked = BTreeMap::new();
-        for (bytes, version, timeline) in order_rows::lock(self, &ids).await? {
-            let id = rows::id(&bytes).map(OrderId)?;
-            locked.insert(id, LockedOrder::from((version, timeline)));
+        for (bytes, version) in order_rows::lock(self, &ids).await? {
+            locked.insert(rows::id(&bytes).map(OrderId)?, version_of(version));
         }
         Ok(locked)
     }

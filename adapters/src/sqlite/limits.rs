@@ -8,12 +8,10 @@ use sqlx::sqlite::SqliteConnection;
 use crate::commerce::Fault;
 use crate::commerce::limits::{BoughtRow, Buyer, bought as read};
 
-/// Whose an order is, as `customer_order_owner` has it.
 const BOUGHT: &str = "SELECT line.value ->> '$.sku',
         sum((line.value ->> '$.quantity') - coalesce(line.value ->> '$.returned', 0))
     FROM customer_order, json_each(document, '$.lines') AS line
-    WHERE (coalesce(document ->> '$.owner.session', document ->> '$.owner.customer') = ?1
-            OR email = ?2)
+    WHERE (owner = ?1 OR email = ?2)
         AND customer_order.id <> ?3 AND status IN ('draft', 'placed', 'completed')
         AND line.value ->> '$.sku' IN (SELECT value FROM json_each(?4))
     GROUP BY line.value ->> '$.sku'";

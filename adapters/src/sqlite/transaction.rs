@@ -22,9 +22,9 @@ use crate::commerce::events::stored as position;
 use crate::commerce::limits::Buyer;
 use crate::commerce::order_row::{DocumentRow, FORMAT, OrderRow, PaymentRow, ReturnRow, order};
 use crate::commerce::rows::{
-    ClaimRow, LevelRow, MovementRow, claims, levels, limit, movements, stored,
+    ClaimRow, LevelRow, MovementRow, claims, levels, limit, movements, stored, version_of,
 };
-use crate::commerce::transaction::{Locked, LockedOrder, Transaction};
+use crate::commerce::transaction::{Locked, Transaction};
 use crate::commerce::write_queue::WritesTogether;
 use crate::commerce::writes::{self, Outcome, Write};
 
@@ -66,13 +66,14 @@ const WRITE_MOVEMENTS: &str =
         value ->> 6, unhex(value ->> 7), value ->> 8 FROM json_each(?1)";
 
 const INSERT_ORDER: &str = "INSERT INTO customer_order (id, version, cart, number, status, payment,
-        fulfilment, email, last_name, created_at, placed_at, changed_at, settled, format, document)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+        fulfilment, email, last_name, created_at, placed_at, changed_at, settled, format, document,
+        owner)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
     ON CONFLICT DO NOTHING";
 
 const UPDATE_ORDER: &str = "UPDATE customer_order SET version = ?2, number = ?4, status = ?5,
         payment = ?6, fulfilment = ?7, email = ?8, last_name = ?9, placed_at = ?11,
-        changed_at = ?12, settled = ?13, format = ?14, document = ?15
+        changed_at = ?12, settled = ?13, format = ?14, document = ?15, owner = ?16
     WHERE id = ?1 AND cart = ?3 AND created_at = ?10";
 
 /// A payment never changes its order: the row of another one is met, and refused.
@@ -225,17 +226,13 @@ impl Transaction for SqliteConnection {
         Ok(inserted)
     }
 
-    async fn lock_orders(
-        &mut self,
-        ids: &BTreeSet<OrderId>,
-    ) -> Result<BTreeMap<OrderId, LockedOrder>> {
-        const READ: &str = "SELECT version, coalesce(json_array_length(document, '$.timeline'), 0)
-            FROM customer_order WHERE id = ?1";
+    async fn lock_orders(&mut self, ids: &BTreeSet<OrderId>) -> Result<BTreeMap<OrderId, u64>> {
+        const READ: &str = "SELECT version FROM customer_order WHERE id = ?1";
         let mut locked = BTreeMap::new();
         for id in ids {
-            let query = sqlx::query_as(READ).bind(id.0.to_be_bytes().to_vec());
-            let found: Option<(i64, i32)> = query.fetch_optional(&mut *self).await?;
-            locked.extend(found.map(|row| (*id, LockedOrder::from(row))));
+            let query = sqlx::query_scalar(READ).bind(id.0.to_be_bytes().to_vec());
+            let found: Option<i64> = query.fetch_optional(&mut *self).await?;
+            locked.extend(found.map(|version| (*id, version_of(version))));
         }
         Ok(locked)
     }
@@ -331,7 +328,7 @@ async fn write(
     let query = query.bind(&row.number).bind(row.status).bind(row.payment).bind(row.fulfilment);
     let query = query.bind(&row.email).bind(&row.last_name).bind(row.created_at);
     let query = query.bind(row.placed_at).bind(row.changed_at).bind(row.settled);
-    let query = query.bind(FORMAT).bind(&row.document);
+    let query = query.bind(FORMAT).bind(&row.document).bind(&row.owner);
     Ok(query.execute(connection).await?.rows_affected())
 }
 

@@ -135,8 +135,8 @@ async fn paid(
             None => commands.pop().expect("placing ends it"),
         };
         let decided = decide(&order, command, Actor::System, NOW, CapturePolicy::AtOnce).unwrap();
-        let stock = decided.stock;
-        let change = OrderChange { order: decided.order, stock, actor: "system".into(), at: NOW };
+        let (known, stock, actor) = (order.timeline.len(), decided.stock, "system".into());
+        let change = OrderChange { order: decided.order, known, stock, actor, at: NOW };
         if change.stock.contains(&StockChange::Allocate) {
             return change;
         }

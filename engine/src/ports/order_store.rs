@@ -42,6 +42,8 @@ pub enum Saved {
 pub struct OrderChange {
     /// Its version is one more than the stored one's.
     pub order: Order,
+    /// How many lines its timeline had before: what came since is told to others.
+    pub known: usize,
     pub stock: Vec<StockChange>,
     /// Who changed it, for the movements of its stock.
     pub actor: String,

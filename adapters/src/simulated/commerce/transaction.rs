@@ -15,7 +15,7 @@ use super::{StoredOrder, Tables};
 use crate::commerce::Fault;
 use crate::commerce::limits::Buyer;
 use crate::commerce::order_row::{FORMAT, OrderRow, order};
-use crate::commerce::transaction::{Locked, LockedOrder, Transaction};
+use crate::commerce::transaction::{Locked, Transaction};
 
 type Result<T> = std::result::Result<T, Fault>;
 
@@ -173,16 +173,9 @@ impl Transaction for Tables {
         Ok(inserted)
     }
 
-    async fn lock_orders(
-        &mut self,
-        ids: &BTreeSet<OrderId>,
-    ) -> Result<BTreeMap<OrderId, LockedOrder>> {
-        let found = ids.iter().filter_map(|id| {
-            let StoredOrder { order, .. } = &**self.orders.get(id)?;
-            let locked = LockedOrder { version: order.version, timeline: order.timeline.len() };
-            Some((*id, locked))
-        });
-        Ok(found.collect())
+    async fn lock_orders(&mut self, ids: &BTreeSet<OrderId>) -> Result<BTreeMap<OrderId, u64>> {
+        let version = |id: &OrderId| Some((*id, self.orders.get(id)?.order.version));
+        Ok(ids.iter().filter_map(version).collect())
     }
 
     async fn order(&mut self, id: OrderId) -> Result<Option<Order>> {

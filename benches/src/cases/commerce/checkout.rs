@@ -14,6 +14,7 @@ use super::crowd::{self, Limit};
 use super::plain::Plain;
 use super::shop::{Shop, skus};
 use crate::cases::peers::skip;
+use crate::cases::stores::BarePostgres;
 use crate::options::Options;
 use crate::report::Target;
 
@@ -49,7 +50,13 @@ pub fn run(options: &Options, runtime: &Runtime) -> anyhow::Result<()> {
         let plain = Plain::postgres(&server.url(), defaults.connections_max, &skus()).await?;
         anyhow::Ok((shop, plain))
     })?;
-    beside(options, runtime, case, shop, plain)
+    beside(options, runtime, case, (shop, plain), || {
+        runtime.block_on(async {
+            let pool = BarePostgres::connect(&server.url(), 1).await?.0;
+            sqlx::raw_sql("ANALYZE").execute(&pool).await?;
+            Ok(())
+        })
+    })
 }
 
 fn sqlite(options: &Options, runtime: &Runtime) -> anyhow::Result<()> {
@@ -63,15 +70,16 @@ fn sqlite(options: &Options, runtime: &Runtime) -> anyhow::Result<()> {
         anyhow::Ok((shop, Plain::sqlite(&file("plain.db"), &skus()).await?))
     })?;
     let case = "checkout on SQLite / a transaction by hand, 64 buyers";
-    beside(options, runtime, case, shop, plain)
+    beside(options, runtime, case, (shop, plain), || Ok(()))
 }
 
+/// `warmed` is what a database does by itself once it has been up for a minute.
 fn beside(
     options: &Options,
     runtime: &Runtime,
     case: &str,
-    shop: Shop,
-    plain: Plain,
+    (shop, plain): (Shop, Plain),
+    warmed: impl FnOnce() -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let (shop, plain) = (Arc::new(shop), Arc::new(plain));
     let carts = (options.round().as_secs_f64() * CARTS_PER_S).clamp(BUYERS as f64, CARTS_MAX);
@@ -83,9 +91,12 @@ fn beside(
         })
     };
     let mut orders = 0;
-    let other = || {
+    let mut other = || {
         orders += limit.times;
         runtime.block_on(crowd::round(&plain, BUYERS, orders, limit))
     };
+    ours()?;
+    other()?;
+    warmed()?;
     crowd::beside(options, case.to_owned(), RATIO, ORDERS, ours, other)
 }

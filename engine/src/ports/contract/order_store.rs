@@ -60,8 +60,9 @@ pub async fn order_store(store: &dyn OrderStore, ledger: &dyn StockLedger, seed:
 fn after(order: &Order, command: OrderCommand, at: Timestamp) -> (Order, OrderChange) {
     let decision = decide(order, command, Actor::System, at, CapturePolicy::Manual);
     let decision = decision.expect("the order allows the command");
-    let (order, stock) = (decision.order, decision.stock);
-    (order.clone(), OrderChange { order, stock, actor: "suite".into(), at })
+    let (known, stock) = (order.timeline.len(), decision.stock);
+    let order = decision.order;
+    (order.clone(), OrderChange { order, known, stock, actor: "suite".into(), at })
 }
 
 impl Suite<'_> {

@@ -170,9 +170,9 @@ impl Suite<'_> {
     async fn changed(&self, order: &Order, command: OrderCommand) -> (Order, OrderChange) {
         let decided = decide(order, command, Actor::System, NOW, CapturePolicy::AtOnce);
         let decided = decided.expect("the order allows the command");
-        let (order, stock) = (decided.order, decided.stock);
-        let change = OrderChange { order: order.clone(), stock, actor: "suite".into(), at: NOW };
-        (order, change)
+        let (known, stock, actor) = (order.timeline.len(), decided.stock, "suite".into());
+        let change = OrderChange { order: decided.order.clone(), known, stock, actor, at: NOW };
+        (decided.order, change)
     }
 
     async fn save(&self, change: &OrderChange) -> Saved {

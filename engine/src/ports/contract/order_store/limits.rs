@@ -63,6 +63,7 @@ impl Suite<'_> {
         returned.lines[0].returned = 1;
         let change = OrderChange {
             order: returned.clone(),
+            known: placed.timeline.len(),
             stock: Vec::new(),
             actor: "suite".into(),
             at: NOW,
