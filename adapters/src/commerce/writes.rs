@@ -19,7 +19,6 @@ use super::{End, Fault};
 type Result<T> = std::result::Result<T, Fault>;
 
 /// One of them.
-#[expect(clippy::large_enum_variant, reason = "it lies in a queue, where it is written from")]
 pub(crate) enum Write {
     Open { draft: Order, row: OrderRow },
     Save { change: OrderChange, row: OrderRow },
@@ -33,6 +32,20 @@ impl Write {
             Write::Open { draft, .. } => Some(draft.id),
             Write::Save { change, .. } => Some(change.order.id),
             Write::Reserve { .. } => None,
+        }
+    }
+
+    fn opened(&self) -> Option<&OrderRow> {
+        match self {
+            Write::Open { row, .. } => Some(row),
+            Write::Save { .. } | Write::Reserve { .. } => None,
+        }
+    }
+
+    fn saved(&self) -> Option<&Order> {
+        match self {
+            Write::Save { change, .. } => Some(&change.order),
+            Write::Open { .. } | Write::Reserve { .. } => None,
         }
     }
 }
@@ -117,11 +130,7 @@ async fn open(
     transaction: &mut impl Transaction,
     writes: &[Write],
 ) -> Result<Vec<Option<Outcome>>> {
-    let drafts = |write| match write {
-        &Write::Open { ref row, .. } => Some(row),
-        _ => None,
-    };
-    let mut rows: Vec<&OrderRow> = writes.iter().filter_map(drafts).collect();
+    let mut rows: Vec<&OrderRow> = writes.iter().filter_map(Write::opened).collect();
     // Two transactions that open the same do it in the same order.
     rows.sort_unstable_by_key(|row| row.id);
     let inserted = match rows.is_empty() {
@@ -153,17 +162,14 @@ async fn lock_orders(
     writes: &[Write],
     outcomes: &mut [Option<Outcome>],
 ) -> Result<()> {
-    let saved = |write| match write {
-        &Write::Save { ref change, .. } => Some(&change.order),
-        _ => None,
-    };
-    let ids: BTreeSet<OrderId> = writes.iter().filter_map(saved).map(|order| order.id).collect();
+    let saved = writes.iter().filter_map(Write::saved);
+    let ids: BTreeSet<OrderId> = saved.map(|order| order.id).collect();
     if ids.is_empty() {
         return Ok(());
     }
     let locked = transaction.lock_orders(&ids).await?;
     for (write, outcome) in writes.iter().zip(outcomes) {
-        let Some(order) = saved(write) else { continue };
+        let Some(order) = write.saved() else { continue };
         let current = locked.get(&order.id).copied().unwrap_or(0);
         if current == 0 || current + 1 != order.version {
             let is_same = current == order.version
