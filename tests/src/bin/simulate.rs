@@ -1,6 +1,6 @@
 //! Simulates a node, or with `--cluster` a cluster, or with `--selling` besides one that sells, on
-//! many seeds: `simulate [--cluster [--selling]] [--seeds N] [--from SEED]`. Prints what every failing seed did wrong and the command that
-//! replays it, and keeps the seed.
+//! many seeds: `simulate [--cluster [--selling]] [--seeds N] [--from SEED]`. Prints what every
+//! failing seed did wrong and the command that replays it, and keeps the seed.
 //!
 //! `--planted` plants one bug after another, counts the seeds until each is found, and writes the
 //! table in docs/reliability.md.
