@@ -333,6 +333,9 @@ impl<H: Host> Live<H> {
         {
             self.delivering = true;
             let (shared, myself, source) = (self.shared.clone(), myself.clone(), self.key);
+            // What is delivered slowly would be delivered again and again by one that is gone
+            // whenever the target has it.
+            let kept = shared.keep(source);
             spawn(async move {
                 let sequence = effect.sequence;
                 let outcome = match shared.effects.receiver(effect.effect.target.kind) {
@@ -340,6 +343,7 @@ impl<H: Host> Live<H> {
                     Err(error) => Err(error),
                 };
                 drop(myself.cast(Message::Delivered { sequence, outcome }));
+                drop(kept);
             });
         }
         // A delivery under way is not waited for: its target may be waiting for this very entity,

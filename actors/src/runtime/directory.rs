@@ -19,7 +19,7 @@ use ractor::{ActorCell, ActorId, ActorRef, ActorRuntime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::actor::{Arguments, EntityActor, Lane, LoadError, Message};
-use super::gate::{Answer, Ticket};
+use super::gate::{Answer, InUse, Ticket};
 use super::host::{Host, Rejection};
 use super::machine::Machine;
 use super::observe::{RuntimeStats, count};
@@ -173,9 +173,8 @@ impl<H: Host> Shared<H> {
             count(&self.stats.refused);
             return Err(self.overloaded());
         }
-        slot.queued.fetch_add(1, Ordering::AcqRel);
         slot.last_used = self.uptime_ms();
-        let ticket = Ticket { queued: slot.queued.clone(), _permit: permit };
+        let ticket = Ticket { _in_use: InUse::new(&slot.queued), _permit: permit };
         match actor.cast(message(ticket)) {
             Ok(()) => Ok(slot.feeds.clone()),
             // It ended just now, and its supervisor is about to say so.
@@ -249,6 +248,11 @@ impl<H: Host> Shared<H> {
             slot.phase = Phase::Resting(self.clock.uptime() + rest);
             slot.last_used = self.uptime_ms();
         }
+    }
+
+    /// Keeps an entity that is in memory there, unless it has to go.
+    pub fn keep(&self, key: EntityKey) -> Option<InUse> {
+        self.slots.get(&key.id).map(|slot| InUse::new(&slot.queued))
     }
 
     /// Tells the actor to end if nobody waits for it. Idle or blank entities, and memory.

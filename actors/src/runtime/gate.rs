@@ -18,13 +18,24 @@ pub(super) type Answer<H> = Result<Reply<<H as Host>::View>, CommandError<Reject
 /// place in the entity's queue.
 #[derive(Debug)]
 pub(super) struct Ticket {
-    pub queued: Arc<AtomicUsize>,
+    pub _in_use: InUse,
     pub _permit: OwnedSemaphorePermit,
 }
 
-impl Drop for Ticket {
+/// Keeps an entity from being taken out of memory for being idle.
+#[derive(Debug)]
+pub(super) struct InUse(Arc<AtomicUsize>);
+
+impl InUse {
+    pub fn new(queued: &Arc<AtomicUsize>) -> InUse {
+        queued.fetch_add(1, Ordering::AcqRel);
+        InUse(queued.clone())
+    }
+}
+
+impl Drop for InUse {
     fn drop(&mut self) {
-        self.queued.fetch_sub(1, Ordering::AcqRel);
+        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
