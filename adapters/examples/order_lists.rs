@@ -69,7 +69,8 @@ const FILL_SQLITE: &str = "WITH RECURSIVE counted (i) AS (
         CASE WHEN i % 50 = 7 THEN 'smith' ELSE 'name' || (i * 7919 % 50000) END,
         1700000000000 + i * 60000,
         CASE WHEN i % 100 < 93 THEN 1700000000000 + i * 60000 + 45000 END,
-        1700000000000 + i * 60000, i % 100 < 98, 1, ?2
+        1700000000000 + i * 60000, i % 100 < 98, 1, ?2,
+        'owner' || (i % 300000)
     FROM counted";
 
 const FILL_POSTGRES: &str = "INSERT INTO customer_order
@@ -86,7 +87,8 @@ const FILL_POSTGRES: &str = "INSERT INTO customer_order
         CASE WHEN i % 50 = 7 THEN 'smith' ELSE 'name' || (i * 7919 % 50000) END,
         1700000000000 + i * 60000,
         CASE WHEN i % 100 < 93 THEN 1700000000000 + i * 60000 + 45000 END,
-        1700000000000 + i * 60000, i % 100 < 98, 1, $2
+        1700000000000 + i * 60000, i % 100 < 98, 1, $2,
+        'owner' || (i % 300000)
     FROM generate_series(0::int8, $1 - 1) AS counted (i)";
 
 async fn lists(store: &dyn OrderStore, orders: i64) {
