@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use barrow_engine::catalog::Sku;
-use barrow_engine::ids::MovementId;
 use barrow_engine::orders::{Order, OrderStatus, OverLimit};
 
 use super::Fault;
@@ -36,14 +35,6 @@ impl Buyer {
         let other = Buyer::of(order);
         let is_theirs = self.owner == other.owner || self.email == other.email;
         is_theirs && self.order != other.order && order.is_wanted()
-    }
-
-    /// What a database without one writer at a time locks. Two customers of one number wait for
-    /// each other, and no more than that.
-    pub fn locks(&self) -> [i64; 2] {
-        // 64 of the bits of a hash.
-        let lock = |name: &str| MovementId::derived(name).0 as i64;
-        [lock(&format!("owner {}", self.owner)), lock(&format!("email {}", self.email))]
     }
 }
 

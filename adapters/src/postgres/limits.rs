@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use barrow_engine::catalog::Sku;
+use barrow_engine::ids::MovementId;
 use sqlx::postgres::PgConnection;
 
 use crate::commerce::Fault;
@@ -20,8 +21,16 @@ const BOUGHT: &str = "SELECT line ->> 'sku',
         AND id <> $3 AND status IN ('draft', 'placed', 'completed') AND line ->> 'sku' = ANY($4)
     GROUP BY line ->> 'sku'";
 
+/// What is locked for a buyer. Two customers of one number wait for each other, and no more than
+/// that.
+fn locks(buyer: &Buyer) -> [i64; 2] {
+    // 64 of the bits of a hash.
+    let lock = |name: &str| MovementId::derived(name).0 as i64;
+    [lock(&format!("owner {}", buyer.owner)), lock(&format!("email {}", buyer.email))]
+}
+
 pub(super) async fn lock(connection: &mut PgConnection, buyers: &[Buyer]) -> Result<(), Fault> {
-    let mut names: Vec<i64> = buyers.iter().flat_map(Buyer::locks).collect();
+    let mut names: Vec<i64> = buyers.iter().flat_map(locks).collect();
     names.sort_unstable();
     sqlx::query(LOCK).bind(&names[..]).execute(connection).await?;
     Ok(())
