@@ -104,7 +104,8 @@ impl WriteQueue {
     }
 }
 
-fn mixed_up(outcome: &Outcome) -> CommerceError {
+/// What can never be: what another kind of write came to.
+pub(crate) fn mixed_up(outcome: &Outcome) -> CommerceError {
     CommerceError::Damaged(format!("another write's outcome: {outcome:?}"))
 }
 

@@ -113,7 +113,9 @@ impl Buyer<'_> {
             _ => ("ok", true),
         };
         let mut request = self.next_request();
+        let began = tokio::time::Instant::now();
         loop {
+            assert!(began.elapsed() < PATIENCE, "{cart} is neither bought nor given up");
             match self.ask(cart, method, request).await {
                 Progress::Placed { order, .. } => return Some(order),
                 Progress::Pending(_) if !is_patient => {

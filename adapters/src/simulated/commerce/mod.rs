@@ -142,7 +142,3 @@ impl SimulatedCommerce {
         }
     }
 }
-
-fn mixed_up(outcome: &Outcome) -> CommerceError {
-    CommerceError::Damaged(format!("another write's outcome: {outcome:?}"))
-}

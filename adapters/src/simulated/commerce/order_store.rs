@@ -11,9 +11,10 @@ use barrow_engine::ports::{
 };
 use barrow_engine::time::Timestamp;
 
-use super::{SimulatedCommerce, StoredOrder, Tables, mixed_up};
+use super::{SimulatedCommerce, StoredOrder, Tables};
 use crate::commerce::End;
 use crate::commerce::order_row::{OrderRow, number_of};
+use crate::commerce::write_queue::mixed_up;
 use crate::commerce::writes::{Outcome, Write};
 
 type Result<T> = std::result::Result<T, CommerceError>;

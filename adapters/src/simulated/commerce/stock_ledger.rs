@@ -10,7 +10,8 @@ use barrow_engine::inventory::{Held, Kept, Level, Movement, MovementDraft, Stock
 use barrow_engine::ports::{CommerceError, StockLedger};
 use barrow_engine::time::Timestamp;
 
-use super::{SimulatedCommerce, Tables, mixed_up};
+use super::{SimulatedCommerce, Tables};
+use crate::commerce::write_queue::mixed_up;
 use crate::commerce::writes::{Outcome, Write};
 use crate::commerce::{flow, keeping};
 
