@@ -157,6 +157,14 @@ impl Carts {
         Ok(self.runtime.read(id.0, ask).await?.view)
     }
 
+    /// How often a cart was frozen to be bought. One that never was has no order.
+    pub(crate) async fn tries(&self, id: CartId, by: Owner) -> Result<u32, CartError> {
+        let ask = CartAsk { by: By::Shopper(by), look: Look::Tries };
+        let view = self.runtime.read(id.0, ask).await?.view;
+        let tries = <[u8; 4]>::try_from(&view[..]).map_err(|_| CommandError::Unreadable)?;
+        Ok(u32::from_be_bytes(tries))
+    }
+
     /// The order of a cart that is being checked out; `None` where it cannot be bought as it is
     /// now for what the shopper agreed to.
     pub(crate) async fn to_order(&self, id: CartId) -> Result<Option<NewOrder>, CartError> {
@@ -259,6 +267,8 @@ enum Look {
     Order,
     /// To whoever reserves for it.
     Hold,
+    /// How often it was frozen: four bytes.
+    Tries,
 }
 
 const LOOK_FULL: u8 = 1;
@@ -266,6 +276,7 @@ const LOOK_MINIMAL: u8 = 2;
 const LOOK_SHIPPING_METHODS: u8 = 3;
 const LOOK_ORDER: u8 = 4;
 const LOOK_HOLD: u8 = 5;
+const LOOK_TRIES: u8 = 6;
 
 #[async_trait]
 impl Host for CartHost {
@@ -312,6 +323,7 @@ impl Host for CartHost {
                 let held = serde_json::to_vec(&cart.holdable(version));
                 held.expect("names and numbers are plain data").into()
             }
+            Look::Tries => Bytes::copy_from_slice(&cart.freeze().to_be_bytes()),
         })
     }
 
@@ -346,6 +358,7 @@ impl Host for CartHost {
             Look::ShippingMethods => LOOK_SHIPPING_METHODS,
             Look::Order => LOOK_ORDER,
             Look::Hold => LOOK_HOLD,
+            Look::Tries => LOOK_TRIES,
         });
     }
 
@@ -357,6 +370,7 @@ impl Host for CartHost {
             [LOOK_SHIPPING_METHODS] => Look::ShippingMethods,
             [LOOK_ORDER] => Look::Order,
             [LOOK_HOLD] => Look::Hold,
+            [LOOK_TRIES] => Look::Tries,
             _ => return Err(DecodeError::Damaged("an unknown look at a cart")),
         };
         Ok(CartAsk { by, look })

@@ -186,7 +186,7 @@ impl Checkouts {
     ) -> Result<Progress, CheckoutError> {
         let inner = &self.inner;
         inner.check_payment(&ask.payment)?;
-        let known = inner.parts.orders.of_cart(cart).await?.filter(|order| order.owner == by);
+        let known = inner.earlier_try(cart, by).await?;
         let before = known.as_ref().map(|order| order.version);
         let told = known.as_ref().map(|order| repeats::told_before(order, ask.payment.request));
         match (told.transpose()?.flatten(), known) {

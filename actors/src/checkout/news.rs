@@ -71,18 +71,13 @@ impl Receiver for Inner {
 impl Inner {
     /// Drives the try that a cart was frozen for; whether it has come to an end.
     async fn go_on_with(&self, cart: CartId, freeze: u32) -> Result<bool, CheckoutError> {
+        if !self.ended.has(cart, freeze) {
+            tokio::time::sleep(HEAD_START).await;
+        }
         if self.ended.has(cart, freeze) {
             return Ok(true);
         }
-        let mut order = self.parts.orders.of_cart(cart).await?;
-        if order.as_ref().is_none_or(|order| order.freeze < freeze) {
-            tokio::time::sleep(HEAD_START).await;
-            if self.ended.has(cart, freeze) {
-                return Ok(true);
-            }
-            order = self.parts.orders.of_cart(cart).await?;
-        }
-        let order = match order {
+        let order = match self.parts.orders.of_cart(cart).await? {
             Some(order) if order.freeze > freeze => return Ok(true),
             Some(order) if order.freeze == freeze => Some(order),
             _ => self.open(cart).await?,

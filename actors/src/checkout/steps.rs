@@ -44,6 +44,20 @@ impl Inner {
         if is_known { Ok(()) } else { Err(CheckoutError::UnknownPayment) }
     }
 
+    /// The order of an earlier try to buy a cart. Most carts are bought at the first one: what the
+    /// cart itself knows spares the database a question.
+    pub(super) async fn earlier_try(
+        &self,
+        cart: CartId,
+        by: Owner,
+    ) -> Result<Option<Order>, CheckoutError> {
+        if matches!(self.parts.carts.tries(cart, by).await, Ok(0)) {
+            return Ok(None);
+        }
+        let order = self.parts.orders.of_cart(cart).await?;
+        Ok(order.filter(|order| order.owner == by))
+    }
+
     pub(super) async fn freeze(
         &self,
         cart: CartId,

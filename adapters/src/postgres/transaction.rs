@@ -109,8 +109,9 @@ impl WritesTogether for Postgres {
     }
 }
 
+/// As a table and not as `= ANY($1)`, which compares each row of a small table with each key.
 const LOCK: &str = "SELECT sku, location, on_hand, reserved, allocated, allowance FROM stock_level
-    WHERE sku = ANY($1) ORDER BY sku, location FOR UPDATE";
+    WHERE sku IN (SELECT unnest($1::text[])) ORDER BY sku, location FOR UPDATE";
 
 const MAKE: &str =
     "INSERT INTO stock_level (sku, location, on_hand, reserved, allocated, allowance)

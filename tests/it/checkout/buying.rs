@@ -6,7 +6,9 @@ use barrow_actors::checkout::{CheckoutError, Progress};
 use barrow_actors::runtime::CommandError;
 use barrow_engine::cart::{CartRejectionCode, CartStep, LineId};
 use barrow_engine::orders::{FulfilmentProgress, OrderStatus, PaymentProgress};
+use barrow_engine::ports::CommerceError;
 
+use super::fuse::Fuse;
 use super::shop::{BUYER, Process, Shop, ask};
 use crate::support::until;
 
@@ -37,6 +39,21 @@ async fn a_cart_becomes_an_order_and_its_stock_is_allocated() {
     assert_eq!(shop.books.held(order.id), order.totals().total);
     let again = process.buy(cart, "declined").await.unwrap();
     assert_eq!(again, Progress::Placed { order, before: true }, "it was bought before");
+}
+
+/// A cart knows that it was never tried, which spares the database a question.
+#[tokio::test]
+async fn only_a_cart_that_was_tried_before_is_looked_for_among_orders() {
+    let shop = Shop::new();
+    let fuse = Fuse::new(usize::MAX);
+    let process = shop.start_until(&fuse).await;
+    process.stock(1, 10).await;
+    let cart = process.full_cart(1, &[(1, 3)]).await;
+    fuse.hide_orders();
+    let progress = process.buy(cart, "ok").await;
+    assert!(matches!(progress, Ok(Progress::Placed { before: false, .. })), "{progress:?}");
+    let again = process.buy(cart, "ok").await;
+    assert!(matches!(again, Err(CheckoutError::Store(CommerceError::Unavailable(_)))), "{again:?}");
 }
 
 #[tokio::test]

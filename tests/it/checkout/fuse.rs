@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -23,11 +23,18 @@ pub struct Fuse {
     moments: AtomicUsize,
     blows_at: usize,
     blown: Notify,
+    /// Whether nobody can look for the order of a cart.
+    hides_orders: AtomicBool,
 }
 
 impl Fuse {
     pub fn new(blows_at: usize) -> Arc<Fuse> {
-        Arc::new(Fuse { moments: AtomicUsize::new(0), blows_at, blown: Notify::new() })
+        let (moments, hides_orders) = (AtomicUsize::new(0), AtomicBool::new(false));
+        Arc::new(Fuse { moments, blows_at, blown: Notify::new(), hides_orders })
+    }
+
+    pub fn hide_orders(&self) {
+        self.hides_orders.store(true, Ordering::SeqCst);
     }
 
     pub async fn blown(&self) {
@@ -68,6 +75,9 @@ impl OrderStore for Fused<dyn OrderStore> {
     }
 
     async fn of_cart(&self, cart: CartId) -> Result<Option<Order>, CommerceError> {
+        if self.fuse.hides_orders.load(Ordering::SeqCst) {
+            return Err(CommerceError::Unavailable("orders are hidden".to_owned()));
+        }
         self.inner.of_cart(cart).await
     }
 
