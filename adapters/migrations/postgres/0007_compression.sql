@@ -1,5 +1,5 @@
--- An order's document is compressed twice on its way to being placed, and `pglz` takes several
--- times as long for it as `lz4`. A server that was built without that goes on as before.
+-- An order's document is compressed twice on its way to being placed, which `lz4` does in less time
+-- than `pglz`. A server that was built without it goes on as before.
 DO $$
 BEGIN
     ALTER TABLE customer_order ALTER COLUMN document SET COMPRESSION lz4;
