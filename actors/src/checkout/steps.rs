@@ -82,7 +82,7 @@ impl Inner {
         let draft = Order::draft(new.clone(), self.parts.clock.now());
         match self.parts.orders.open(&draft).await? {
             Opened::New => Ok(Some(draft)),
-            Opened::Existing(order) => self.try_again(order, new).await.map(Some),
+            Opened::Existing(order) => self.try_again(*order, new).await.map(Some),
             Opened::OverLimit(over) => self.refuse_over_limit(&draft, new.freeze, over).await,
         }
     }
@@ -119,7 +119,7 @@ impl Inner {
         match self.parts.orders.open(&begun).await? {
             Opened::New => Ok(Some((begun, shortages))),
             Opened::Existing(order) => {
-                self.try_again(order, new).await.map(|order| Some((order, Vec::new())))
+                self.try_again(*order, new).await.map(|order| Some((order, Vec::new())))
             }
             Opened::OverLimit(over) => self.refuse_over_limit(&begun, new.freeze, over).await,
         }

@@ -159,7 +159,7 @@ impl Inner {
         match self.book.orders.open(&draft).await? {
             Opened::New => Ok(draft),
             // Somebody else exchanges it at this moment.
-            Opened::Existing(order) if order == draft => Ok(draft),
+            Opened::Existing(order) if *order == draft => Ok(draft),
             Opened::Existing(_) | Opened::OverLimit(_) => {
                 Err(OrderDeskError::Rejected(OrderRejection::WrongStep))
             }

@@ -15,7 +15,6 @@ use barrow_engine::ports::{CommerceError, Opened, OrderChange, Saved};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::order_row::OrderRow;
 use super::writes::{Outcome, Write};
 
 /// Writes that wait at most; who comes then waits to be let in.
@@ -66,16 +65,14 @@ impl WriteQueue {
     }
 
     pub async fn open(&self, draft: &Order) -> Result<Opened, CommerceError> {
-        let row = OrderRow::new(draft, draft.created_at)?;
-        match self.push(Write::Open { draft: draft.clone(), row }).await? {
+        match self.push(Write::open(draft)?).await? {
             Outcome::Opened(opened) => Ok(opened),
             other => Err(mixed_up(&other)),
         }
     }
 
     pub async fn save(&self, change: &OrderChange) -> Result<Saved, CommerceError> {
-        let row = OrderRow::new(&change.order, change.at)?;
-        match self.push(Write::Save { change: change.clone(), row }).await? {
+        match self.push(Write::save(change)?).await? {
             Outcome::Saved(saved) => Ok(saved),
             other => Err(mixed_up(&other)),
         }

@@ -8,7 +8,7 @@ use barrow_engine::events::order_events;
 use barrow_engine::ids::OrderId;
 use barrow_engine::inventory::{Held, StockRefusal, Wish, default_location};
 use barrow_engine::orders::{Order, OverLimit, StockChange};
-use barrow_engine::ports::{Opened, OrderChange, Saved};
+use barrow_engine::ports::{CommerceError, Opened, OrderChange, Saved};
 
 use super::flow::{Opening, committed};
 use super::limits::first_over;
@@ -18,14 +18,24 @@ use super::{End, Fault};
 
 type Result<T> = std::result::Result<T, Fault>;
 
-/// One of them.
+/// One of them. An order is large, and moves from the queue to the batch and on with dozens more.
 pub(crate) enum Write {
-    Open { draft: Order, row: OrderRow },
-    Save { change: OrderChange, row: OrderRow },
+    Open { draft: Box<Order>, row: Box<OrderRow> },
+    Save { change: Box<OrderChange>, row: Box<OrderRow> },
     Reserve { sku: Sku, allowance: Option<u64>, wishes: Vec<Wish> },
 }
 
 impl Write {
+    pub fn open(draft: &Order) -> std::result::Result<Write, CommerceError> {
+        let row = Box::new(OrderRow::new(draft, draft.created_at)?);
+        Ok(Write::Open { draft: Box::new(draft.clone()), row })
+    }
+
+    pub fn save(change: &OrderChange) -> std::result::Result<Write, CommerceError> {
+        let row = Box::new(OrderRow::new(&change.order, change.at)?);
+        Ok(Write::Save { change: Box::new(change.clone()), row })
+    }
+
     /// The order whose row it changes. No two of one order go into one transaction.
     pub fn order(&self) -> Option<OrderId> {
         match self {
@@ -52,7 +62,6 @@ impl Write {
 
 /// What came of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "it is looked at, and lives no longer")]
 pub(crate) enum Outcome {
     Opened(Opened),
     Saved(Saved),
@@ -86,7 +95,7 @@ pub(crate) async fn write_all(
                     *outcome = Some(Outcome::Held(held));
                 }
                 Write::Save { change, .. } => {
-                    let OrderChange { order, stock, actor, at, .. } = change;
+                    let OrderChange { order, stock, actor, at, .. } = &**change;
                     if let Err(refusal) = opening.ledger.change(order, stock, (actor, *at)) {
                         let alone = vec![Outcome::Saved(Saved::Refused(refusal))];
                         return Ok(End::Rollback((writes.len() == 1).then_some(alone)));
@@ -102,7 +111,7 @@ pub(crate) async fn write_all(
         if let (Write::Save { change, row }, None) = (write, &outcome) {
             let events = order_events(&change.order, change.known);
             has_news |= !events.is_empty();
-            changed.push((row, events));
+            changed.push((&**row, events));
             *outcome = Some(Outcome::Saved(Saved::Done));
         }
     }
@@ -144,7 +153,7 @@ async fn open(
                 Some(Outcome::Opened(Opened::New))
             }
             Write::Open { draft, .. } => match transaction.order_of_cart(draft.cart).await? {
-                Some(order) => Some(Outcome::Opened(Opened::Existing(order))),
+                Some(order) => Some(Outcome::Opened(Opened::Existing(Box::new(order)))),
                 None => {
                     let what = format!("{} is the order of another cart", draft.id);
                     return Err(Fault::Damaged(what));
@@ -184,7 +193,7 @@ async fn lock_orders(
 /// The drafts that are opened now, or opened again.
 fn limited<'a>(writes: &'a [Write], outcomes: &[Option<Outcome>]) -> Vec<&'a Order> {
     let of_write = |(write, outcome): (&'a Write, &Option<Outcome>)| match (write, outcome) {
-        (Write::Open { draft, .. }, Some(Outcome::Opened(Opened::New))) => Some(draft),
+        (Write::Open { draft, .. }, Some(Outcome::Opened(Opened::New))) => Some(&**draft),
         (Write::Save { change, .. }, None) => {
             Some(&change.order).filter(|order| order.takes_limits_up(change.known))
         }

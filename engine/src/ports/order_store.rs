@@ -16,11 +16,10 @@ pub const ORDER_PAGE_MAX: usize = 100;
 
 /// What came of opening a draft.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "it is looked at, and lives no longer")]
 pub enum Opened {
     New,
     /// The cart has an order already: it has one for ever.
-    Existing(Order),
+    Existing(Box<Order>),
     /// Its customer would have more of something than one may have: nothing was written.
     OverLimit(OverLimit),
 }

@@ -13,7 +13,7 @@ use barrow_engine::time::Timestamp;
 
 use super::{SimulatedCommerce, StoredOrder, Tables};
 use crate::commerce::End;
-use crate::commerce::order_row::{OrderRow, number_of};
+use crate::commerce::order_row::number_of;
 use crate::commerce::write_queue::mixed_up;
 use crate::commerce::writes::{Outcome, Write};
 
@@ -22,8 +22,7 @@ type Result<T> = std::result::Result<T, CommerceError>;
 #[async_trait]
 impl OrderStore for SimulatedCommerce {
     async fn open(&self, draft: &Order) -> Result<Opened> {
-        let row = OrderRow::new(draft, draft.created_at)?;
-        match self.write_alone(Write::Open { draft: draft.clone(), row })? {
+        match self.write_alone(Write::open(draft)?)? {
             Outcome::Opened(opened) => Ok(opened),
             other => Err(mixed_up(&other)),
         }
@@ -54,8 +53,7 @@ impl OrderStore for SimulatedCommerce {
     }
 
     async fn save(&self, change: &OrderChange) -> Result<Saved> {
-        let row = OrderRow::new(&change.order, change.at)?;
-        match self.write_alone(Write::Save { change: change.clone(), row })? {
+        match self.write_alone(Write::save(change)?)? {
             Outcome::Saved(saved) => Ok(saved),
             other => Err(mixed_up(&other)),
         }

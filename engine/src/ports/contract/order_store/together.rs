@@ -7,7 +7,6 @@ use crate::inventory::StockRefusal;
 
 /// What one of them is answered.
 #[derive(Debug, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "it is compared, and lives no longer")]
 enum Answer {
     Opened(Opened),
     Saved(Saved),
@@ -73,7 +72,7 @@ impl Suite<'_> {
                 self.saving(&buyers[2].1),
                 Answer::Saved(Saved::Refused(StockRefusal::ReservationGone { sku: tray.clone() })),
             ),
-            (self.opening(&known), Answer::Opened(Opened::Existing(changed))),
+            (self.opening(&known), Answer::Opened(Opened::Existing(Box::new(changed)))),
             (self.saving(&twice), Answer::Damaged),
             (self.reserving(&greedy, &platter, 1), Answer::Held(Held::Short { available: 0 })),
             (self.saving(&buyers[1].1), Answer::Saved(Saved::Done)),
