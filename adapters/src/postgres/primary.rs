@@ -46,6 +46,8 @@ pub struct PostgresOptions {
     pub connections_max: u32,
     /// How long a statement waits for a connection.
     pub acquire_max: Duration,
+    /// How long a connection may have rested to be used unasked.
+    pub rest_max: Duration,
     /// How long a statement may take. A commit waits for the standby for so long.
     pub statement_max: Duration,
     /// How long a batch of products may take.
@@ -61,6 +63,8 @@ impl Default for PostgresOptions {
         PostgresOptions {
             connections_max: 16,
             acquire_max: Duration::from_secs(2),
+            // Under load none rests for so long; at rest nobody minds a round trip more.
+            rest_max: Duration::from_secs(1),
             statement_max: Duration::from_secs(3),
             batch_max: Duration::from_secs(30),
             start_max: Duration::from_secs(10),
@@ -263,9 +267,17 @@ fn open(host: &Host, options: PostgresOptions) -> PgPool {
     PgPoolOptions::new()
         .max_connections(options.connections_max)
         .acquire_timeout(options.acquire_max)
-        // A connection that is gone shows itself when it is used; asking first costs each
-        // statement a round trip.
+        // Asking each time costs each statement a round trip. But a server that was restarted has
+        // left us as many dead connections as there were, each of which would fail somebody.
         .test_before_acquire(false)
+        .before_acquire(move |connection, rested| {
+            Box::pin(async move {
+                if rested.idle_for > options.rest_max {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .connect_lazy_with(host.options.clone())
 }
 

@@ -141,6 +141,28 @@ async fn write_on(
     (acknowledged, longest)
 }
 
+/// A restart while nobody asks anything leaves dead connections behind; no statement meets one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restart_between_two_statements_is_not_noticed() {
+    let Some(mut server) = or_skip("Postgres", Server::start(Sync::Memory)) else { return };
+    let options = PostgresOptions { rest_max: Duration::ZERO, ..PostgresOptions::default() };
+    let postgres = Postgres::connect(&server.url(), options).await.expect("Postgres lets us in");
+    let store = PostgresEntityStore::start(&postgres);
+    let loads = (0..64).map(|id| store.load(key(id)));
+    assert!(futures::future::join_all(loads).await.iter().all(Result::is_ok));
+    let connections = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'";
+    let connections: u64 = server.sql(connections).unwrap().trim().parse().unwrap();
+    assert!(connections > 2, "{connections}, of which one is that of the question");
+    let restarted = tokio::task::spawn_blocking(move || {
+        server.kill();
+        server.restart(Sync::Memory).map(|()| server)
+    });
+    let _server = restarted.await.unwrap().expect("it starts again");
+    for id in 0..64 {
+        assert_eq!(store.load(key(id)).await, Ok(None), "statement {id} after the restart");
+    }
+}
+
 /// The primary is stopped under load and the standby promoted: writing goes on within ten seconds,
 /// without a restart, and nothing that was acknowledged is lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,9 +1,8 @@
-//! Six hundred who buy the last hundred units of a SKU, from a full cart to an order. Each sends
-//! its request up to three times at once, some give up waiting or pay with a card that is refused,
-//! and the process ends twice in the midst of it.
+//! Six hundred who buy the last hundred units of a SKU, from a full cart to an order; ten thousand
+//! with `./dev test --long`. Each sends its request up to three times at once, some give up waiting
+//! or pay with a card that is refused, and the process ends twice in the midst of it.
 //!
-//! The crowd of ten thousand is in `rush`, where nobody has a cart: so many take minutes in a
-//! build for tests.
+//! Everyday's crowd of ten thousand is in `rush`, where nobody has a cart.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -22,9 +21,8 @@ use super::crashes::runtime;
 use super::fuse::Fuse;
 use super::rush::shuffle;
 use super::shop::{BUYER, Process, Shop, ask};
-use crate::support::until;
+use crate::support::{times, until};
 
-const BUYERS: usize = 600;
 const UNITS: u64 = 100;
 const SKU: u32 = 1;
 const SEED: u64 = 7_919;
@@ -82,7 +80,7 @@ impl Sale {
     /// Each buyer has one unit in a cart.
     async fn open(shop: Shop, process: &Process) -> Sale {
         process.stock(SKU, i64::try_from(UNITS).expect("a few")).await;
-        let carts = futures::stream::iter(1..=BUYERS as u128);
+        let carts = futures::stream::iter(1..=times(600, 10_000) as u128);
         let carts = carts.map(async |id| process.full_cart(id, &[(SKU, 1)]).await);
         let carts: Vec<CartId> = carts.buffered(16).collect().await;
         let cart = process.cart(carts[0]).await;
@@ -107,7 +105,7 @@ impl Sale {
     /// Who still wants to know.
     fn waiting(&self) -> Vec<usize> {
         let wants = |buyer: &Buyer| buyer.told <= Told::GivenUp && !buyer.has_left;
-        (0..BUYERS).filter(|buyer| wants(&self.buyers[*buyer])).collect()
+        (0..self.buyers.len()).filter(|buyer| wants(&self.buyers[*buyer])).collect()
     }
 
     fn requests(&self) -> Vec<Request> {
@@ -150,7 +148,7 @@ impl Sale {
             () = fuse.blown() => true,
         };
         drop(tell);
-        let mut unanswered = vec![0_usize; BUYERS];
+        let mut unanswered = vec![0_usize; self.buyers.len()];
         while let Some((buyer, told)) = answers.recv().await {
             let Some(told) = told else {
                 unanswered[buyer] += 1;
@@ -287,7 +285,7 @@ fn a_flash_sale_sells_what_there_is_and_tells_all_others() {
         let sold = sale.check(&process).await;
         assert!(sold <= UNITS, "{sold} of {UNITS} are sold");
         let settled = sale.buyers.iter().filter(|buyer| !buyer.is_owed).count();
-        assert!(settled > BUYERS / 4, "hardly anybody had all answers: {settled}");
+        assert!(settled > sale.buyers.len() / 4, "hardly anybody had all answers: {settled}");
         sale.sell_the_rest(&process).await;
         assert_eq!(sale.check(&process).await, UNITS);
         let orders = orders(&process).await;
