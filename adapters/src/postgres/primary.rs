@@ -6,11 +6,11 @@
 //! what was acknowledged since. A timeline never goes back.
 
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use sqlx::migrate::Migrator;
-use sqlx::pool::PoolConnection;
+use sqlx::pool::{PoolConnection, PoolConnectionMetadata};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{Connection, PgPool};
 use tokio::sync::Notify;
@@ -46,7 +46,7 @@ pub struct PostgresOptions {
     pub connections_max: u32,
     /// How long a statement waits for a connection.
     pub acquire_max: Duration,
-    /// How long a connection may have rested to be used unasked.
+    /// How long a connection may have rested to be used unasked, if nothing went wrong since.
     pub rest_max: Duration,
     /// How long a statement may take. A commit waits for the standby for so long.
     pub statement_max: Duration,
@@ -83,12 +83,29 @@ struct Inner {
     hosts: Vec<Host>,
     options: PostgresOptions,
     current: Mutex<Current>,
-    /// Told when something seems wrong with the primary.
-    trouble: Notify,
+    trouble: Arc<Trouble>,
     durability: &'static str,
     /// Told when there is something for the consumers of events.
     written: Written,
     writes: WriteQueue,
+}
+
+/// When something seemed wrong with the primary.
+#[derive(Default)]
+struct Trouble {
+    last: Mutex<Option<Instant>>,
+    told: Notify,
+}
+
+impl Trouble {
+    fn note(&self) {
+        *self.last.lock() = Some(Instant::now());
+        self.told.notify_one();
+    }
+
+    fn was_within(&self, time: Duration) -> bool {
+        self.last.lock().is_some_and(|last| last.elapsed() <= time)
+    }
 }
 
 struct Current {
@@ -122,9 +139,9 @@ impl Postgres {
             }
         };
         let durability = settle_durability(&mut hosts, found).await?;
-        let pool = open(&hosts[found.host], options);
+        let trouble = Arc::new(Trouble::default());
+        let pool = open(&hosts[found.host], options, &trouble);
         let current = Mutex::new(Current { pool, found });
-        let trouble = Notify::new();
         let inner = Arc::new_cyclic(|inner: &Weak<Inner>| {
             let inner = inner.clone();
             let database = move || inner.upgrade().map(|inner| Postgres { inner });
@@ -142,7 +159,7 @@ impl Postgres {
                 let looked = inner.follow().await;
                 let interval = if looked { LOOK_INTERVAL } else { SEARCH_INTERVAL };
                 // The wait holds no handle for longer than that, so that the last one ends it.
-                let _ = timeout(interval, inner.trouble.notified()).await;
+                let _ = timeout(interval, inner.trouble.told.notified()).await;
             }
         });
         Ok(postgres)
@@ -234,7 +251,7 @@ impl Postgres {
 
     fn note(&self, error: CallError) -> CallError {
         if error.is_of_the_server() {
-            self.inner.trouble.notify_one();
+            self.inner.trouble.note();
         }
         error
     }
@@ -254,7 +271,7 @@ impl Inner {
         if found != before {
             let host = &self.hosts[found.host];
             tracing::warn!(primary = host.name, timeline = found.timeline, "Postgres has moved");
-            let pool = open(host, self.options);
+            let pool = open(host, self.options, &self.trouble);
             let former = std::mem::replace(&mut *self.current.lock(), Current { pool, found });
             // Who waits for the former one is told at once.
             former.pool.close().await;
@@ -263,16 +280,18 @@ impl Inner {
     }
 }
 
-fn open(host: &Host, options: PostgresOptions) -> PgPool {
+fn open(host: &Host, options: PostgresOptions, trouble: &Arc<Trouble>) -> PgPool {
+    let trouble = Arc::clone(trouble);
     PgPoolOptions::new()
         .max_connections(options.connections_max)
         .acquire_timeout(options.acquire_max)
         // Asking each time costs each statement a round trip. But a server that was restarted has
         // left us as many dead connections as there were, each of which would fail somebody.
         .test_before_acquire(false)
-        .before_acquire(move |connection, rested| {
+        .before_acquire(move |connection, PoolConnectionMetadata { idle_for, .. }| {
+            let is_doubtful = idle_for > options.rest_max || trouble.was_within(idle_for);
             Box::pin(async move {
-                if rested.idle_for > options.rest_max {
+                if is_doubtful {
                     connection.ping().await?;
                 }
                 Ok(true)
