@@ -1,8 +1,8 @@
 //! Ten thousand buyers who reserve the last hundred units of a SKU, each up to three times at
 //! once, while some give up waiting and the process ends twice.
 //!
-//! They ask [`Stock`] directly: ten thousand full carts take too long for every day. Whole checkouts
-//! are what `flash_sale` is about.
+//! They ask [`Stock`] directly: ten thousand full carts take too long for every day. Whole
+//! checkouts are what `flash_sale` is about.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
